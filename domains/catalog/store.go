@@ -1,0 +1,85 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+type store struct{ pool *postgres.Pool }
+
+func (s *store) save(ctx context.Context, items map[trade.SKU]Item) error {
+	batch := &pgx.Batch{}
+	for sku, i := range items {
+		doc, err := json.Marshal(i)
+		if err != nil {
+			return fmt.Errorf("item %s: %w", sku, err)
+		}
+		batch.Queue(`
+			INSERT INTO items (sku, name, source, as_of, doc) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (sku) DO UPDATE SET name = excluded.name, source = excluded.source, as_of = excluded.as_of, doc = excluded.doc
+			WHERE items.as_of < excluded.as_of`, sku, i.Name, i.Provenance.Source, i.Provenance.AsOf, doc)
+	}
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("keep items: %w", err)
+	}
+	return nil
+}
+
+func scan(row pgx.CollectableRow) (Item, error) {
+	var raw []byte
+	var asOf time.Time
+	var i Item
+	if err := row.Scan(&raw, &asOf); err != nil {
+		return i, err
+	}
+	err := json.Unmarshal(raw, &i)
+	i.Provenance.AsOf, i.Provenance.Freshness = asOf, lookup.Cached
+	return i, err
+}
+
+func (s *store) bySKU(ctx context.Context, skus []trade.SKU) (map[trade.SKU]Item, error) {
+	keys := make([]string, len(skus))
+	for i, k := range skus {
+		keys[i] = string(k)
+	}
+	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM items WHERE sku = ANY($1)`, keys)
+	if err != nil {
+		return nil, fmt.Errorf("kept items: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, fmt.Errorf("kept items: %w", err)
+	}
+	out := make(map[trade.SKU]Item, len(list))
+	for _, i := range list {
+		out[i.SKU] = i
+	}
+	return out, nil
+}
+
+func (s *store) list(ctx context.Context, text string, first int, after trade.SKU) (*List, error) {
+	out := &List{}
+	const matches = `($1 = '' OR name ILIKE '%' || $1 || '%' OR sku ILIKE '%' || $1 || '%')`
+	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM items WHERE `+matches, text).Scan(&out.Total); err != nil {
+		return nil, fmt.Errorf("count items: %w", err)
+	}
+	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM items WHERE `+matches+` AND sku > $2 ORDER BY sku LIMIT $3`, text, after, first+1)
+	if err != nil {
+		return nil, fmt.Errorf("list items: %w", err)
+	}
+	if out.Items, err = pgx.CollectRows(rows, scan); err != nil {
+		return nil, fmt.Errorf("list items: %w", err)
+	}
+	if out.HasNext = len(out.Items) > first; out.HasNext {
+		out.Items = out.Items[:first]
+	}
+	return out, nil
+}

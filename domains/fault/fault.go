@@ -1,0 +1,123 @@
+// Package fault names the kinds of failure a caller can act on.
+//
+// An adapter or a domain assigns a kind once, at the place that knows; everybody above asks
+// KindOf or Retryable and never reads the text. An error without a kind is Internal: it is
+// logged with an id, and clients see only the id.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is what a caller can do about a failure.
+type Kind string
+
+// The kinds, from what the caller got wrong to what nobody outside can mend.
+const (
+	// NotFound: the thing does not exist, or the caller may not know that it does.
+	NotFound Kind = "NOT_FOUND"
+	// Invalid: the input breaks a rule; the same input fails again.
+	Invalid Kind = "INVALID"
+	// Conflict: the input was right for a state that has passed; read again and decide again.
+	Conflict Kind = "CONFLICT"
+	// Denied: the caller's rights do not cover this.
+	Denied Kind = "FORBIDDEN"
+	// Unavailable: the other side did not answer; nothing is known about what it did.
+	Unavailable Kind = "SOURCE_UNAVAILABLE"
+	// Timeout: the other side took too long; it may still act.
+	Timeout Kind = "SOURCE_TIMEOUT"
+	// Throttled: the other side asks to wait; it did nothing.
+	Throttled Kind = "SOURCE_RATE_LIMITED"
+	// BadResponse: the other side answered something we cannot read.
+	BadResponse Kind = "SOURCE_BAD_RESPONSE"
+	// Unsupported: the product behind this source cannot do it.
+	Unsupported Kind = "UNSUPPORTED"
+	// Internal: our own defect.
+	Internal Kind = "INTERNAL"
+)
+
+// Error is a failure with a kind. Message is safe to show to a client; the cause is not.
+type Error struct {
+	Kind    Kind
+	Message string
+	// Source names the configured source that failed, if one did.
+	Source string
+	// Path is the input path at fault, such as "lines.2.quantity", if the caller's input is.
+	Path string
+	// RetryAfter is how long the other side asked us to wait; zero when it did not say.
+	RetryAfter time.Duration
+	// NotSent is true when the request certainly never reached the other side.
+	NotSent bool
+	cause   error
+}
+
+// New returns an error of the kind with a message fit for clients.
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap gives cause a kind and a message fit for clients. The cause stays for logs.
+func Wrap(kind Kind, cause error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...), cause: cause}
+}
+
+// At returns a copy that names the input path at fault.
+func (e *Error) At(path string) *Error {
+	c := *e
+	c.Path = path
+	return &c
+}
+
+// From returns a copy that names the source that failed.
+func (e *Error) From(source string) *Error {
+	c := *e
+	c.Source = source
+	return &c
+}
+
+func (e *Error) Error() string {
+	s := e.Message
+	if e.Source != "" {
+		s = e.Source + ": " + s
+	}
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.cause }
+
+// KindOf returns the kind of the outermost Error in err's chain, and Internal when there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}
+
+// Retryable reports whether the same request may succeed later without anybody changing it.
+func Retryable(err error) bool {
+	switch KindOf(err) {
+	case Unavailable, Timeout, Throttled, BadResponse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Unsure reports whether the other side may have acted although we have no answer.
+func Unsure(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return true
+	}
+	switch e.Kind {
+	case Unavailable, Timeout, BadResponse:
+		return !e.NotSent
+	default:
+		return false
+	}
+}

@@ -1,0 +1,231 @@
+// Package finance knows what an account owes and may still spend, and keeps the invoices and
+// credit memos that the ERP posted.
+//
+// The ERP's figure for an account includes the orders that it knew when it was read. An
+// exposure is an accepted order that it may not include yet. Both carry windows by the
+// database's clock and are handed over as stock is (see package inventory): a figure read
+// wholly after the order's registration ends the exposure, one that overlaps it is not used.
+package finance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Credit is what the ERP says of an account's credit.
+type Credit struct {
+	Account  trade.AccountID `json:"account"`
+	Source   string          `json:"source"`
+	Currency trade.Currency  `json:"currency"`
+	// Limit is nil when none is set, which is not the same as a limit of zero.
+	Limit   *trade.Decimal `json:"limit,omitempty"`
+	Balance trade.Decimal  `json:"balance"`
+	Overdue trade.Decimal  `json:"overdue"`
+	// OpenOrders is what is ordered and not invoiced.
+	OpenOrders trade.Decimal `json:"openOrders"`
+}
+
+// CreditSource is a system of record for credit.
+type CreditSource interface {
+	Credit(ctx context.Context, accounts []trade.AccountID) (lookup.Answers[trade.AccountID, Credit], error)
+}
+
+// Position is what an account may still spend.
+type Position struct {
+	Credit
+	// Exposed is accepted here and not in the ERP's figure yet.
+	Exposed trade.Decimal
+	// Known is false when there is no figure young enough to decide on.
+	Known      bool
+	Provenance lookup.Provenance
+}
+
+// Available is the limit less everything owed and ordered; nil without a limit.
+func (p Position) Available() *trade.Decimal {
+	if p.Limit == nil {
+		return nil
+	}
+	a := trade.Less(*p.Limit, trade.Sum(p.Balance, p.OpenOrders, p.Exposed))
+	return &a
+}
+
+// Kind tells an invoice from a credit memo.
+type Kind string
+
+// The kinds of document.
+const (
+	Invoice    Kind = "INVOICE"
+	CreditMemo Kind = "CREDIT_MEMO"
+)
+
+// Document is an invoice or credit memo as the ERP posted it.
+type Document struct {
+	ID         string          `json:"id"`
+	Kind       Kind            `json:"kind"`
+	Source     string          `json:"source"`
+	SourceRef  string          `json:"sourceRef"`
+	Number     string          `json:"number"`
+	Account    trade.AccountID `json:"account"`
+	Order      trade.OrderID   `json:"order,omitempty"`
+	Return     string          `json:"return,omitempty"`
+	PostedOn   trade.Date      `json:"postedOn"`
+	DueOn      trade.Date      `json:"dueOn,omitempty"`
+	NetAmount  trade.Money     `json:"netAmount"`
+	TaxAmount  trade.Money     `json:"taxAmount"`
+	Total      trade.Money     `json:"total"`
+	Remaining  trade.Money     `json:"remaining"`
+	Lines      []DocumentLine  `json:"lines"`
+	ObservedAt time.Time       `json:"observedAt"`
+	// OrderNumber and ReturnNumber are our numbers as the ERP keeps them.
+	OrderNumber  string `json:"orderNumber,omitempty"`
+	ReturnNumber string `json:"returnNumber,omitempty"`
+}
+
+// Provenance of a posted document.
+func (d *Document) Provenance() lookup.Provenance {
+	return lookup.Provenance{Source: d.Source, AsOf: d.ObservedAt, Freshness: lookup.Cached}
+}
+
+// DocumentLine is one line of a document.
+type DocumentLine struct {
+	Number    int            `json:"number"`
+	SKU       trade.SKU      `json:"sku"`
+	Quantity  trade.Quantity `json:"quantity"`
+	UnitPrice trade.Money    `json:"unitPrice"`
+	Amount    trade.Money    `json:"amount"`
+}
+
+// Service holds the verbs of finance.
+type Service struct {
+	store  *store
+	source CreditSource
+	// stale bounds the age of a figure that credit is given on.
+	stale time.Duration
+	now   func() time.Time
+}
+
+// New returns finance over the ERP's credit figures.
+func New(pool *postgres.Pool, source CreditSource, stale time.Duration, now func() time.Time) *Service {
+	return &Service{&store{pool}, source, stale, now}
+}
+
+// Refresh reads the account's figure and adopts it when it is certain.
+func (s *Service) Refresh(ctx context.Context, account trade.AccountID) error {
+	start, err := s.store.clock(ctx)
+	if err != nil {
+		return err
+	}
+	answers, err := s.source.Credit(ctx, []trade.AccountID{account})
+	if err != nil {
+		return fmt.Errorf("credit of %s: %w", account, err)
+	}
+	if err := answers.Failed[account]; err != nil {
+		return fmt.Errorf("credit of %s: %w", account, err)
+	}
+	c, ok := answers.Found[account]
+	if !ok {
+		return nil
+	}
+	return s.store.adopt(ctx, start, c)
+}
+
+// Positions returns the accounts' positions that the viewer may see, asking the ERP unless the
+// figure at hand is young enough for the caller.
+func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []trade.AccountID) (lookup.Answers[trade.AccountID, Position], error) {
+	out := lookup.Empty[trade.AccountID, Position](len(accounts))
+	start, err := s.store.clock(ctx)
+	if err != nil {
+		return out, err
+	}
+	mine := make([]trade.AccountID, 0, len(accounts))
+	for _, a := range lookup.Unique(accounts) {
+		if who.MaySee(a) {
+			mine = append(mine, a)
+		}
+	}
+	if len(mine) == 0 {
+		return out, nil
+	}
+	answers, err := s.source.Credit(ctx, mine)
+	if err != nil {
+		return out, err
+	}
+	for id, c := range answers.Found {
+		if err := s.store.adopt(ctx, start, c); err != nil {
+			return out, fmt.Errorf("credit of %s: %w", id, err)
+		}
+	}
+	for _, id := range mine {
+		p, err := s.store.position(ctx, s.store.pool, id, s.stale)
+		switch e := answers.Failed[id]; {
+		case err != nil:
+			return out, err
+		case e != nil && p.Provenance.Source == "":
+			out.Failed[id] = e
+		case p.Provenance.Source != "":
+			p.Provenance.Freshness = lookup.Live
+			if e != nil {
+				p.Provenance.Freshness = lookup.LastKnown
+			}
+			out.Found[id] = p
+		}
+	}
+	return out, nil
+}
+
+// Expose counts an order against its account in the caller's transaction and returns the
+// position without it. Concurrent callers for one account wait for each other.
+func (s *Service) Expose(ctx context.Context, tx postgres.Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (Position, error) {
+	return s.store.expose(ctx, tx, account, order, amount, s.stale)
+}
+
+// Unexpose stops counting the order unless it is on its way to the ERP or there already.
+func (s *Service) Unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID) error {
+	return s.store.unexpose(ctx, tx, order, false)
+}
+
+// Withdrawn stops counting the order: the ERP has given it up.
+func (s *Service) Withdrawn(ctx context.Context, tx postgres.Tx, order trade.OrderID) error {
+	return s.store.unexpose(ctx, tx, order, true)
+}
+
+// Registering marks the order as being on its way to the ERP, before anything is sent.
+func (s *Service) Registering(ctx context.Context, order trade.OrderID) error {
+	return s.store.mark(ctx, s.store.pool, order, `release_start = coalesce(release_start, clock_timestamp())`)
+}
+
+// NotRegistered takes the mark back when nothing was sent after all.
+func (s *Service) NotRegistered(ctx context.Context, order trade.OrderID) error {
+	return s.store.mark(ctx, s.store.pool, order, `release_start = CASE WHEN release_end IS NULL THEN NULL ELSE release_start END`)
+}
+
+// Registered records that the ERP has the order: its next figure includes it.
+func (s *Service) Registered(ctx context.Context, tx postgres.Tx, order trade.OrderID) error {
+	return s.store.mark(ctx, tx, order, `release_end = coalesce(release_end, clock_timestamp())`)
+}
+
+// Observe stores a posted document once and returns whether it was new.
+func (s *Service) Observe(ctx context.Context, tx postgres.Tx, d Document) (bool, error) {
+	d.ID, d.ObservedAt = postgres.NewID(), s.now()
+	return s.store.observe(ctx, tx, d)
+}
+
+// ByOrder returns the documents of each order that the viewer may see.
+func (s *Service) ByOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Document, error) {
+	return s.store.byOrder(ctx, who, orders)
+}
+
+// ByID returns the documents with these ids that the viewer may see.
+func (s *Service) ByID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Document, error) {
+	return s.store.byID(ctx, who, ids)
+}
+
+// ByReturn returns the credit memo of a return, or nil.
+func (s *Service) ByReturn(ctx context.Context, who trade.Viewer, returns []string) (map[string]*Document, error) {
+	return s.store.byReturn(ctx, who, returns)
+}

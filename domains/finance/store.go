@@ -1,0 +1,192 @@
+package finance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"crossdock/domains/event"
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+type store struct{ pool *postgres.Pool }
+
+// conn is what both the pool and a transaction can do.
+type conn interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func (s *store) clock(ctx context.Context) (now time.Time, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return now, fmt.Errorf("database clock: %w", err)
+	}
+	return now, nil
+}
+
+// adopt stores the figure read since start unless an order may or may not be in it, and ends
+// the exposures that it includes.
+func (s *store) adopt(ctx context.Context, start time.Time, c Credit) error {
+	return postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
+		if err := lock(ctx, tx, c.Account); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			WITH adopted AS (
+				UPDATE credit_figures SET source = $2, currency = $3, credit_limit = $4, balance = $5, overdue = $6, open_orders = $7,
+				       read_start = $8, read_end = clock_timestamp()
+				WHERE account_id = $1 AND read_start < $8 AND NOT EXISTS (
+					SELECT FROM exposures e WHERE e.account_id = $1 AND e.release_start IS NOT NULL AND (e.release_end IS NULL OR e.release_end >= $8))
+				RETURNING account_id)
+			DELETE FROM exposures e USING adopted a WHERE e.account_id = a.account_id AND e.release_end < $8`,
+			c.Account, c.Source, c.Currency, c.Limit, c.Balance, c.Overdue, c.OpenOrders, start)
+		if err != nil {
+			return fmt.Errorf("adopt credit of %s: %w", c.Account, err)
+		}
+		return nil
+	})
+}
+
+// lock takes the account's row, making an empty one if need be.
+func lock(ctx context.Context, tx postgres.Tx, account trade.AccountID) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO credit_figures (account_id, source, currency, balance, overdue, open_orders, read_start, read_end)
+		VALUES ($1, '', '', 0, 0, 0, '-infinity', '-infinity') ON CONFLICT DO NOTHING`, account)
+	if err != nil {
+		return fmt.Errorf("lock credit of %s: %w", account, err)
+	}
+	if _, err := tx.Exec(ctx, `SELECT FROM credit_figures WHERE account_id = $1 FOR UPDATE`, account); err != nil {
+		return fmt.Errorf("lock credit of %s: %w", account, err)
+	}
+	return nil
+}
+
+func (s *store) position(ctx context.Context, q conn, account trade.AccountID, stale time.Duration) (Position, error) {
+	p := Position{Credit: Credit{Account: account}}
+	var age float64
+	err := q.QueryRow(ctx, `
+		SELECT source, currency, credit_limit, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
+		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id), 0)
+		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account).
+		Scan(&p.Source, &p.Currency, &p.Limit, &p.Balance, &p.Overdue, &p.OpenOrders, &p.Provenance.AsOf, &age, &p.Exposed)
+	if postgres.NoRows(err) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("credit of %s: %w", account, err)
+	}
+	p.Provenance.Source, p.Provenance.Freshness = p.Source, lookup.Cached
+	p.Known = time.Duration(age*float64(time.Second)) <= stale
+	return p, nil
+}
+
+func (s *store) expose(ctx context.Context, tx postgres.Tx, account trade.AccountID, order trade.OrderID, amount trade.Money, stale time.Duration) (Position, error) {
+	if err := lock(ctx, tx, account); err != nil {
+		return Position{}, err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM exposures WHERE order_id = $1`, order); err != nil {
+		return Position{}, fmt.Errorf("exposure of %s: %w", order, err)
+	}
+	p, err := s.position(ctx, tx, account, stale)
+	if err != nil {
+		return p, err
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO exposures (order_id, account_id, amount) VALUES ($1, $2, $3)`, order, account, amount.Amount); err != nil {
+		return p, fmt.Errorf("exposure of %s: %w", order, err)
+	}
+	return p, nil
+}
+
+func (s *store) unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID, sent bool) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM exposures WHERE order_id = $1 AND ($2 OR release_start IS NULL)`, order, sent); err != nil {
+		return fmt.Errorf("exposure of %s: %w", order, err)
+	}
+	return nil
+}
+
+func (s *store) mark(ctx context.Context, q conn, order trade.OrderID, set string) error {
+	if _, err := q.Exec(ctx, `UPDATE exposures SET `+set+` WHERE order_id = $1`, order); err != nil {
+		return fmt.Errorf("exposure of %s: %w", order, err)
+	}
+	return nil
+}
+
+func (s *store) observe(ctx context.Context, tx postgres.Tx, d Document) (bool, error) {
+	doc, err := json.Marshal(d)
+	if err != nil {
+		return false, fmt.Errorf("%s %s: %w", d.Kind, d.Number, err)
+	}
+	tag, err := tx.Exec(ctx, `
+		INSERT INTO finance_documents (id, kind, source, number, order_id, return_id, account_id, posted_on, doc)
+		VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, nullif($6, '')::uuid, $7, $8, $9) ON CONFLICT (source, kind, number) DO NOTHING`,
+		d.ID, d.Kind, d.Source, d.Number, string(d.Order), d.Return, d.Account, string(d.PostedOn), doc)
+	if err != nil {
+		return false, fmt.Errorf("%s %s: %w", d.Kind, d.Number, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return false, nil
+	}
+	typ := map[Kind]event.Type{Invoice: "invoice.posted", CreditMemo: "credit_memo.posted"}[d.Kind]
+	e := event.New(event.Stream{Kind: "document", ID: d.ID}, typ, d.ObservedAt, d)
+	e.Source, e.AccountID, e.OrderID = d.Source, string(d.Account), string(d.Order)
+	return true, postgres.Append(ctx, tx, e)
+}
+
+const visible = `($1 OR account_id = ANY($2))`
+
+func (s *store) documents(ctx context.Context, who trade.Viewer, where string, keys []string) ([]*Document, error) {
+	accounts := make([]string, len(who.Accounts))
+	for i, a := range who.Accounts {
+		accounts[i] = string(a)
+	}
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM finance_documents WHERE `+visible+` AND `+where+` ORDER BY posted_on, number`, who.AllAccounts, accounts, keys)
+	if err != nil {
+		return nil, fmt.Errorf("documents: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Document, error) {
+		var raw []byte
+		if err := row.Scan(&raw); err != nil {
+			return nil, err
+		}
+		var d Document
+		return &d, json.Unmarshal(raw, &d)
+	})
+}
+
+func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Document, error) {
+	keys := make([]string, len(orders))
+	for i, o := range orders {
+		keys[i] = string(o)
+	}
+	docs, err := s.documents(ctx, who, `order_id::text = ANY($3)`, keys)
+	out := map[trade.OrderID][]*Document{}
+	for _, d := range docs {
+		out[d.Order] = append(out[d.Order], d)
+	}
+	return out, err
+}
+
+func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Document, error) {
+	docs, err := s.documents(ctx, who, `id::text = ANY($3)`, ids)
+	out := map[string]*Document{}
+	for _, d := range docs {
+		out[d.ID] = d
+	}
+	return out, err
+}
+
+func (s *store) byReturn(ctx context.Context, who trade.Viewer, returns []string) (map[string]*Document, error) {
+	docs, err := s.documents(ctx, who, `return_id::text = ANY($3)`, returns)
+	out := map[string]*Document{}
+	for _, d := range docs {
+		out[d.Return] = d
+	}
+	return out, err
+}

@@ -1,0 +1,286 @@
+// Package inventory answers what can be promised, and promises it.
+//
+// A node's own figure says what lies there and what the node has set aside. A reservation is
+// what we promised and the node's figure does not include yet. The two are handed over by time:
+//
+//	available = on hand − allocated by the node − reservations − safety
+//
+// Every figure carries the window in which it was read and every reservation the window in
+// which it was released to its node, both by the database's clock. A figure read wholly after
+// the release includes the work: adopting it ends the reservation. A figure read wholly before
+// does not: the reservation stays. A figure that overlaps a release may be either, so it is not
+// adopted and the one before it stays in use. So, at every moment, each promised unit counts
+// exactly once.
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// Key is one item at one node.
+type Key struct {
+	Node trade.NodeID
+	SKU  trade.SKU
+}
+
+// Figure is what a node says of an item, in the item's base unit.
+type Figure struct {
+	Key       Key
+	Source    string
+	Unit      trade.Unit
+	OnHand    trade.Decimal
+	Allocated trade.Decimal
+	Inbound   trade.Decimal
+	// Read is when the figure was read; the adapter leaves it to the service.
+	Read lookup.Window
+}
+
+// Free is what the node itself has not set aside, never less than zero.
+func (f Figure) Free() trade.Decimal { return trade.Less(f.OnHand, f.Allocated).Max(trade.Decimal{}) }
+
+// Source is a system that knows what lies at some nodes. It answers in bulk, concurrently, and
+// leaves keys of other nodes and of unknown items out.
+type Source interface {
+	Stock(ctx context.Context, keys []Key) (lookup.Answers[Key, Figure], error)
+}
+
+// Node is a place that fulfils.
+type Node struct {
+	ID       trade.NodeID `json:"id"`
+	Name     string       `json:"name"`
+	Source   string       `json:"source"`
+	Location string       `json:"location"`
+	Kind     string       `json:"kind"`
+	// Priority orders nodes for sourcing; the lowest is asked first.
+	Priority int           `json:"priority"`
+	TimeZone string        `json:"timeZone"`
+	Safety   trade.Decimal `json:"safety"`
+}
+
+// AtNode is what one node can promise of an item.
+type AtNode struct {
+	Node       Node
+	OnHand     trade.Decimal
+	Allocated  trade.Decimal
+	Reserved   trade.Decimal
+	Available  trade.Decimal
+	Inbound    trade.Decimal
+	Provenance lookup.Provenance
+}
+
+// Unknown is a node that could not be asked and of which nothing is known.
+type Unknown struct {
+	Node Node
+	Err  error
+}
+
+// Availability is what can be promised of an item over all nodes.
+type Availability struct {
+	SKU       trade.SKU
+	Unit      trade.Unit
+	Available trade.Decimal
+	Nodes     []AtNode
+	// Unknown lists nodes whose figure is missing: Available is then a lower bound.
+	Unknown []Unknown
+}
+
+// Complete reports whether every node's figure is in the sum.
+func (a *Availability) Complete() bool { return len(a.Unknown) == 0 }
+
+// Promise is a quantity of an order line at one node.
+type Promise struct {
+	Line     int
+	Node     trade.NodeID
+	Quantity trade.Decimal
+}
+
+// Need is a quantity of an order line to promise from somewhere.
+type Need struct {
+	Line     int
+	SKU      trade.SKU
+	Quantity trade.Decimal
+}
+
+// plan promises needs from free stock: each line from one node when one has it all, in order of
+// priority, else split over nodes in order of priority. free is consumed.
+func plan(needs []Need, nodes []Node, free map[Key]trade.Decimal) []Promise {
+	var out []Promise
+	for _, n := range needs {
+		rest := n.Quantity
+		for _, node := range ranked(n, nodes, free) {
+			key := Key{node.ID, n.SKU}
+			take := trade.Min(rest, free[key].Max(trade.Decimal{}))
+			if !take.IsPos() {
+				continue
+			}
+			free[key] = trade.Less(free[key], take)
+			rest = trade.Less(rest, take)
+			out = append(out, Promise{n.Line, node.ID, take})
+			if rest.IsZero() {
+				break
+			}
+		}
+	}
+	return out
+}
+
+// ranked puts a node that can fill the whole need first.
+func ranked(n Need, nodes []Node, free map[Key]trade.Decimal) []Node {
+	out := slices.Clone(nodes)
+	slices.SortStableFunc(out, func(a, b Node) int {
+		fa, fb := free[Key{a.ID, n.SKU}].Cmp(n.Quantity) >= 0, free[Key{b.ID, n.SKU}].Cmp(n.Quantity) >= 0
+		switch {
+		case fa && !fb:
+			return -1
+		case fb && !fa:
+			return 1
+		default:
+			return a.Priority - b.Priority
+		}
+	})
+	return out
+}
+
+// Service holds the verbs of inventory.
+type Service struct {
+	store  *store
+	source Source
+	nodes  []Node
+	// stale bounds the age of a figure that stock is promised from.
+	stale time.Duration
+}
+
+// Nodes are the configured nodes, in order of priority.
+func (s *Service) Nodes() []Node { return s.nodes }
+
+// Node returns the node with the id.
+func (s *Service) Node(id trade.NodeID) (Node, bool) {
+	i := slices.IndexFunc(s.nodes, func(n Node) bool { return n.ID == id })
+	if i < 0 {
+		return Node{}, false
+	}
+	return s.nodes[i], true
+}
+
+func (s *Service) keys(skus []trade.SKU) []Key {
+	keys := make([]Key, 0, len(skus)*len(s.nodes))
+	for _, sku := range lookup.Unique(skus) {
+		for _, n := range s.nodes {
+			keys = append(keys, Key{n.ID, sku})
+		}
+	}
+	return keys
+}
+
+// Availability returns what can be promised of each item. It asks the nodes unless the figures
+// at hand are young enough for the caller; where a node does not answer it gives what was last
+// known, and says so.
+func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Availability], error) {
+	keys := s.keys(skus)
+	known, err := s.store.figures(ctx, keys)
+	if err != nil {
+		return lookup.Answers[trade.SKU, *Availability]{}, err
+	}
+	failed, live := map[trade.NodeID]error{}, map[Key]bool{}
+	if age, ok := lookup.MaxAge(ctx); !ok || !s.allYounger(keys, known, age) {
+		answers, err := s.read(ctx, keys)
+		if err != nil {
+			return lookup.Answers[trade.SKU, *Availability]{}, err
+		}
+		for k, e := range answers.Failed {
+			failed[k.Node] = e
+		}
+		for k := range answers.Found {
+			live[k] = true
+		}
+		if known, err = s.store.figures(ctx, keys); err != nil {
+			return lookup.Answers[trade.SKU, *Availability]{}, err
+		}
+	}
+	return s.assemble(skus, known, live, failed), nil
+}
+
+func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key]bool, failed map[trade.NodeID]error) lookup.Answers[trade.SKU, *Availability] {
+	out := lookup.Empty[trade.SKU, *Availability](len(skus))
+	for _, sku := range lookup.Unique(skus) {
+		a := &Availability{SKU: sku}
+		for _, n := range s.nodes {
+			k := Key{n.ID, sku}
+			c, ok := known[k]
+			if !ok {
+				if err := failed[n.ID]; err != nil {
+					a.Unknown = append(a.Unknown, Unknown{n, err})
+				}
+				continue
+			}
+			at := AtNode{Node: n, OnHand: c.OnHand, Allocated: c.Allocated, Reserved: c.reserved, Inbound: c.Inbound, Available: c.free(n)}
+			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
+			switch {
+			case live[k]:
+				at.Provenance.Freshness = lookup.Live
+			case failed[n.ID] != nil:
+				at.Provenance.Freshness = lookup.LastKnown
+			}
+			a.Unit = c.Unit
+			a.Available = trade.Sum(a.Available, at.Available)
+			a.Nodes = append(a.Nodes, at)
+		}
+		if len(a.Nodes) > 0 || len(a.Unknown) > 0 {
+			out.Found[sku] = a
+		}
+	}
+	return out
+}
+
+func (s *Service) allYounger(keys []Key, known map[Key]counted, age time.Duration) bool {
+	for _, k := range keys {
+		c, ok := known[k]
+		if !ok || c.age > age {
+			return false
+		}
+	}
+	return age > 0
+}
+
+// Refresh reads the items' figures from every node, and returns the nodes that did not answer.
+func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.NodeID]error, error) {
+	answers, err := s.read(ctx, s.keys(skus))
+	if err != nil {
+		return nil, err
+	}
+	failed := map[trade.NodeID]error{}
+	for k, e := range answers.Failed {
+		failed[k.Node] = e
+	}
+	return failed, nil
+}
+
+// read asks the source and adopts every figure that is certain.
+func (s *Service) read(ctx context.Context, keys []Key) (lookup.Answers[Key, Figure], error) {
+	start, err := s.store.clock(ctx)
+	if err != nil {
+		return lookup.Answers[Key, Figure]{}, err
+	}
+	answers, err := s.source.Stock(ctx, keys)
+	if err != nil {
+		return answers, fmt.Errorf("stock: %w", err)
+	}
+	return answers, s.store.adopt(ctx, start, answers.Found)
+}
+
+// free is what may be promised from the figure.
+func (c counted) free(n Node) trade.Decimal {
+	return trade.Less(c.Free(), trade.Sum(c.reserved, n.Safety)).Max(trade.Decimal{})
+}
+
+// Publisher is a storefront that shows what is available.
+type Publisher interface {
+	// PublishStock sets what the shop may sell of each item.
+	PublishStock(ctx context.Context, available map[trade.SKU]trade.Decimal) error
+}

@@ -1,0 +1,250 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// New returns the inventory of these nodes. Stock is promised only from figures at most stale
+// old.
+func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration) *Service {
+	nodes = slices.Clone(nodes)
+	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
+	return &Service{&store{pool}, source, nodes, stale}
+}
+
+type store struct{ pool *postgres.Pool }
+
+// counted is a figure with what is promised from it beyond its own allocations.
+type counted struct {
+	Figure
+	reserved trade.Decimal
+	age      time.Duration
+}
+
+// clock is the time that all windows are measured by.
+func (s *store) clock(ctx context.Context) (now time.Time, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return now, fmt.Errorf("database clock: %w", err)
+	}
+	return now, nil
+}
+
+func split(keys []Key) (nodes, skus []string) {
+	for _, k := range keys {
+		nodes, skus = append(nodes, string(k.Node)), append(skus, string(k.SKU))
+	}
+	return nodes, skus
+}
+
+const selectFigures = `
+	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end,
+	       coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0),
+	       extract(epoch FROM clock_timestamp() - f.read_start)
+	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.source <> ''`
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error) {
+	return query(ctx, s.pool, selectFigures, keys)
+}
+
+func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]counted, error) {
+	nodes, skus := split(keys)
+	rows, err := q.Query(ctx, sql, nodes, skus)
+	if err != nil {
+		return nil, fmt.Errorf("stock figures: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c counted, err error) {
+		var age float64
+		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age)
+		c.age = time.Duration(age * float64(time.Second))
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stock figures: %w", err)
+	}
+	out := make(map[Key]counted, len(list))
+	for _, c := range list {
+		out[c.Key] = c
+	}
+	return out, nil
+}
+
+// adopt stores the figures that were read since start, except where a release to the node may
+// or may not be in them, and ends the reservations that they include.
+func (s *store) adopt(ctx context.Context, start time.Time, figures map[Key]Figure) error {
+	if len(figures) == 0 {
+		return nil
+	}
+	list := make([]Figure, 0, len(figures))
+	for _, f := range figures {
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b Figure) int { return byKey(a.Key, b.Key) })
+	cols := make([][]string, 7)
+	for _, f := range list {
+		for i, v := range []string{string(f.Key.Node), string(f.Key.SKU), f.Source, string(f.Unit), f.OnHand.String(), f.Allocated.String(), f.Inbound.String()} {
+			cols[i] = append(cols[i], v)
+		}
+	}
+	return postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
+		// The lock on the keys orders adoption, promise and release of one key.
+		if _, err := tx.Exec(ctx, `
+			INSERT INTO stock_figures (node, sku, source, unit, on_hand, allocated, read_start, read_end)
+			SELECT node, sku, '', '', 0, 0, '-infinity', '-infinity' FROM unnest($1::text[], $2::text[]) AS k(node, sku) ORDER BY 1, 2
+			ON CONFLICT DO NOTHING`, cols[0], cols[1]); err != nil {
+			return fmt.Errorf("adopt stock figures: %w", err)
+		}
+		if _, err := tx.Exec(ctx, lockKeys, cols[0], cols[1]); err != nil {
+			return fmt.Errorf("lock stock figures: %w", err)
+		}
+		_, err := tx.Exec(ctx, `
+			WITH read AS (
+				SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[])
+				         AS k(node, sku, source, unit, on_hand, allocated, inbound)),
+			certain AS (
+				SELECT * FROM read k WHERE NOT EXISTS (
+					SELECT FROM reservations r WHERE r.node = k.node AND r.sku = k.sku AND r.release_start IS NOT NULL
+					AND (r.release_end IS NULL OR r.release_end >= $8))),
+			adopted AS (
+				UPDATE stock_figures f SET source = k.source, unit = k.unit, on_hand = k.on_hand, allocated = k.allocated,
+				       inbound = k.inbound, read_start = $8, read_end = clock_timestamp()
+				FROM certain k WHERE f.node = k.node AND f.sku = k.sku AND f.read_start < $8 RETURNING f.node, f.sku)
+			DELETE FROM reservations r USING adopted a WHERE r.node = a.node AND r.sku = a.sku AND r.release_end < $8`,
+			cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], start)
+		if err != nil {
+			return fmt.Errorf("adopt stock figures: %w", err)
+		}
+		return nil
+	})
+}
+
+const lockKeys = `
+	SELECT FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
+	ORDER BY f.node, f.sku FOR UPDATE OF f`
+
+// Reserve promises what it can of the needs, in the caller's transaction, from figures that are
+// young enough. Concurrent callers wait for each other per item and node.
+func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.OrderID, needs []Need) ([]Promise, error) {
+	skus := make([]trade.SKU, 0, len(needs))
+	for _, n := range needs {
+		skus = append(skus, n.SKU)
+	}
+	keys := s.keys(skus)
+	nodes, names := split(keys)
+	if _, err := tx.Exec(ctx, lockKeys, nodes, names); err != nil {
+		return nil, fmt.Errorf("lock stock figures: %w", err)
+	}
+	known, err := query(ctx, tx, selectFigures, keys)
+	if err != nil {
+		return nil, err
+	}
+	free := make(map[Key]trade.Decimal, len(known))
+	for k, c := range known {
+		if n, ok := s.Node(k.Node); ok && c.age <= s.stale && c.Source != "" {
+			free[k] = c.free(n)
+		}
+	}
+	promises := plan(needs, s.nodes, free)
+	skuOf := map[int]trade.SKU{}
+	for _, n := range needs {
+		skuOf[n.Line] = n.SKU
+	}
+	for _, p := range promises {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO reservations (order_id, line, node, sku, quantity) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (order_id, line, node) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
+			order, p.Line, p.Node, skuOf[p.Line], p.Quantity)
+		if err != nil {
+			return nil, fmt.Errorf("reserve %s at %s: %w", skuOf[p.Line], p.Node, err)
+		}
+	}
+	return promises, nil
+}
+
+// Adjust shrinks the order's promises that no node was told of to these.
+func (s *Service) Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderID, keep []Promise) error {
+	var lines []int
+	var nodes, quantities []string
+	for _, p := range keep {
+		lines, nodes, quantities = append(lines, p.Line), append(nodes, string(p.Node)), append(quantities, p.Quantity.String())
+	}
+	_, err := tx.Exec(ctx, `
+		WITH keep AS (SELECT * FROM unnest($2::int[], $3::text[], $4::numeric[]) AS k(line, node, quantity)),
+		gone AS (DELETE FROM reservations r WHERE order_id = $1 AND release_start IS NULL
+		         AND NOT EXISTS (SELECT FROM keep k WHERE k.line = r.line AND k.node = r.node AND k.quantity > 0))
+		UPDATE reservations r SET quantity = least(r.quantity, k.quantity) FROM keep k
+		WHERE r.order_id = $1 AND r.release_start IS NULL AND k.line = r.line AND k.node = r.node AND k.quantity > 0`, order, lines, nodes, quantities)
+	if err != nil {
+		return fmt.Errorf("adjust reservations of %s: %w", order, err)
+	}
+	return nil
+}
+
+// Releasing marks the order's promises at the node as being on their way to it. It commits
+// before anything is sent; repeating it keeps the first mark.
+func (s *Service) Releasing(ctx context.Context, order trade.OrderID, node trade.NodeID) error {
+	return postgres.InTx(ctx, s.store.pool, func(tx postgres.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT DISTINCT sku FROM reservations WHERE order_id = $1 AND node = $2`, order, node)
+		if err != nil {
+			return fmt.Errorf("releasing %s: %w", order, err)
+		}
+		skus, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return fmt.Errorf("releasing %s: %w", order, err)
+		}
+		nodes := slices.Repeat([]string{string(node)}, len(skus))
+		if _, err := tx.Exec(ctx, lockKeys, nodes, skus); err != nil {
+			return fmt.Errorf("lock stock figures: %w", err)
+		}
+		_, err = tx.Exec(ctx, `UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()) WHERE order_id = $1 AND node = $2`, order, node)
+		return err
+	})
+}
+
+// NotReleased takes the mark back when nothing was sent after all.
+func (s *Service) NotReleased(ctx context.Context, order trade.OrderID, node trade.NodeID) error {
+	_, err := s.store.pool.Exec(ctx, `UPDATE reservations SET release_start = NULL WHERE order_id = $1 AND node = $2 AND release_end IS NULL`, order, node)
+	return err
+}
+
+// Released records that the node has taken the work: its next figure includes it.
+func (s *Service) Released(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID) error {
+	_, err := tx.Exec(ctx, `UPDATE reservations SET release_end = clock_timestamp() WHERE order_id = $1 AND node = $2 AND release_start IS NOT NULL AND release_end IS NULL`, order, node)
+	return err
+}
+
+// Recalled ends the order's promises at the node: it has given the work back.
+func (s *Service) Recalled(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID) error {
+	_, err := tx.Exec(ctx, `DELETE FROM reservations WHERE order_id = $1 AND node = $2`, order, node)
+	return err
+}
+
+// Promised returns how much of each key is reserved and not in the figures yet. For tests and
+// reconciliation.
+func (s *Service) Promised(ctx context.Context, keys []Key) (map[Key]trade.Decimal, error) {
+	known, err := s.store.figures(ctx, keys)
+	out := make(map[Key]trade.Decimal, len(known))
+	for k, c := range known {
+		out[k] = c.reserved
+	}
+	return out, err
+}
+
+func byKey(a, b Key) int {
+	if a.Node != b.Node {
+		return strings.Compare(string(a.Node), string(b.Node))
+	}
+	return strings.Compare(string(a.SKU), string(b.SKU))
+}

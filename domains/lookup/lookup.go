@@ -1,0 +1,117 @@
+// Package lookup is the shape of every bulk question and its answers.
+//
+// Ports are bulk by design: many keys in, an answer for each out, so that no adapter can be
+// slow one key at a time.
+package lookup
+
+import (
+	"context"
+	"time"
+)
+
+// Answers holds what a source said about each key asked for. A key missing from both halves
+// does not exist. A failed key does not spoil its neighbours.
+type Answers[K comparable, V any] struct {
+	Found  map[K]V
+	Failed map[K]error
+}
+
+// Empty returns answers with room for n keys.
+func Empty[K comparable, V any](n int) Answers[K, V] {
+	return Answers[K, V]{Found: make(map[K]V, n), Failed: map[K]error{}}
+}
+
+// Merge adds the answers of another source to a.
+func (a Answers[K, V]) Merge(b Answers[K, V]) {
+	for k, v := range b.Found {
+		a.Found[k] = v
+	}
+	for k, err := range b.Failed {
+		a.Failed[k] = err
+	}
+}
+
+// Unique returns keys without repeats, in the order of first appearance.
+func Unique[K comparable](keys []K) []K {
+	seen := make(map[K]struct{}, len(keys))
+	out := make([]K, 0, len(keys))
+	for _, k := range keys {
+		if _, ok := seen[k]; !ok {
+			seen[k] = struct{}{}
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// Freshness says how a value came to be in an answer.
+type Freshness string
+
+// Live was asked for this answer; cached is within the age the caller accepts; last known is
+// older than that and given because the source did not answer.
+const (
+	Live      Freshness = "LIVE"
+	Cached    Freshness = "CACHED"
+	LastKnown Freshness = "LAST_KNOWN"
+)
+
+// Provenance tells where a volatile value comes from and how old it is.
+type Provenance struct {
+	Source    string    `json:"source"`
+	AsOf      time.Time `json:"asOf"`
+	Freshness Freshness `json:"freshness"`
+}
+
+// Page is one step through a source's changes. Next is the cursor to ask with next time; it
+// is valid even when Items is empty. More says that asking again at once is worthwhile.
+type Page[V any] struct {
+	Items []V
+	Next  string
+	More  bool
+}
+
+// Window is the span of time in which something certainly happened: the answer to a read
+// reflects one instant inside it, a write took effect at one instant inside it. A zero End
+// means that it may still be happening.
+type Window struct {
+	Start, End time.Time
+}
+
+// Order is how two windows stand to each other.
+type Order int
+
+// A window lies before, after, or partly at the same time as another.
+const (
+	Overlaps Order = iota
+	Before
+	After
+)
+
+// Compare returns how w stands to other: Before when w certainly ended before other began.
+func (w Window) Compare(other Window) Order {
+	switch {
+	case !w.End.IsZero() && w.End.Before(other.Start):
+		return Before
+	case !other.End.IsZero() && other.End.Before(w.Start):
+		return After
+	default:
+		return Overlaps
+	}
+}
+
+type maxAgeKey struct{}
+
+// WithMaxAge returns a context whose reads accept values at most d old; zero means live. Like
+// a deadline it belongs to the request, and every layer below may only tighten it.
+func WithMaxAge(ctx context.Context, d time.Duration) context.Context {
+	if cur, ok := MaxAge(ctx); ok && cur < d {
+		return ctx
+	}
+	return context.WithValue(ctx, maxAgeKey{}, d)
+}
+
+// MaxAge returns the age the caller accepts, and whether it said so.
+func MaxAge(ctx context.Context) (time.Duration, bool) {
+	d, ok := ctx.Value(maxAgeKey{}).(time.Duration)
+	return d, ok
+}

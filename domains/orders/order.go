@@ -1,0 +1,322 @@
+package orders
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// Status is where an order is in its life.
+type Status string
+
+// The statuses of an order; see the package comment for the transitions.
+const (
+	Accepted      Status = "ACCEPTED"
+	OnHold        Status = "ON_HOLD"
+	InFulfillment Status = "IN_FULFILLMENT"
+	Completed     Status = "COMPLETED"
+	Rejected      Status = "REJECTED"
+	Cancelled     Status = "CANCELLED"
+)
+
+// Decision is the answer of intake.
+type Decision string
+
+// What intake can answer.
+const (
+	DecisionAccepted            Decision = "ACCEPTED"
+	DecisionAcceptedWithChanges Decision = "ACCEPTED_WITH_CHANGES"
+	DecisionPartiallyAccepted   Decision = "PARTIALLY_ACCEPTED"
+	DecisionHeld                Decision = "HELD"
+	DecisionRejected            Decision = "REJECTED"
+)
+
+// LineOutcome is the answer of intake for one line, in the terms of an X12 855.
+type LineOutcome string
+
+// What intake can answer for a line.
+const (
+	LineAccepted          LineOutcome = "ACCEPTED"
+	LineAcceptedPrice     LineOutcome = "ACCEPTED_PRICE_CHANGED"
+	LineAcceptedQuantity  LineOutcome = "ACCEPTED_QUANTITY_CHANGED"
+	LinePartlyBackordered LineOutcome = "PARTIALLY_BACKORDERED"
+	LineBackordered       LineOutcome = "BACKORDERED"
+	LineHeld              LineOutcome = "HELD"
+	LineRejected          LineOutcome = "REJECTED"
+)
+
+// Channel is how an order reached us. For channels other than the portal the other system has
+// already taken it, so intake cannot turn it down.
+type Channel string
+
+// The channels.
+const (
+	Portal     Channel = "PORTAL"
+	Storefront Channel = "STOREFRONT"
+	ERP        Channel = "ERP"
+)
+
+// Order is what a customer asked for and what became of it.
+type Order struct {
+	ID            trade.OrderID   `json:"id"`
+	Number        string          `json:"number"`
+	Account       trade.AccountID `json:"account"`
+	Channel       Channel         `json:"channel"`
+	ChannelRef    string          `json:"channelRef,omitempty"`
+	ChannelSource string          `json:"channelSource,omitempty"`
+	PONumber      string          `json:"poNumber,omitempty"`
+	Currency      trade.Currency  `json:"currency"`
+	RequestedDate trade.Date      `json:"requestedDate,omitempty"`
+	ShipToID      string          `json:"shipToId,omitempty"`
+	ShipTo        trade.Address   `json:"shipTo"`
+	Status        Status          `json:"status"`
+	Decision      Decision        `json:"decision"`
+	Lines         []Line          `json:"lines"`
+	Holds         []Hold          `json:"holds"`
+	Findings      []Finding       `json:"findings"`
+	Total         trade.Money     `json:"total"`
+	PlacedAt      time.Time       `json:"placedAt"`
+	UpdatedAt     time.Time       `json:"updatedAt"`
+	PlacedBy      string          `json:"placedBy"`
+	CancelReason  string          `json:"cancelReason,omitempty"`
+	References    []Reference     `json:"references,omitempty"`
+	// History marks an order loaded by backfill: its work was done elsewhere.
+	History bool `json:"history,omitempty"`
+	Version int  `json:"version"`
+}
+
+// Line is one item of an order. Its quantities are in the line's unit and disjoint: what is in
+// none of the buckets is open.
+type Line struct {
+	Order             trade.OrderID   `json:"-"`
+	Account           trade.AccountID `json:"-"`
+	Date              trade.Date      `json:"-"`
+	Number            int             `json:"number"`
+	SKU               trade.SKU       `json:"sku"`
+	Description       string          `json:"description,omitempty"`
+	Quantity          trade.Quantity  `json:"quantity"`
+	UnitPrice         trade.Money     `json:"unitPrice"`
+	ExpectedUnitPrice *trade.Money    `json:"expectedUnitPrice,omitempty"`
+	Amount            trade.Money     `json:"amount"`
+	Outcome           LineOutcome     `json:"outcome"`
+	Allocations       []Allocation    `json:"allocations,omitempty"`
+	Allocated         trade.Decimal   `json:"allocated"`
+	Backordered       trade.Decimal   `json:"backordered"`
+	Released          trade.Decimal   `json:"released"`
+	Shipped           trade.Decimal   `json:"shipped"`
+	Delivered         trade.Decimal   `json:"delivered"`
+	Cancelled         trade.Decimal   `json:"cancelled"`
+	Rejected          trade.Decimal   `json:"rejected"`
+	Returned          trade.Decimal   `json:"returned"`
+	Invoiced          trade.Decimal   `json:"invoiced"`
+}
+
+// Allocation is the quantity of a line promised from one node.
+type Allocation struct {
+	Node     trade.NodeID  `json:"node"`
+	Quantity trade.Decimal `json:"quantity"`
+}
+
+// Reference is what another system calls the order.
+type Reference struct {
+	System string `json:"system"`
+	Type   string `json:"type"`
+	Value  string `json:"value"`
+	ID     string `json:"id,omitempty"`
+}
+
+// Hold stops an order's activities until it is released or its cause is gone.
+type Hold struct {
+	ID         string         `json:"id"`
+	Code       string         `json:"code"`
+	Reason     string         `json:"reason"`
+	Blocks     []string       `json:"blocks"`
+	Status     HoldStatus     `json:"status"`
+	AutoClears bool           `json:"autoClears"`
+	AppliedBy  string         `json:"appliedBy"`
+	AppliedAt  time.Time      `json:"appliedAt"`
+	ReviewAt   time.Time      `json:"reviewAt"`
+	Remedies   []string       `json:"remedies,omitempty"`
+	Evidence   trade.Evidence `json:"evidence,omitempty"`
+	ReleasedBy string         `json:"releasedBy,omitempty"`
+	ReleasedAt *time.Time     `json:"releasedAt,omitempty"`
+	// ReleaseReason is what the releasing person wrote.
+	ReleaseReason string `json:"releaseReason,omitempty"`
+}
+
+// HoldStatus is where a hold is in its life.
+type HoldStatus string
+
+// A hold is active until a person releases it or its cause goes away.
+const (
+	HoldActive      HoldStatus = "ACTIVE"
+	HoldReleased    HoldStatus = "RELEASED"
+	HoldAutoCleared HoldStatus = "AUTO_CLEARED"
+)
+
+// Finding is what one check saw. All findings are kept, whatever the decision.
+type Finding struct {
+	Code     string         `json:"code"`
+	Severity trade.Severity `json:"severity"`
+	Path     string         `json:"path"`
+	Message  string         `json:"message"`
+	Remedies []string       `json:"remedies,omitempty"`
+	Evidence trade.Evidence `json:"evidence,omitempty"`
+	Source   string         `json:"source,omitempty"`
+	AsOf     *time.Time     `json:"asOf,omitempty"`
+	// Evaluated is false when the check's inputs were missing.
+	Evaluated bool `json:"evaluated"`
+}
+
+// Provenance of what we decide ourselves.
+func (o *Order) Provenance() lookup.Provenance {
+	return lookup.Provenance{Source: "crossdock", AsOf: o.UpdatedAt, Freshness: lookup.Live}
+}
+
+// Open is what no bucket of the line holds yet.
+func (l *Line) Open() trade.Decimal {
+	return trade.Less(l.Quantity.Value, trade.Sum(l.Allocated, l.Backordered, l.Released, l.Shipped, l.Cancelled, l.Rejected))
+}
+
+// Returnable is what was shipped and not returned yet.
+func (l *Line) Returnable() trade.Decimal { return trade.Less(l.Shipped, l.Returned) }
+
+// check returns an error when the line breaks its invariants.
+func (l *Line) check() error {
+	for name, q := range map[string]trade.Decimal{
+		"open": l.Open(), "allocated": l.Allocated, "backordered": l.Backordered, "released": l.Released, "shipped": l.Shipped,
+		"cancelled": l.Cancelled, "rejected": l.Rejected, "undelivered": trade.Less(l.Shipped, l.Delivered),
+		"returnable": l.Returnable(), "uninvoiced": trade.Less(l.Shipped, l.Invoiced),
+	} {
+		if q.IsNeg() {
+			return fmt.Errorf("line %d: %s is %s", l.Number, name, q)
+		}
+	}
+	allocated := trade.Sum()
+	for _, a := range l.Allocations {
+		allocated = trade.Sum(allocated, a.Quantity)
+	}
+	if allocated.Cmp(trade.Sum(l.Allocated, l.Released)) < 0 {
+		return fmt.Errorf("line %d: allocations %s do not cover %s allocated and %s released", l.Number, allocated, l.Allocated, l.Released)
+	}
+	return nil
+}
+
+// Check returns an error when a line breaks its invariants.
+func (o *Order) Check() error {
+	for i := range o.Lines {
+		if err := o.Lines[i].check(); err != nil {
+			return fmt.Errorf("order %s: %w", o.Number, err)
+		}
+	}
+	return nil
+}
+
+// Line returns the line with the number, or nil.
+func (o *Order) Line(number int) *Line {
+	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Number == number })
+	if i < 0 {
+		return nil
+	}
+	return &o.Lines[i]
+}
+
+// ActiveHolds are the holds that still block something.
+func (o *Order) ActiveHolds() []Hold {
+	var active []Hold
+	for _, h := range o.Holds {
+		if h.Status == HoldActive {
+			active = append(active, h)
+		}
+	}
+	return active
+}
+
+// derive sets the status from quantities and holds, once intake has accepted the order.
+func (o *Order) derive() {
+	if o.Status == Rejected || o.Status == Cancelled {
+		return
+	}
+	var moving, waiting, shipped bool
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		moving = moving || l.Released.IsPos() || l.Shipped.IsPos()
+		shipped = shipped || l.Shipped.IsPos()
+		waiting = waiting || trade.Sum(l.Open(), l.Allocated, l.Backordered, l.Released).IsPos()
+	}
+	switch {
+	case len(o.ActiveHolds()) > 0:
+		o.Status = OnHold
+	case !waiting && shipped:
+		o.Status = Completed
+	case !waiting:
+		o.Status = Cancelled
+	case moving:
+		o.Status = InFulfillment
+	default:
+		o.Status = Accepted
+	}
+}
+
+// release ends the active hold with the id, by a person with a reason.
+func (o *Order) release(holdID, by, reason string, now time.Time) error {
+	for i := range o.Holds {
+		h := &o.Holds[i]
+		if h.ID != holdID {
+			continue
+		}
+		if h.Status != HoldActive {
+			return fault.New(fault.Conflict, "hold %s is %s already", h.Code, h.Status).At("holdId")
+		}
+		h.Status, h.ReleasedBy, h.ReleasedAt, h.ReleaseReason = HoldReleased, by, &now, reason
+		return nil
+	}
+	return fault.New(fault.NotFound, "order %s has no hold %q; its holds are listed in order.holds", o.Number, holdID).At("holdId")
+}
+
+// cancelRest moves everything that no node works on to cancelled, and returns what nodes hold.
+func (o *Order) cancelRest() (released trade.Decimal) {
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		l.Cancelled = trade.Sum(l.Cancelled, l.Open(), l.Allocated, l.Backordered)
+		l.unallocate(l.Allocated)
+		l.Allocated, l.Backordered = trade.Decimal{}, trade.Decimal{}
+		released = trade.Sum(released, l.Released)
+	}
+	return released
+}
+
+// FulfillmentRollup sums the lines up in one word.
+func (o *Order) FulfillmentRollup() string {
+	var want, alloc, back, rel, ship, del trade.Decimal
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		want = trade.Sum(want, trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)))
+		alloc, back, rel = trade.Sum(alloc, l.Allocated), trade.Sum(back, l.Backordered), trade.Sum(rel, l.Released)
+		ship, del = trade.Sum(ship, l.Shipped), trade.Sum(del, l.Delivered)
+	}
+	switch {
+	case want.IsPos() && del.Cmp(want) == 0:
+		return "DELIVERED"
+	case del.IsPos():
+		return "PARTIALLY_DELIVERED"
+	case want.IsPos() && ship.Cmp(want) == 0:
+		return "SHIPPED"
+	case ship.IsPos():
+		return "PARTIALLY_SHIPPED"
+	case rel.IsPos():
+		return "RELEASED"
+	case want.IsPos() && alloc.Cmp(want) == 0:
+		return "ALLOCATED"
+	case alloc.IsPos():
+		return "PARTIALLY_ALLOCATED"
+	case back.IsPos():
+		return "BACKORDERED"
+	default:
+		return "NOT_STARTED"
+	}
+}

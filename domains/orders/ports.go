@@ -1,0 +1,74 @@
+package orders
+
+import (
+	"context"
+	"time"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// Registration is an order as a system of record keeps it.
+type Registration struct {
+	// Number is our number, which the system keeps as its external reference. Empty for orders
+	// that were typed straight into it.
+	Number string
+	// Ref and TheirNumber are what the system calls the order.
+	Ref         string
+	TheirNumber string
+	Source      string
+	Account     trade.AccountID
+	PONumber    string
+	Currency    trade.Currency
+	PlacedAt    time.Time
+	ModifiedAt  time.Time
+	ShipTo      trade.Address
+	// Posted is true when the system has shipped and invoiced it all and keeps only documents.
+	Posted bool
+	// Copies counts how often the system has an order of this number; more than one is a defect.
+	Copies int
+	Lines  []RegisteredLine
+}
+
+// RegisteredLine is one line of a registration, in the order of the system's line numbers.
+type RegisteredLine struct {
+	// Line is our line number, where the system keeps it.
+	Line      int
+	SKU       trade.SKU
+	Quantity  trade.Quantity
+	UnitPrice trade.Money
+	Shipped   trade.Decimal
+}
+
+// Registrar is a system of record for orders. All methods are safe for concurrent use and none
+// retries.
+type Registrar interface {
+	// Register creates the order. It does not look for an earlier one: the caller has.
+	Register(ctx context.Context, o *Order) (Registration, error)
+	// Registrations returns what the system has of our numbers, open or posted.
+	Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, Registration], error)
+	// Withdraw deletes an order of which nothing was posted.
+	Withdraw(ctx context.Context, number string) error
+	// RegistrationsSince returns orders changed since the cursor, oldest first, repeats allowed.
+	RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[Registration], error)
+}
+
+// Shop is a storefront that orders come from.
+type Shop interface {
+	// Acknowledge tells the shop what became of its order. Repeating it changes nothing.
+	Acknowledge(ctx context.Context, o *Order) error
+}
+
+// PlacedOrder is an order that a shop has taken.
+type PlacedOrder struct {
+	Ref   string
+	Draft Draft
+}
+
+// ShopFeed lists a shop's orders.
+type ShopFeed interface {
+	// Placed returns the orders with these references.
+	Placed(ctx context.Context, refs []string) (lookup.Answers[string, PlacedOrder], error)
+	// PlacedSince returns orders changed since the cursor, oldest first, repeats allowed.
+	PlacedSince(ctx context.Context, cursor string) (lookup.Page[PlacedOrder], error)
+}

@@ -1,0 +1,486 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Service holds the verbs of orders.
+type Service struct {
+	store    *store
+	facts    Gatherer
+	reserver Reserver
+	exposure Exposure
+	dispatch Dispatcher
+	now      func() time.Time
+}
+
+// New returns the orders of a database. The four interfaces are the other domains' part in an
+// order; see their comments.
+func New(pool *postgres.Pool, facts Gatherer, reserver Reserver, exposure Exposure, dispatch Dispatcher, now func() time.Time) *Service {
+	return &Service{&store{pool}, facts, reserver, exposure, dispatch, now}
+}
+
+// Orders returns the orders with these ids that the viewer may see.
+func (s *Service) Orders(ctx context.Context, who trade.Viewer, ids []trade.OrderID) (map[trade.OrderID]*Order, error) {
+	return s.store.byID(ctx, who, ids)
+}
+
+// ByNumber returns the order with the number, and fault.NotFound when there is none the viewer
+// may see.
+func (s *Service) ByNumber(ctx context.Context, who trade.Viewer, number string) (*Order, error) {
+	return s.store.byNumber(ctx, who, number)
+}
+
+// Filter narrows a list of orders. Empty fields do not narrow.
+type Filter struct {
+	Accounts     []trade.AccountID
+	Statuses     []Status
+	PONumber     string
+	PlacedFrom   *time.Time
+	PlacedBefore *time.Time
+	SKU          trade.SKU
+}
+
+// SortBy is the total order of a list; the id breaks ties.
+type SortBy string
+
+// The orders of a list.
+const (
+	ByPlacedAt SortBy = "PLACED_AT"
+	ByTotal    SortBy = "TOTAL"
+	BySeqNo    SortBy = "NUMBER"
+)
+
+// Paging asks for one page of a list, as Relay has it.
+type Paging struct {
+	First, Last   *int
+	After, Before string
+	SortBy        SortBy
+	Ascending     bool
+}
+
+// List is one page of orders.
+type List struct {
+	Orders           []*Order
+	Cursors          []string
+	HasNext, HasPrev bool
+	Total            int
+}
+
+// List returns one page of the viewer's orders.
+func (s *Service) List(ctx context.Context, who trade.Viewer, f Filter, p Paging) (*List, error) {
+	return s.store.list(ctx, who, f, p)
+}
+
+// ReleaseHold ends a hold. When no other hold is left the order goes on.
+func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.OrderID, holdID, reason string) (*Order, error) {
+	if len(reason) < 3 {
+		return nil, fault.New(fault.Invalid, "a release needs a reason of at least 3 characters, for the audit trail").At("reason")
+	}
+	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		now := s.now()
+		if err := o.release(holdID, who.Subject, reason, now); err != nil {
+			return nil, err
+		}
+		events := []event.Event{o.event("order.hold_released", now, map[string]any{"holdId": holdID, "by": who.Subject, "reason": reason})}
+		return s.resume(ctx, tx, o, events, now)
+	})
+}
+
+// resume accepts an order whose last hold is gone and sends what is allocated.
+func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events []event.Event, now time.Time) ([]event.Event, error) {
+	before := o.Status
+	o.derive()
+	if before != OnHold || o.Status == OnHold {
+		return events, nil
+	}
+	if o.Decision == DecisionHeld {
+		o.Decision = DecisionAccepted
+		events = append(events, o.event("order.accepted", now, map[string]any{"decision": o.Decision}))
+	}
+	return events, s.dispatch.Accepted(ctx, tx, o)
+}
+
+// Cancel stops everything of the order that has not shipped. What a node works on is recalled,
+// and stays with the order until the node agrees.
+func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID, reason string) (*Order, error) {
+	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		switch o.Status {
+		case Cancelled, Rejected, Completed:
+			return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be cancelled", o.Number, o.Status).At("orderId")
+		}
+		now := s.now()
+		o.CancelReason = reason
+		for i := range o.Holds {
+			if o.Holds[i].Status == HoldActive {
+				o.Holds[i].Status, o.Holds[i].ReleasedBy, o.Holds[i].ReleasedAt, o.Holds[i].ReleaseReason = HoldReleased, who.Subject, &now, "order cancelled"
+			}
+		}
+		recalling := o.cancelRest()
+		if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+			return nil, err
+		}
+		o.derive()
+		if o.Status == Cancelled {
+			if err := s.exposure.Unexpose(ctx, tx, o.ID); err != nil {
+				return nil, err
+			}
+		}
+		events := []event.Event{o.event("order.cancel_requested", now, map[string]any{"by": who.Subject, "reason": reason, "recalling": recalling})}
+		if o.Status == Cancelled {
+			events = append(events, o.event("order.cancelled", now, map[string]any{"reason": reason}))
+		}
+		return events, s.dispatch.Cancelled(ctx, tx, o)
+	})
+}
+
+// Step is a movement of quantities between the buckets of an order's lines.
+type Step string
+
+// The movements that the outside world causes.
+const (
+	StepReleased  Step = "RELEASED"  // allocated → released: the node took the work
+	StepShipped   Step = "SHIPPED"   // released → shipped
+	StepShorted   Step = "SHORTED"   // released → backordered: the node could not pick it
+	StepRecalled  Step = "RECALLED"  // released → cancelled: the node gave the work back
+	StepDelivered Step = "DELIVERED" // of what was shipped
+	StepReturned  Step = "RETURNED"  // of what was shipped
+	StepInvoiced  Step = "INVOICED"  // of what was shipped
+)
+
+// Advance moves quantities of an order's lines in the caller's transaction.
+func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID, step Step, parts []trade.Part) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		before, now := o.Status, s.now()
+		for _, p := range parts {
+			l := o.Line(p.Line)
+			if l == nil {
+				return nil, fmt.Errorf("order %s has no line %d", o.Number, p.Line)
+			}
+			l.move(step, p.Quantity)
+		}
+		o.derive()
+		events := []event.Event{}
+		if step == StepShorted {
+			o.hold(Finding{Code: "SHORT_PICK", Severity: trade.Hold, Message: "a node could not pick everything", Remedies: []string{"wait for stock", "cancel the rest"}}, now)
+			o.derive()
+			events = append(events, o.event("order.backordered", now, map[string]any{"parts": parts}))
+		}
+		if o.Status != before {
+			typ := map[Status]event.Type{InFulfillment: "order.in_fulfillment", Completed: "order.completed", Cancelled: "order.cancelled", OnHold: "order.held"}[o.Status]
+			if typ != "" {
+				events = append(events, o.event(typ, now, map[string]any{"step": step}))
+			}
+		}
+		return events, nil
+	})
+}
+
+// move takes the quantity between buckets, never more than the bucket it comes from holds.
+func (l *Line) move(step Step, q trade.Decimal) {
+	take := func(from *trade.Decimal) trade.Decimal {
+		n := trade.Min(q, *from)
+		*from = trade.Less(*from, n)
+		return n
+	}
+	switch step {
+	case StepReleased:
+		l.Released = trade.Sum(l.Released, take(&l.Allocated))
+	case StepShipped:
+		n := take(&l.Released)
+		if rest := trade.Less(q, n); rest.IsPos() {
+			// The node shipped before we knew that it had taken the work.
+			m := trade.Min(rest, l.Allocated)
+			l.Allocated = trade.Less(l.Allocated, m)
+			n = trade.Sum(n, m)
+		}
+		l.Shipped = trade.Sum(l.Shipped, n)
+	case StepShorted:
+		n := take(&l.Released)
+		l.unallocate(n)
+		l.Backordered = trade.Sum(l.Backordered, n)
+	case StepRecalled:
+		n := take(&l.Released)
+		l.unallocate(n)
+		l.Cancelled = trade.Sum(l.Cancelled, n)
+	case StepDelivered:
+		l.Delivered = trade.Min(trade.Sum(l.Delivered, q), l.Shipped)
+	case StepReturned:
+		l.Returned = trade.Min(trade.Sum(l.Returned, q), l.Shipped)
+	case StepInvoiced:
+		l.Invoiced = trade.Min(trade.Sum(l.Invoiced, q), l.Shipped)
+	}
+}
+
+// unallocate shrinks the allocations from the last one backwards.
+func (l *Line) unallocate(q trade.Decimal) {
+	for i := len(l.Allocations) - 1; i >= 0 && q.IsPos(); i-- {
+		n := trade.Min(q, l.Allocations[i].Quantity)
+		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
+		q = trade.Less(q, n)
+	}
+	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
+}
+
+// Held returns the ids of orders whose active holds may all clear by themselves, oldest first.
+func (s *Service) Held(ctx context.Context, limit int) ([]trade.OrderID, error) {
+	return s.store.held(ctx, limit)
+}
+
+// Reevaluate decides a held order again with today's facts and clears the holds whose cause is
+// gone. It returns whether the order goes on.
+func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error) {
+	found, err := s.store.byID(ctx, trade.System("reevaluation"), []trade.OrderID{id})
+	if err != nil || found[id] == nil {
+		return false, err
+	}
+	d := found[id].draft()
+	facts := s.facts.Gather(ctx, d)
+	if len(facts.Missing) > 0 {
+		return false, nil
+	}
+	cleared := false
+	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if o.Status != OnHold {
+			return nil, nil
+		}
+		now := s.now()
+		still, err := s.recheck(ctx, tx, o, d, facts)
+		if err != nil {
+			return nil, err
+		}
+		var events []event.Event
+		for i := range o.Holds {
+			h := &o.Holds[i]
+			if h.Status == HoldActive && h.AutoClears && !still[h.Code] {
+				h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+				events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
+			}
+		}
+		if len(events) == 0 {
+			return nil, nil
+		}
+		events, err = s.resume(ctx, tx, o, events, now)
+		cleared = o.Status != OnHold
+		return events, err
+	})
+	return cleared, err
+}
+
+// recheck prices what could not be priced, reserves what is still short and returns the codes
+// that hold the order now.
+func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft, facts Facts) (map[string]bool, error) {
+	lines, _, fs := Evaluate(d, facts)
+	var wants []Want
+	total := trade.Money{Currency: o.Currency}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		if l.Outcome == LineRejected {
+			continue
+		}
+		if l.Outcome == LineHeld {
+			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
+			l.Outcome = lines[i].Outcome
+			if l.Outcome == LineRejected {
+				l.Rejected = l.Open()
+				continue
+			}
+		}
+		total = total.Plus(l.Amount)
+		if need := trade.Sum(l.Open(), l.Backordered); need.IsPos() {
+			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need})
+		}
+	}
+	o.Total = total
+	position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
+	if err != nil {
+		return nil, err
+	}
+	fs = append(fs, checkCredit(position, total)...)
+	got, err := s.reserver.Reserve(ctx, tx, o.ID, wants)
+	if err != nil {
+		return nil, err
+	}
+	for i := range o.Lines {
+		o.Lines[i].Backordered = trade.Decimal{}
+	}
+	fs = append(fs, allocate(o, got, false)...)
+	still := map[string]bool{}
+	for _, f := range fs {
+		still[f.Code] = still[f.Code] || f.Severity == trade.Hold
+	}
+	return still, nil
+}
+
+// Amend takes over a change that was made to the order in the system that registered it. The
+// quantities are what that system now has. What no node works on follows at once; a change to
+// work that was released returns the lines concerned, for a person or a recall to settle.
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, quantities map[int]trade.Decimal) (conflicts []int, err error) {
+	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		now := s.now()
+		var changed []map[string]any
+		for n, q := range quantities {
+			l := o.Line(n)
+			if l == nil || trade.Less(l.Quantity.Value, l.Cancelled).Cmp(q) == 0 {
+				continue
+			}
+			was := trade.Less(l.Quantity.Value, l.Cancelled)
+			worked := trade.Sum(l.Released, l.Shipped)
+			if q.Cmp(worked) < 0 || q.Cmp(was) > 0 {
+				conflicts = append(conflicts, n)
+			}
+			if q.Cmp(was) < 0 {
+				l.shrink(trade.Less(was, q.Max(worked)))
+			}
+			changed = append(changed, map[string]any{"line": n, "from": was.String(), "to": q.String()})
+		}
+		if len(changed) == 0 {
+			return nil, nil
+		}
+		if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+			return nil, err
+		}
+		if len(conflicts) > 0 {
+			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, now)
+		}
+		o.derive()
+		return []event.Event{o.event("order.amended", now, map[string]any{"source": source, "changes": changed, "conflicts": conflicts})}, nil
+	})
+	slices.Sort(conflicts)
+	return conflicts, err
+}
+
+// shrink cancels a quantity that no node works on: backordered first, then open, then allocated.
+func (l *Line) shrink(q trade.Decimal) {
+	cancel := func(n trade.Decimal) {
+		l.Cancelled = trade.Sum(l.Cancelled, n)
+		q = trade.Less(q, n)
+	}
+	n := trade.Min(q, l.Backordered)
+	l.Backordered = trade.Less(l.Backordered, n)
+	cancel(n)
+	cancel(trade.Min(q, l.Open()))
+	n = trade.Min(q, l.Allocated)
+	l.Allocated = trade.Less(l.Allocated, n)
+	l.unallocate(n)
+	cancel(n)
+}
+
+// allocations are what the lines still want from each node.
+func (o *Order) allocations() map[int][]Allocation {
+	out := make(map[int][]Allocation, len(o.Lines))
+	for _, l := range o.Lines {
+		if len(l.Allocations) > 0 {
+			out[l.Number] = l.Allocations
+		}
+	}
+	return out
+}
+
+func (o *Order) draft() Draft {
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	if o.ShipTo.Line1 != "" {
+		d.ShipTo = &o.ShipTo
+	}
+	for _, l := range o.Lines {
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice})
+	}
+	return d
+}
+
+func (s *Service) update(ctx context.Context, who trade.Viewer, id trade.OrderID, fn func(postgres.Tx, *Order) ([]event.Event, error)) (*Order, error) {
+	var out *Order
+	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
+		return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+			if !who.MaySee(o.Account) {
+				return nil, notFound(string(id))
+			}
+			out = o
+			return fn(tx, o)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func notFound(what string) error {
+	return fault.New(fault.NotFound, "no order %q", what)
+}
+
+// Registered keeps what a system of record calls the order.
+func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		if !o.refer(Reference{System: r.Source, Type: "SALES_ORDER", Value: r.TheirNumber, ID: r.Ref}) {
+			return nil, nil
+		}
+		return []event.Event{o.event("order.registered", s.now(), map[string]any{"source": r.Source, "number": r.TheirNumber})}, nil
+	})
+}
+
+// refer adds a reference and reports whether it was new.
+func (o *Order) refer(r Reference) bool {
+	if slices.Contains(o.References, r) {
+		return false
+	}
+	o.References = append(o.References, r)
+	return true
+}
+
+// Lock returns the order and holds its row until the transaction ends.
+func (s *Service) Lock(ctx context.Context, tx postgres.Tx, id trade.OrderID) (*Order, error) {
+	var out *Order
+	err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		out = o
+		return nil, nil
+	})
+	return out, err
+}
+
+// ShopOrder names an order in the shop it was placed in.
+type ShopOrder struct{ Source, Ref string }
+
+// ShopOf returns where the order was placed; both fields are empty for other channels.
+func (s *Service) ShopOf(ctx context.Context, tx postgres.Tx, id trade.OrderID) (ShopOrder, error) {
+	o, err := s.Lock(ctx, tx, id)
+	if err != nil || o.Channel != Storefront {
+		return ShopOrder{}, err
+	}
+	return ShopOrder{o.ChannelSource, o.ChannelRef}, nil
+}
+
+// Adopt makes an order known that was typed straight into a system of record. That system has
+// accepted it and works on it; we show it and decide nothing. It returns whether it was new.
+func (s *Service) Adopt(ctx context.Context, r Registration) (bool, error) {
+	now := s.now()
+	o := &Order{
+		ID: trade.OrderID(postgres.NewID()), Account: r.Account, Channel: ERP, ChannelSource: r.Source, ChannelRef: r.Ref, PONumber: r.PONumber, Currency: r.Currency, ShipTo: r.ShipTo,
+		Status: Accepted, Decision: DecisionAccepted, PlacedAt: r.PlacedAt, UpdatedAt: now, PlacedBy: "source:" + r.Source, History: true,
+		References: []Reference{{System: r.Source, Type: "SALES_ORDER", Value: r.TheirNumber, ID: r.Ref}}, Total: trade.Money{Currency: r.Currency},
+	}
+	for i, l := range r.Lines {
+		line := Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Amount: l.UnitPrice.Times(l.Quantity.Value).Round(), Outcome: LineAccepted, Shipped: trade.Min(l.Shipped, l.Quantity.Value)}
+		o.Total = o.Total.Plus(line.Amount)
+		o.Lines = append(o.Lines, line)
+	}
+	o.derive()
+	fresh := false
+	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
+		known, err := s.store.knows(ctx, tx, o)
+		if err != nil || known {
+			return err
+		}
+		fresh = true
+		return s.store.insert(ctx, tx, o, []event.Event{o.event("order.adopted", now, map[string]any{"number": o.Number, "source": r.Source, "theirNumber": r.TheirNumber})})
+	})
+	return fresh, err
+}

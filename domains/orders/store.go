@@ -1,0 +1,385 @@
+package orders
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// store keeps an order as one document beside the columns that lists filter and sort by.
+type store struct{ pool *postgres.Pool }
+
+func (s *store) inTx(ctx context.Context, fn func(postgres.Tx) error) error {
+	return postgres.InTx(ctx, s.pool, fn)
+}
+
+func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []event.Event) error {
+	if err := tx.QueryRow(ctx, `SELECT 'SO-' || nextval('order_numbers')`).Scan(&o.Number); err != nil {
+		return fmt.Errorf("order number: %w", err)
+	}
+	o.Version = 1
+	o.attach()
+	if err := o.Check(); err != nil {
+		return err
+	}
+	doc, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	var channelRef *string
+	if o.ChannelRef != "" {
+		ref := o.ChannelSource + "/" + o.ChannelRef
+		channelRef = &ref
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	for i := range events {
+		events[i].Payload = withNumber(events[i].Payload, o.Number)
+	}
+	return postgres.Append(ctx, tx, events...)
+}
+
+// withNumber puts the order's number into an event made before the number was known.
+func withNumber(raw json.RawMessage, number string) json.RawMessage {
+	return bytes.Replace(raw, []byte(`"number":""`), []byte(`"number":"`+number+`"`), 1)
+}
+
+// update locks the order, applies fn and saves what it changed with its events.
+func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn func(*Order) ([]event.Event, error)) error {
+	var raw []byte
+	err := tx.QueryRow(ctx, `SELECT doc FROM orders WHERE id = $1 FOR UPDATE`, id).Scan(&raw)
+	if postgres.NoRows(err) {
+		return notFound(string(id))
+	}
+	if err != nil {
+		return fmt.Errorf("order %s: %w", id, err)
+	}
+	o, err := decode(raw)
+	if err != nil {
+		return err
+	}
+	events, err := fn(o)
+	if err != nil {
+		return err
+	}
+	o.Version++
+	o.attach()
+	if err := o.Check(); err != nil {
+		return err
+	}
+	doc, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	if bytes.Equal(stripVersion(raw), stripVersion(doc)) && len(events) == 0 {
+		o.Version--
+		return nil
+	}
+	if err := tx.QueryRow(ctx, `UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5 WHERE id = $1 RETURNING updated_at`,
+		id, o.Status, o.Total.Amount, o.Version, doc).Scan(&o.UpdatedAt); err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	return postgres.Append(ctx, tx, events...)
+}
+
+func stripVersion(doc []byte) []byte {
+	var m map[string]any
+	if json.Unmarshal(doc, &m) != nil {
+		return doc
+	}
+	delete(m, "version")
+	out, _ := json.Marshal(m) //nolint:errchkjson // what was just unmarshalled marshals
+	return out
+}
+
+func decode(raw []byte) (*Order, error) {
+	var o Order
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return nil, fmt.Errorf("stored order: %w", err)
+	}
+	o.attach()
+	return &o, nil
+}
+
+// attach gives the lines what they need of their order.
+func (o *Order) attach() {
+	for i := range o.Lines {
+		o.Lines[i].Order, o.Lines[i].Account = o.ID, o.Account
+		o.Lines[i].Date = trade.Date(o.PlacedAt.Format(time.DateOnly))
+	}
+}
+
+// visible is the row security of every read: $1 lifts it, $2 lists the accounts.
+const visible = `($1 OR account_id = ANY($2))`
+
+func (s *store) byID(ctx context.Context, who trade.Viewer, ids []trade.OrderID) (map[trade.OrderID]*Order, error) {
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, accounts(who), texts(ids))
+	if err != nil {
+		return nil, fmt.Errorf("orders: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("orders: %w", err)
+	}
+	out := make(map[trade.OrderID]*Order, len(list))
+	for _, o := range list {
+		out[o.ID] = o
+	}
+	return out, nil
+}
+
+func (s *store) byNumber(ctx context.Context, who trade.Viewer, number string) (*Order, error) {
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = $3`, who.AllAccounts, accounts(who), number)
+	if err != nil {
+		return nil, fmt.Errorf("order %s: %w", number, err)
+	}
+	o, err := pgx.CollectExactlyOneRow(rows, scanOrder)
+	if postgres.NoRows(err) {
+		return nil, notFound(number)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("order %s: %w", number, err)
+	}
+	return o, nil
+}
+
+func scanOrder(row pgx.CollectableRow) (*Order, error) {
+	var raw []byte
+	var updated time.Time
+	if err := row.Scan(&raw, &updated); err != nil {
+		return nil, err
+	}
+	o, err := decode(raw)
+	if err == nil {
+		o.UpdatedAt = updated
+	}
+	return o, err
+}
+
+func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id::text FROM orders
+		WHERE status = 'ON_HOLD' AND NOT EXISTS (
+			SELECT FROM jsonb_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean)
+		ORDER BY updated_at LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("held orders: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[trade.OrderID])
+}
+
+// MaxPage is the largest page of a list.
+const MaxPage = 100
+
+func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) (*List, error) {
+	size, backwards, err := p.size()
+	if err != nil {
+		return nil, err
+	}
+	where := []string{visible}
+	args := []any{who.AllAccounts, accounts(who)}
+	and := func(format string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(format, len(args)))
+	}
+	if len(f.Accounts) > 0 {
+		and(`account_id = ANY($%d)`, texts(f.Accounts))
+	}
+	if len(f.Statuses) > 0 {
+		and(`status = ANY($%d)`, texts(f.Statuses))
+	}
+	if f.PONumber != "" {
+		and(`po_number = $%d`, f.PONumber)
+	}
+	if f.PlacedFrom != nil {
+		and(`placed_at >= $%d`, *f.PlacedFrom)
+	}
+	if f.PlacedBefore != nil {
+		and(`placed_at < $%d`, *f.PlacedBefore)
+	}
+	if f.SKU != "" {
+		and(`doc->'lines' @> $%d`, fmt.Sprintf(`[{"sku":%q}]`, f.SKU))
+	}
+	var total int
+	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM orders WHERE `+strings.Join(where, " AND "), args...).Scan(&total); err != nil {
+		return nil, fmt.Errorf("count orders: %w", err)
+	}
+	column, kind := p.SortBy.column()
+	ascending := p.Ascending != backwards
+	for cursor, up := range map[string]bool{p.After: p.Ascending, p.Before: !p.Ascending} {
+		if cursor == "" {
+			continue
+		}
+		value, id, err := parseCursor(cursor)
+		if err != nil {
+			return nil, err
+		}
+		cmp := map[bool]string{true: ">", false: "<"}[up]
+		args = append(args, value, id)
+		where = append(where, fmt.Sprintf(`(%s, id) %s ($%d::text::%s, $%d::text::uuid)`, column, cmp, len(args)-1, kind, len(args)))
+	}
+	dir := map[bool]string{true: "ASC", false: "DESC"}[ascending]
+	args = append(args, size+1)
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT $%d`,
+		column, strings.Join(where, " AND "), column, dir, dir, len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	out := &List{Total: total}
+	for rows.Next() {
+		var raw []byte
+		var updated time.Time
+		var key string
+		if err := rows.Scan(&raw, &updated, &key); err != nil {
+			return nil, fmt.Errorf("list orders: %w", err)
+		}
+		o, err := decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		o.UpdatedAt = updated
+		out.Orders = append(out.Orders, o)
+		out.Cursors = append(out.Cursors, base64.RawURLEncoding.EncodeToString([]byte(key+"|"+string(o.ID))))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	more := len(out.Orders) > size
+	if more {
+		out.Orders, out.Cursors = out.Orders[:size], out.Cursors[:size]
+	}
+	out.HasNext, out.HasPrev = more, p.After != ""
+	if backwards {
+		slices.Reverse(out.Orders)
+		slices.Reverse(out.Cursors)
+		out.HasNext, out.HasPrev = p.Before != "", more
+	}
+	return out, nil
+}
+
+// column returns what the list is ordered by, and its SQL type.
+func (b SortBy) column() (name, kind string) {
+	switch b {
+	case ByTotal:
+		return "total", "numeric"
+	case BySeqNo:
+		return "number", "text"
+	default:
+		return "placed_at", "timestamptz"
+	}
+}
+
+func (p Paging) size() (size int, backwards bool, err error) {
+	switch {
+	case p.First != nil && p.Last != nil:
+		return 0, false, fault.New(fault.Invalid, "first and last exclude each other: give one of them").At("first")
+	case p.Last != nil:
+		size, backwards = *p.Last, true
+	case p.First != nil:
+		size = *p.First
+	default:
+		size = 20
+	}
+	if size < 1 || size > MaxPage {
+		return 0, false, fault.New(fault.Invalid, "a page of %d; ask for 1 to %d", size, MaxPage).At(map[bool]string{true: "last", false: "first"}[backwards])
+	}
+	return size, backwards, nil
+}
+
+func parseCursor(cursor string) (value, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		var ok bool
+		if value, id, ok = strings.Cut(string(raw), "|"); ok {
+			return value, id, nil
+		}
+	}
+	return "", "", fault.New(fault.Invalid, "%q is not a cursor of this list: use pageInfo.endCursor as it came", cursor).At("after")
+}
+
+// claim takes the key for this run. It returns the stored answer when there is one.
+func (s *store) claim(ctx context.Context, scope, key string, print []byte) (*Answer, error) {
+	tag, err := s.pool.Exec(ctx, `
+		INSERT INTO idempotency (scope, key, fingerprint, state, leased_until) VALUES ($1, $2, $3, 'RUNNING', clock_timestamp() + $4)
+		ON CONFLICT (scope, key) DO UPDATE SET leased_until = excluded.leased_until
+		WHERE idempotency.state = 'RUNNING' AND idempotency.leased_until < clock_timestamp() AND idempotency.fingerprint = excluded.fingerprint`,
+		scope, key, print, claimTime)
+	if err != nil {
+		return nil, fmt.Errorf("idempotency key: %w", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil, nil //nolint:nilnil // no answer yet: the caller goes on
+	}
+	var stored, raw []byte
+	var state string
+	if err := s.pool.QueryRow(ctx, `SELECT fingerprint, state, answer FROM idempotency WHERE scope = $1 AND key = $2`, scope, key).Scan(&stored, &state, &raw); err != nil {
+		return nil, fmt.Errorf("idempotency key: %w", err)
+	}
+	switch {
+	case !bytes.Equal(stored, print):
+		return nil, &KeyError{Reason: KeyMismatch}
+	case state == "RUNNING":
+		return nil, &KeyError{Reason: KeyRunning}
+	case state == "FAILED":
+		return nil, &KeyError{Reason: KeyFailed}
+	}
+	var a Answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return nil, fmt.Errorf("stored answer: %w", err)
+	}
+	return &a, nil
+}
+
+func (s *store) settle(ctx context.Context, tx postgres.Tx, scope, key string, a *Answer) error {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	_, err = tx.Exec(ctx, `UPDATE idempotency SET state = 'DONE', answer = $3 WHERE scope = $1 AND key = $2`, scope, key, raw)
+	return err
+}
+
+// abandon marks a run that ended without an answer, so that the client uses a new key.
+func (s *store) abandon(ctx context.Context, scope, key string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING'`, scope, key)
+}
+
+func accounts(who trade.Viewer) []string { return texts(who.Accounts) }
+
+func texts[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// knows reports whether the order's channel gave it to us before, and holds the question until
+// the transaction ends.
+func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (known bool, err error) {
+	ref := o.ChannelSource + "/" + o.ChannelRef
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 11))`, string(o.Channel)+ref); err != nil {
+		return false, fmt.Errorf("order %s: %w", ref, err)
+	}
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM orders WHERE channel = $1 AND channel_ref = $2)`, o.Channel, ref).Scan(&known)
+	return known, err
+}

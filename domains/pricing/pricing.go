@@ -1,0 +1,68 @@
+// Package pricing answers what an account pays. Crossdock calculates no price of its own: the
+// ERP's own calculation is asked, with everything that its answer depends on.
+package pricing
+
+import (
+	"context"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// Key is one price question, whole: two questions that may have different answers have
+// different keys. Quantity is in its canonical form, so that equal numbers are equal keys.
+type Key struct {
+	Account  trade.AccountID
+	SKU      trade.SKU
+	Unit     trade.Unit
+	Quantity string
+	Date     trade.Date
+	Branch   string
+	Currency trade.Currency
+}
+
+// NewKey returns the key of a question.
+func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade.Date, currency trade.Currency) Key {
+	return Key{Account: account, SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String(), Date: date, Currency: currency}
+}
+
+// Price is what the account pays for one unit.
+type Price struct {
+	Key        Key
+	UnitPrice  trade.Money
+	ListPrice  trade.Money
+	List       string
+	Breaks     []Break
+	Provenance lookup.Provenance
+}
+
+// Break is the price from a quantity on.
+type Break struct {
+	From      trade.Decimal `json:"from"`
+	UnitPrice trade.Money   `json:"unitPrice"`
+}
+
+// Source is a system that calculates customer prices, in bulk.
+type Source interface {
+	Prices(ctx context.Context, keys []Key) (lookup.Answers[Key, Price], error)
+}
+
+// Service holds the verbs of pricing.
+type Service struct{ source Source }
+
+// New returns pricing over a source.
+func New(source Source) *Service { return &Service{source} }
+
+// Prices answers each key of an account that the viewer may see.
+func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
+	mine := make([]Key, 0, len(keys))
+	for _, k := range lookup.Unique(keys) {
+		if who.MaySee(k.Account) {
+			mine = append(mine, k)
+		}
+	}
+	if len(mine) == 0 {
+		return lookup.Empty[Key, Price](0), nil
+	}
+	return s.source.Prices(ctx, mine)
+}

@@ -1,0 +1,315 @@
+// Package config reads Crossdock's one configuration file.
+//
+// The file is YAML, checked whole before anything starts: every error names the line, the key
+// and what would be right. Secrets are not in it: a value such as ${WMS_KEY} is read from the
+// environment, and ${file:/path} from a file.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is everything that an installation can choose.
+type Config struct {
+	// Listen is the address of the HTTP server; 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// PublicURL is where other systems reach us, for webhooks; http://<listen> when empty.
+	PublicURL string   `yaml:"publicUrl"`
+	Database  Database `yaml:"database"`
+	Issuers   []Issuer `yaml:"issuers"`
+	Sources   []Source `yaml:"sources"`
+	Nodes     []Node   `yaml:"nodes"`
+	Intake    Intake   `yaml:"intake"`
+	Jobs      Jobs     `yaml:"jobs"`
+	// PollEvery is how often sources without webhooks are asked for news; 15s.
+	PollEvery Duration `yaml:"pollEvery"`
+}
+
+// Database says where the record is kept.
+type Database struct {
+	// URL is a PostgreSQL connection string; DATABASE_URL when empty.
+	URL      string `yaml:"url"`
+	MaxConns int    `yaml:"maxConns"`
+}
+
+// Issuer is who may sign tokens.
+type Issuer struct {
+	Issuer   string `yaml:"issuer"`
+	Audience string `yaml:"audience"`
+	// JWKS is the URL of the issuer's keys.
+	JWKS string `yaml:"jwks"`
+}
+
+// Source is one configured connection to one system.
+type Source struct {
+	Name    string `yaml:"name"`
+	Product string `yaml:"product"`
+	URL     string `yaml:"url"`
+	// Secret is the API key, token or client secret; ClientID goes with the latter.
+	Secret   string   `yaml:"secret"`
+	ClientID string   `yaml:"clientId"`
+	TokenURL string   `yaml:"tokenUrl"`
+	Company  string   `yaml:"company"`
+	Channel  string   `yaml:"channel"`
+	Header   string   `yaml:"header"`
+	Account  string   `yaml:"account"`
+	Location string   `yaml:"location"`
+	Timeout  Duration `yaml:"timeout"`
+	// WebhookSecret signs what the system sends us; RegisterWebhooks asks it to send.
+	WebhookSecret    string    `yaml:"webhookSecret"`
+	RegisterWebhooks bool      `yaml:"registerWebhooks"`
+	Operations       yaml.Node `yaml:"operations"`
+	Line             int       `yaml:"-"`
+}
+
+// Node is a place that fulfils.
+type Node struct {
+	ID       string `yaml:"id"`
+	Name     string `yaml:"name"`
+	Kind     string `yaml:"kind"`
+	Source   string `yaml:"source"`
+	Location string `yaml:"location"`
+	Priority int    `yaml:"priority"`
+	TimeZone string `yaml:"timeZone"`
+	Safety   string `yaml:"safety"`
+	Line     int    `yaml:"-"`
+}
+
+// Intake bounds the age of what orders are decided on.
+type Intake struct {
+	// StockStale and CreditStale are how old a figure may be; 15m.
+	StockStale  Duration `yaml:"stockStale"`
+	CreditStale Duration `yaml:"creditStale"`
+}
+
+// Jobs bounds the work for other systems.
+type Jobs struct {
+	Workers  int      `yaml:"workers"`
+	Attempts int      `yaml:"attempts"`
+	Base     Duration `yaml:"base"`
+	Cap      Duration `yaml:"cap"`
+	Lease    Duration `yaml:"lease"`
+}
+
+// Duration is written as in 250ms, 15s or 10m.
+type Duration time.Duration
+
+// UnmarshalYAML reads a duration.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a duration: write one such as 250ms, 15s or 10m", n.Line, n.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// UnmarshalYAML keeps the line of each source.
+func (s *Source) UnmarshalYAML(n *yaml.Node) error {
+	type plain Source
+	if err := decodeNode(n, (*plain)(s)); err != nil {
+		return err
+	}
+	s.Line = n.Line
+	return nil
+}
+
+// UnmarshalYAML keeps the line of each node.
+func (v *Node) UnmarshalYAML(n *yaml.Node) error {
+	type plain Node
+	if err := decodeNode(n, (*plain)(v)); err != nil {
+		return err
+	}
+	v.Line = n.Line
+	return nil
+}
+
+// decodeNode decodes strictly: yaml.v3 forgets KnownFields inside custom unmarshallers.
+func decodeNode(n *yaml.Node, into any) error {
+	raw, err := yaml.Marshal(n)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	dec.KnownFields(true)
+	if err := dec.Decode(into); err != nil {
+		return shift(err, n.Line-1)
+	}
+	return nil
+}
+
+var lineOf = regexp.MustCompile(`line (\d+)`) //nolint:gochecknoglobals // a constant in all but syntax
+
+// shift moves the line numbers of an error about a part of the file to those of the file.
+func shift(err error, by int) error {
+	text := lineOf.ReplaceAllStringFunc(err.Error(), func(s string) string {
+		var n int
+		_, _ = fmt.Sscanf(s, "line %d", &n)
+		return fmt.Sprintf("line %d", n+by)
+	})
+	return errors.New(text)
+}
+
+// Products that a source can be.
+func Products() []string { return []string{"businesscentral", "shopify", "rest", "shipbob"} }
+
+// Read reads and checks a file. getenv resolves references to the environment.
+func Read(path string, getenv func(string) string) (*Config, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator's file
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	c, err := Parse(f, getenv)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// maxFile bounds the configuration file.
+const maxFile = 4 << 20
+
+// Parse reads and checks a configuration.
+func Parse(r io.Reader, getenv func(string) string) (*Config, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxFile))
+	if err != nil {
+		return nil, err
+	}
+	var problems []error
+	raw = reference.ReplaceAllFunc(raw, func(m []byte) []byte {
+		v, err := resolve(string(m[2:len(m)-1]), getenv)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		return []byte(v)
+	})
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	dec.KnownFields(true)
+	c := &Config{}
+	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		problems = append(problems, explain(err))
+		return nil, errors.Join(problems...)
+	}
+	c.defaults()
+	problems = append(problems, c.check()...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return c, nil
+}
+
+var reference = regexp.MustCompile(`\$\{[^}\n]+\}`) //nolint:gochecknoglobals // a constant in all but syntax
+
+func resolve(name string, getenv func(string) string) (string, error) {
+	if path, ok := strings.CutPrefix(name, "file:"); ok {
+		raw, err := os.ReadFile(path) //nolint:gosec // named by the operator
+		if err != nil {
+			return "", fmt.Errorf("${%s}: %w", name, err)
+		}
+		return strings.TrimSpace(string(raw)), nil
+	}
+	v := getenv(name)
+	if v == "" {
+		return "", fmt.Errorf("${%s}: the environment has no %s; set it, or use ${file:/path}", name, name)
+	}
+	return v, nil
+}
+
+var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (\S+)`) //nolint:gochecknoglobals // a constant in all but syntax
+
+// explain says what an unknown key should have been.
+func explain(err error) error {
+	text := unknownField.ReplaceAllString(err.Error(), "line $1: unknown key \"$2\": see the table of keys in README.md")
+	return errors.New(strings.TrimPrefix(text, "yaml: unmarshal errors:\n  "))
+}
+
+func (c *Config) defaults() {
+	set := func(d *Duration, v time.Duration) {
+		if *d == 0 {
+			*d = Duration(v)
+		}
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + c.Listen
+	}
+	if c.Database.MaxConns == 0 {
+		c.Database.MaxConns = 40
+	}
+	set(&c.Intake.StockStale, 15*time.Minute)
+	set(&c.Intake.CreditStale, 15*time.Minute)
+	set(&c.PollEvery, 15*time.Second)
+	if c.Jobs.Workers == 0 {
+		c.Jobs.Workers = 16
+	}
+	if c.Jobs.Attempts == 0 {
+		c.Jobs.Attempts = 100
+	}
+	set(&c.Jobs.Base, 500*time.Millisecond)
+	set(&c.Jobs.Cap, 15*time.Minute)
+	set(&c.Jobs.Lease, 30*time.Second)
+}
+
+func (c *Config) check() []error {
+	var out []error
+	fail := func(line int, format string, args ...any) {
+		out = append(out, fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...)))
+	}
+	names := map[string]bool{}
+	erps := 0
+	for _, s := range c.Sources {
+		switch {
+		case s.Name == "":
+			fail(s.Line, "a source without a name: give it one, such as erp")
+		case names[s.Name]:
+			fail(s.Line, "two sources are called %q: give each its own name", s.Name)
+		}
+		names[s.Name] = true
+		if !slices.Contains(Products(), s.Product) {
+			fail(s.Line, "source %s: unknown product %q: use one of %s", s.Name, s.Product, strings.Join(Products(), ", "))
+		}
+		if s.Product == "businesscentral" {
+			erps++
+		}
+		if s.URL == "" {
+			fail(s.Line, "source %s: url is empty: give the product's base URL", s.Name)
+		}
+	}
+	if len(c.Sources) > 0 && erps != 1 {
+		out = append(out, fmt.Errorf("there are %d sources that can be the ERP (businesscentral): exactly one is needed", erps))
+	}
+	ids := map[string]bool{}
+	for _, n := range c.Nodes {
+		if n.ID == "" || ids[n.ID] {
+			fail(n.Line, "node %q: every node needs an id of its own", n.ID)
+		}
+		ids[n.ID] = true
+		if !names[n.Source] {
+			fail(n.Line, "node %s: there is no source %q", n.ID, n.Source)
+		}
+		if n.TimeZone != "" {
+			if _, err := time.LoadLocation(n.TimeZone); err != nil {
+				fail(n.Line, "node %s: %q is not a time zone: use an IANA name such as America/Chicago", n.ID, n.TimeZone)
+			}
+		}
+	}
+	for _, i := range c.Issuers {
+		if i.Issuer == "" || i.Audience == "" || i.JWKS == "" {
+			out = append(out, fmt.Errorf("issuer %q: issuer, audience and jwks are all required", i.Issuer))
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package sandbox
+
+import (
+	"maps"
+	"net/http"
+	"time"
+)
+
+// admin serves what no vendor does: trouble to order, what was called, and what is true.
+func (s *Server) admin() {
+	s.mux.HandleFunc("GET /admin/health", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, object{"ok": true}) })
+	s.mux.HandleFunc("GET /admin/knobs", func(w http.ResponseWriter, _ *http.Request) {
+		s.knobs.mu.Lock()
+		defer s.knobs.mu.Unlock()
+		latency := map[string]string{}
+		for k, v := range s.knobs.Latency {
+			latency[k] = v.String()
+		}
+		reply(w, http.StatusOK, object{"latency": latency, "chances": s.knobs.Chances, "counts": s.knobs.Counts, "outage": s.knobs.Outage})
+	})
+	s.mux.HandleFunc("POST /admin/knobs", s.setKnobs)
+	s.mux.HandleFunc("POST /admin/step", func(w http.ResponseWriter, _ *http.Request) {
+		s.Engine.Step(true)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	s.mux.HandleFunc("GET /admin/calls", func(w http.ResponseWriter, r *http.Request) {
+		s.calls.mu.Lock()
+		defer s.calls.mu.Unlock()
+		out := maps.Clone(s.calls.by)
+		if r.URL.Query().Get("reset") != "" {
+			clear(s.calls.by)
+		}
+		reply(w, http.StatusOK, out)
+	})
+	s.mux.HandleFunc("GET /admin/truth", s.truth)
+}
+
+// setKnobs changes the knobs that the body names and leaves the others.
+func (s *Server) setKnobs(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Latency map[string]string
+		Chances map[string]float64
+		Counts  map[string]int
+		Outage  map[string]bool
+	}
+	if !read(w, r, &in) {
+		http.Error(w, `{"error":"the body is {latency: {system: duration}, chances: {\"kind:system\": 0..1}, counts: {\"kind:system\": n}, outage: {system: bool}}"}`, http.StatusBadRequest)
+		return
+	}
+	s.knobs.mu.Lock()
+	defer s.knobs.mu.Unlock()
+	for k, v := range in.Latency {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			http.Error(w, `{"error":"latency is a duration such as 200ms"}`, http.StatusBadRequest)
+			return
+		}
+		s.knobs.Latency[k] = d
+	}
+	maps.Copy(s.knobs.Chances, in.Chances)
+	maps.Copy(s.knobs.Counts, in.Counts)
+	maps.Copy(s.knobs.Outage, in.Outage)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// truth counts what the world really has, by our references. For tests and for people who do
+// not believe their eyes.
+func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	orders, works, memos := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, o := range s.world.orders {
+		posted := false
+		for _, l := range o.Lines {
+			posted = posted || l.Shipped.IsPos()
+		}
+		if !o.Deleted || posted {
+			orders[o.External]++
+		}
+	}
+	for _, k := range s.world.work {
+		works[k.Reference]++
+	}
+	for _, m := range s.world.memos {
+		if m.Posted {
+			memos[m.External]++
+		}
+	}
+	reply(w, http.StatusOK, object{"erpOrders": orders, "works": works, "creditMemos": memos})
+}

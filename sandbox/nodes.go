@@ -1,0 +1,610 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"crossdock/domains/trade"
+)
+
+// warehouse serves a bespoke WMS: the API of a company that wrote its own. docs/partners/rest.md
+// describes it as its owner would.
+func (s *Server) warehouse(secrets Secrets) {
+	guard := func(next func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Api-Key") != secrets.WMSKey {
+				reply(w, http.StatusUnauthorized, object{"error": object{"code": "UNAUTHORIZED", "message": "unknown key"}})
+				return
+			}
+			s.world.mu.Lock()
+			defer s.world.mu.Unlock()
+			next(w, r)
+		}
+	}
+	s.mux.HandleFunc("GET /wms/v1/stock", guard(s.wmsStock))
+	s.mux.HandleFunc("POST /wms/v1/outbound-orders", guard(s.wmsCreate))
+	s.mux.HandleFunc("GET /wms/v1/outbound-orders", guard(s.wmsList))
+	s.mux.HandleFunc("POST /wms/v1/outbound-orders/{id}/cancel", guard(s.wmsCancel))
+	s.mux.HandleFunc("POST /wms/v1/returns", guard(s.wmsReturn))
+	s.mux.HandleFunc("GET /wms/v1/returns", guard(s.wmsReturns))
+	s.mux.HandleFunc("POST /wms/v1/webhooks", guard(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ URL, Secret string }
+		if !read(w, r, &in) {
+			reply(w, http.StatusBadRequest, object{"error": object{"code": "BAD_REQUEST", "message": "no JSON"}})
+			return
+		}
+		s.world.hook("wms", in.URL, in.Secret, nil)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+}
+
+// hook registers a receiver once per URL.
+func (w *World) hook(system, url, secret string, topics []string) *hook {
+	for _, key := range sorted(w.hooks) {
+		if h := w.hooks[key]; h.System == system && h.URL == url {
+			h.Secret, h.Topics = secret, topics
+			w.keep(record("hook", h.ID, h))
+			return h
+		}
+	}
+	h := &hook{ID: guid(), System: system, URL: url, Secret: secret, Topics: topics}
+	w.hooks[h.ID] = h
+	w.keep(record("hook", h.ID, h))
+	return h
+}
+
+func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
+	skus := strings.Split(r.URL.Query().Get("skus"), ",")
+	if len(skus) > 200 {
+		reply(w, http.StatusBadRequest, object{"error": object{"code": "TOO_MANY_SKUS", "message": "at most 200"}})
+		return
+	}
+	items := []object{}
+	for _, sku := range skus {
+		for _, site := range Sites()["wms"] {
+			if st := s.world.stock[stockKey("wms", site, sku)]; st != nil {
+				items = append(items, object{"site": site, "sku": sku, "uom": "PCS", "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)})
+			}
+		}
+	}
+	reply(w, http.StatusOK, object{"as_of": stampOf(s.world.now()), "items": items})
+}
+
+func (s *Server) wmsCreate(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Reference, Site string
+		ShipTo          trade.Address `json:"ship_to"`
+		Lines           []struct {
+			LineNo int `json:"line_no"`
+			SKU    string
+			Qty    json.Number
+		}
+	}
+	if !read(w, r, &in) || in.Reference == "" || !slices.Contains(Sites()["wms"], in.Site) || len(in.Lines) == 0 {
+		reply(w, http.StatusBadRequest, object{"error": object{"code": "BAD_REQUEST", "message": "reference, site and lines are required"}})
+		return
+	}
+	if k := s.world.workBy("wms", in.Reference); k != nil {
+		reply(w, http.StatusConflict, object{"error": object{"code": "DUPLICATE_REFERENCE", "message": "the reference exists"}, "id": k.ID})
+		return
+	}
+	var lines []workLine
+	for _, l := range in.Lines {
+		q, err := trade.ParseDecimal(string(l.Qty))
+		if err != nil || !q.IsPos() {
+			reply(w, http.StatusBadRequest, object{"error": object{"code": "BAD_QUANTITY", "message": l.SKU}})
+			return
+		}
+		lines = append(lines, workLine{Line: l.LineNo, SKU: l.SKU, Quantity: q})
+	}
+	k, err := s.accept("wms", in.Site, in.Reference, in.ShipTo, lines)
+	if err != nil {
+		reply(w, http.StatusUnprocessableEntity, object{"error": object{"code": "UNKNOWN_SKU", "message": err.Error()}})
+		return
+	}
+	reply(w, http.StatusCreated, wmsOrder(k))
+}
+
+// accept takes work in and sets its stock aside.
+func (s *Server) accept(system, site, reference string, to trade.Address, lines []workLine) (*work, error) {
+	w := s.world
+	out := []entry{}
+	for i, l := range lines {
+		st := w.stock[stockKey(system, site, l.SKU)]
+		if st == nil {
+			return nil, fmt.Errorf("%s is not kept at %s", l.SKU, site)
+		}
+		st.Allocated = trade.Sum(st.Allocated, l.Quantity)
+		out = append(out, record("stock", stockKey(system, site, l.SKU), st))
+		lines[i].Name = w.items[l.SKU].Name
+	}
+	now := w.now()
+	k := &work{ID: w.next(), ShipmentID: w.next(), System: system, Reference: reference, Site: site, Step: stepNew, ShipTo: to, Lines: lines, Created: now, Modified: now, Due: now.Add(s.Engine.tick)}
+	w.work[workKey(k)] = k
+	w.keep(append(out, record("work", workKey(k), k))...)
+	return k, nil
+}
+
+func (w *World) workBy(system, reference string) *work {
+	for _, k := range w.work {
+		if k.System == system && k.Reference == reference {
+			return k
+		}
+	}
+	return nil
+}
+
+func wmsOrder(k *work) object {
+	lines := []object{}
+	for _, l := range k.Lines {
+		lines = append(lines, object{"line_no": l.Line, "sku": l.SKU, "qty": number(l.Quantity), "qty_shipped": number(l.Shipped)})
+	}
+	status := k.Step
+	if k.Shipped != nil {
+		status = stepShipped
+		if k.Short {
+			status = "SHIPPED_SHORT"
+		}
+	}
+	out := object{"id": strconv.FormatInt(k.ID, 10), "reference": k.Reference, "site": k.Site, "status": status, "note": k.Note, "lines": lines, "updated_at": stampOf(k.Modified)}
+	if k.Shipped != nil {
+		scans := []object{}
+		for _, s := range k.Scans {
+			scans = append(scans, object{"code": s.Code, "at": stampOf(s.At), "location": s.Location})
+		}
+		out["shipments"] = []object{{"id": strconv.FormatInt(k.ShipmentID, 10), "carrier": k.Carrier, "tracking": k.Tracking, "shipped_at": stampOf(*k.Shipped), "lines": lines, "scans": scans}}
+	}
+	return out
+}
+
+func (s *Server) wmsList(w http.ResponseWriter, r *http.Request) {
+	refs := strings.Split(r.URL.Query().Get("references"), ",")
+	out := []object{}
+	for _, key := range sorted(s.world.work) {
+		if k := s.world.work[key]; k.System == "wms" && slices.Contains(refs, k.Reference) {
+			out = append(out, wmsOrder(k))
+		}
+	}
+	reply(w, http.StatusOK, object{"orders": out})
+}
+
+func (s *Server) wmsCancel(w http.ResponseWriter, r *http.Request) {
+	k := s.world.work["wms|"+r.PathValue("id")]
+	if k == nil {
+		reply(w, http.StatusNotFound, object{"error": object{"code": "NOT_FOUND", "message": "no such order"}})
+		return
+	}
+	reply(w, http.StatusOK, object{"cancelled": s.world.cancel(k)})
+}
+
+// cancel stops work that is not packed yet.
+func (w *World) cancel(k *work) bool {
+	switch k.Step {
+	case stepCancelled:
+		return true
+	case stepNew, stepPicking:
+		k.Step, k.Modified = stepCancelled, w.now()
+		w.keep(append(w.unallocate(k), record("work", workKey(k), k))...)
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) wmsReturn(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Reference, Site string
+		Lines           []struct {
+			SKU string
+			Qty json.Number
+		}
+	}
+	if !read(w, r, &in) || in.Reference == "" {
+		reply(w, http.StatusBadRequest, object{"error": object{"code": "BAD_REQUEST", "message": "reference is required"}})
+		return
+	}
+	g := s.world.returnBy("wms", in.Reference)
+	if g == nil {
+		var lines []returnLine
+		for _, l := range in.Lines {
+			q, _ := trade.ParseDecimal(string(l.Qty))
+			lines = append(lines, returnLine{SKU: l.SKU, Quantity: q})
+		}
+		g = s.expect("wms", in.Site, in.Reference, lines)
+	}
+	reply(w, http.StatusCreated, wmsReturned(g))
+}
+
+func (s *Server) expect(system, site, reference string, lines []returnLine) *goodsReturn {
+	now := s.world.now()
+	g := &goodsReturn{ID: s.world.next(), System: system, Reference: reference, Site: site, Step: stepExpected, Lines: lines, Created: now, Modified: now, Due: now.Add(s.Engine.tick)}
+	key := fmt.Sprintf("%s|%d", system, g.ID)
+	s.world.returns[key] = g
+	s.world.keep(record("return", key, g))
+	return g
+}
+
+func (w *World) returnBy(system, reference string) *goodsReturn {
+	for _, g := range w.returns {
+		if g.System == system && g.Reference == reference {
+			return g
+		}
+	}
+	return nil
+}
+
+func wmsReturned(g *goodsReturn) object {
+	lines := []object{}
+	for _, l := range g.Lines {
+		for _, d := range l.Done {
+			lines = append(lines, object{"sku": l.SKU, "qty": number(d.Quantity), "disposition": strings.ToUpper(d.Action)})
+		}
+	}
+	return object{"id": strconv.FormatInt(g.ID, 10), "reference": g.Reference, "site": g.Site, "status": g.Step, "received": lines}
+}
+
+func (s *Server) wmsReturns(w http.ResponseWriter, r *http.Request) {
+	refs := strings.Split(r.URL.Query().Get("references"), ",")
+	out := []object{}
+	for _, key := range sorted(s.world.returns) {
+		if g := s.world.returns[key]; g.System == "wms" && slices.Contains(refs, g.Reference) {
+			out = append(out, wmsReturned(g))
+		}
+	}
+	reply(w, http.StatusOK, object{"returns": out})
+}
+
+// window counts calls of the last minute, as ShipBob's sliding limit does
+// (developer.shipbob.com/2026-07/rate-limit).
+type window struct {
+	mu    sync.Mutex
+	calls []time.Time
+	Limit int
+}
+
+func (l *window) take(now time.Time) (left int, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = slices.DeleteFunc(l.calls, func(t time.Time) bool { return now.Sub(t) > time.Minute })
+	if l.Limit > 0 && len(l.calls) >= l.Limit {
+		return 0, time.Minute - now.Sub(l.calls[0])
+	}
+	l.calls = append(l.calls, now)
+	return l.Limit - len(l.calls), 0
+}
+
+// shipBob serves developer.shipbob.com/api/2026-01.
+func (s *Server) shipBob(secrets Secrets) {
+	limit := &window{Limit: 150}
+	s.mux.HandleFunc("POST /admin/shipbob/limit", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(r.URL.Query().Get("perMinute"))
+		if err != nil {
+			http.Error(w, "perMinute is a number", http.StatusBadRequest)
+			return
+		}
+		limit.mu.Lock()
+		limit.Limit = n
+		limit.mu.Unlock()
+	})
+	guard := func(next func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+secrets.ShipBobToken {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			left, wait := limit.take(time.Now())
+			if wait > 0 {
+				seconds := int(wait.Seconds()) + 1
+				w.Header().Set("x-retry-after", strconv.Itoa(seconds))
+				reply(w, http.StatusTooManyRequests, object{"statusCode": 429, "message": fmt.Sprintf("Rate limit is exceeded. Try again in %d seconds.", seconds)})
+				return
+			}
+			w.Header().Set("x-remaining-calls", strconv.Itoa(left))
+			s.world.mu.Lock()
+			defer s.world.mu.Unlock()
+			next(w, r)
+		}
+	}
+	v := "/shipbob/2026-01"
+	s.mux.HandleFunc("GET "+v+"/channel", guard(func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, object{"items": []object{{"id": 101, "name": "Crossdock", "application_name": "PAT"}}})
+	}))
+	s.mux.HandleFunc("POST "+v+"/order", guard(s.sbCreate))          // /api/2026-01/orders/create-order
+	s.mux.HandleFunc("GET "+v+"/order", guard(s.sbList))             // /api/2026-01/orders/get-orders
+	s.mux.HandleFunc("GET "+v+"/order/{id}", guard(s.sbGet))         // /api/2026-01/orders/get-order
+	s.mux.HandleFunc("POST "+v+"/order/{cancel}", guard(s.sbCancel)) // /api/2026-01/orders/cancel-single-order-by-order-id
+	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels)) // /api/2026-01/inventory/get-all-inventory-levels
+	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))
+	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn)) // /api/2026-01/returns/create-return-order
+	s.mux.HandleFunc("GET "+v+"/return", guard(s.sbReturns))
+	s.mux.HandleFunc("POST "+v+"/webhook", guard(func(w http.ResponseWriter, r *http.Request) { // /2026-07/api/webhooks/create-subscription
+		var in struct {
+			Topics      []string
+			URL, Secret string
+		}
+		if !read(w, r, &in) || len(in.Topics) == 0 {
+			reply(w, http.StatusBadRequest, object{"Topics": []string{"required"}})
+			return
+		}
+		h := s.world.hook("shipbob", in.URL, in.Secret, in.Topics)
+		reply(w, http.StatusOK, object{"id": h.ID, "topics": h.Topics, "url": h.URL, "secret": h.Secret, "created_at": stampOf(s.world.now())})
+	}))
+}
+
+func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ReferenceID    string `json:"reference_id"`
+		ShippingMethod string `json:"shipping_method"`
+		Type           string
+		LocationID     json.Number `json:"location_id"`
+		Recipient      struct {
+			Name    string
+			Address struct {
+				Address1, Address2, City, State, Country string
+				Zip                                      string `json:"zip_code"`
+			}
+		}
+		Products []struct {
+			ReferenceID string `json:"reference_id"`
+			Quantity    json.Number
+			Line        int `json:"external_line_id"`
+		}
+	}
+	if r.Header.Get("shipbob_channel_id") == "" {
+		reply(w, http.StatusBadRequest, object{"shipbob_channel_id": []string{"The header is required."}})
+		return
+	}
+	if !read(w, r, &in) || in.ReferenceID == "" || in.ShippingMethod == "" || in.Type == "" || len(in.Products) == 0 || in.Recipient.Name == "" || in.Recipient.Address.Address1 == "" {
+		reply(w, http.StatusBadRequest, object{"Body": []string{"reference_id, shipping_method, type, products and recipient are required."}})
+		return
+	}
+	if s.world.workBy("shipbob", in.ReferenceID) != nil {
+		reply(w, http.StatusUnprocessableEntity, object{"": []string{"Cannot insert order with existing ReferenceId"}})
+		return
+	}
+	site := string(in.LocationID)
+	if site == "" {
+		site = centerMain
+	}
+	var lines []workLine
+	for _, p := range in.Products {
+		q, err := trade.ParseDecimal(string(p.Quantity))
+		if err != nil || !q.IsPos() {
+			reply(w, http.StatusBadRequest, object{"Products.Quantity": []string{"must be at least 1"}})
+			return
+		}
+		lines = append(lines, workLine{Line: p.Line, SKU: p.ReferenceID, Quantity: q})
+	}
+	a := in.Recipient.Address
+	k, err := s.accept("shipbob", site, in.ReferenceID, trade.Address{Name: in.Recipient.Name, Line1: a.Address1, Line2: a.Address2, City: a.City, Region: a.State, PostalCode: a.Zip, Country: a.Country}, lines)
+	if err != nil {
+		reply(w, http.StatusBadRequest, object{"Products": []string{err.Error()}})
+		return
+	}
+	reply(w, http.StatusCreated, s.sbOrder(k))
+}
+
+func (s *Server) sbOrder(k *work) object {
+	status, shipment := "Processing", "Processing"
+	var details []object
+	detail := func(id int, name string) {
+		details = append(details, object{"id": id, "name": name, "description": name})
+	}
+	switch k.Step {
+	case stepPicked:
+		detail(100, "Picked")
+	case stepPacked:
+		detail(101, "Packed")
+	case stepShipped:
+		status, shipment = "Fulfilled", "Completed"
+		detail(200, "Processing")
+	case stepTransit:
+		status, shipment = "Fulfilled", "Completed"
+		detail(201, "InTransit")
+	case stepOut:
+		status, shipment = "Fulfilled", "Completed"
+		detail(202, "OutForDelivery")
+	case stepDelivered:
+		status, shipment = "Fulfilled", "Completed"
+		detail(203, "Delivered")
+	case stepCancelled:
+		status, shipment = "Cancelled", "Cancelled"
+	case stepRefused:
+		status, shipment = "Exception", "Exception"
+		detail(303, "OutOfStock")
+	}
+	if k.Short && k.Shipped != nil {
+		status = "PartiallyFulfilled"
+	}
+	products, shipped := []object{}, []object{}
+	for _, l := range k.Lines {
+		id := s.world.items[l.SKU].InventoryID
+		products = append(products, object{"id": id, "reference_id": l.SKU, "sku": l.SKU, "quantity": number(l.Quantity), "external_line_id": l.Line})
+		q := l.Quantity
+		if k.Shipped != nil {
+			q = l.Shipped
+		}
+		shipped = append(shipped, object{"id": id, "reference_id": l.SKU, "sku": l.SKU, "name": l.Name, "inventory_items": []object{{"id": id, "name": l.Name, "quantity": number(q)}}})
+	}
+	site, _ := strconv.Atoi(k.Site)
+	sh := object{
+		"id": k.ShipmentID, "order_id": k.ID, "reference_id": k.Reference, "status": shipment, "status_details": details, "location": object{"id": site, "name": "Center " + k.Site},
+		"created_date": stampOf(k.Created), "last_update_at": stampOf(k.Modified), "products": shipped, "tracking": nil, "delivery_date": nil, "actual_fulfillment_date": nil,
+	}
+	if k.Shipped != nil {
+		sh["actual_fulfillment_date"] = stampOf(*k.Shipped)
+		sh["tracking"] = object{"carrier": k.Carrier, "carrier_service": "Ground", "tracking_number": k.Tracking, "tracking_url": "https://example.com/track/" + k.Tracking, "shipping_date": stampOf(*k.Shipped)}
+		for _, sc := range k.Scans {
+			if sc.Code == stepDelivered {
+				sh["delivery_date"] = stampOf(sc.At)
+			}
+		}
+	}
+	return object{
+		"id": k.ID, "reference_id": k.Reference, "order_number": k.Reference, "status": status, "type": "DTC", "channel": object{"id": 101, "name": "Crossdock"}, "created_date": stampOf(k.Created),
+		"shipping_method": "Standard", "products": products, "shipments": []object{sh},
+	}
+}
+
+func (s *Server) sbList(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	refs := strings.Split(q.Get("ReferenceIds"), ",")
+	ids := strings.Split(q.Get("IDs"), ",")
+	since, _ := time.Parse(time.RFC3339, q.Get("LastUpdateStartDate"))
+	limit, err := strconv.Atoi(q.Get("Limit"))
+	if err != nil {
+		limit = 50
+	}
+	page, err := strconv.Atoi(q.Get("Page"))
+	if err != nil {
+		page = 1
+	}
+	if limit < 1 || limit > 250 {
+		reply(w, http.StatusBadRequest, object{"Limit": []string{"must be between 1 and 250"}})
+		return
+	}
+	out := []object{}
+	for _, key := range sorted(s.world.work) {
+		k := s.world.work[key]
+		if k.System != "shipbob" || (q.Get("ReferenceIds") != "" && !slices.Contains(refs, k.Reference)) || (q.Get("IDs") != "" && !slices.Contains(ids, fmt.Sprint(k.ID))) || k.Modified.Before(since) {
+			continue
+		}
+		out = append(out, s.sbOrder(k))
+	}
+	from := min((page-1)*limit, len(out))
+	reply(w, http.StatusOK, out[from:min(from+limit, len(out))])
+}
+
+func (s *Server) sbGet(w http.ResponseWriter, r *http.Request) {
+	k := s.world.work["shipbob|"+r.PathValue("id")]
+	if k == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	reply(w, http.StatusOK, s.sbOrder(k))
+}
+
+func (s *Server) sbCancel(w http.ResponseWriter, r *http.Request) {
+	id, isCancel := strings.CutSuffix(r.PathValue("cancel"), ":cancel")
+	k := s.world.work["shipbob|"+id]
+	if k == nil || !isCancel {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	ok := s.world.cancel(k)
+	reply(w, http.StatusOK, object{
+		"order_id": k.ID, "status": map[bool]string{true: "Success", false: "Failure"}[ok], "order": s.sbOrder(k),
+		"canceled_shipment_results": []object{{"shipment_id": k.ShipmentID, "action": "Cancel", "is_success": ok, "reason": map[bool]string{true: "", false: "Shipment is past picking"}[ok]}},
+	})
+}
+
+func (s *Server) sbLevels(w http.ResponseWriter, r *http.Request) {
+	size, err := strconv.Atoi(r.URL.Query().Get("PageSize"))
+	if err != nil || size < 1 {
+		size = 50
+	}
+	from, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+	items := []object{}
+	skus := slices.Sorted(slices.Values(s.world.skus))
+	for _, sku := range skus[min(from, len(skus)):min(from+size, len(skus))] {
+		var on, committed trade.Decimal
+		for _, site := range Sites()["shipbob"] {
+			if st := s.world.stock[stockKey("shipbob", site, sku)]; st != nil {
+				on, committed = trade.Sum(on, st.OnHand), trade.Sum(committed, st.Allocated)
+			}
+		}
+		items = append(items, object{
+			"inventory_id": s.world.items[sku].InventoryID, "name": s.world.items[sku].Name, "sku": sku, "total_on_hand_quantity": number(on), "total_committed_quantity": number(committed),
+			"total_fulfillable_quantity": number(trade.Less(on, committed)), "total_awaiting_quantity": 0,
+		})
+	}
+	var next any
+	if from+size < len(skus) {
+		next = fmt.Sprintf("/2026-01/inventory-level?PageSize=%d&cursor=%d", size, from+size)
+	}
+	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": next})
+}
+
+func (s *Server) sbLocations(w http.ResponseWriter, r *http.Request) {
+	ids := strings.Split(r.URL.Query().Get("InventoryIds"), ",")
+	items := []object{}
+	for _, sku := range slices.Sorted(slices.Values(s.world.skus)) {
+		i := s.world.items[sku]
+		if !slices.Contains(ids, fmt.Sprint(i.InventoryID)) {
+			continue
+		}
+		places := []object{}
+		for _, site := range Sites()["shipbob"] {
+			st := s.world.stock[stockKey("shipbob", site, sku)]
+			if st == nil {
+				continue
+			}
+			id, _ := strconv.Atoi(site)
+			places = append(places, object{
+				"location_id": id, "name": "Center " + site, "on_hand_quantity": number(st.OnHand), "committed_quantity": number(st.Allocated),
+				"fulfillable_quantity": number(trade.Less(st.OnHand, st.Allocated)), "awaiting_quantity": number(st.Inbound), "internal_transfer_quantity": 0,
+			})
+		}
+		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, "locations": places})
+	}
+	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
+}
+
+func (s *Server) sbReturn(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ReferenceID string                   `json:"reference_id"`
+		Center      struct{ ID json.Number } `json:"fulfillment_center"`
+		Inventory   []struct {
+			ID       json.Number
+			Quantity json.Number
+		}
+	}
+	if !read(w, r, &in) || in.ReferenceID == "" || in.Center.ID == "" || r.Header.Get("shipbob_channel_id") == "" {
+		reply(w, http.StatusUnprocessableEntity, object{"message": "reference_id, fulfillment_center and inventory are required", "errors": []string{}})
+		return
+	}
+	if s.world.returnBy("shipbob", in.ReferenceID) != nil {
+		reply(w, http.StatusUnprocessableEntity, object{"message": "Duplicate reference ID", "errors": []string{}})
+		return
+	}
+	var lines []returnLine
+	for _, l := range in.Inventory {
+		for sku, i := range s.world.items {
+			if fmt.Sprint(i.InventoryID) == string(l.ID) {
+				q, _ := trade.ParseDecimal(string(l.Quantity))
+				lines = append(lines, returnLine{SKU: sku, Quantity: q})
+			}
+		}
+	}
+	reply(w, http.StatusCreated, s.sbReturned(s.expect("shipbob", string(in.Center.ID), in.ReferenceID, lines)))
+}
+
+func (s *Server) sbReturned(g *goodsReturn) object {
+	status := map[string]string{stepExpected: "AwaitingArrival", stepArrived: "Arrived", stepInspected: "Completed"}[g.Step]
+	inventory := []object{}
+	for _, l := range g.Lines {
+		taken := []object{}
+		for _, d := range l.Done {
+			taken = append(taken, object{"action": d.Action, "quantity_processed": number(d.Quantity)})
+		}
+		inventory = append(inventory, object{"id": s.world.items[l.SKU].InventoryID, "sku": l.SKU, "name": s.world.items[l.SKU].Name, "quantity": number(l.Quantity), "action_taken": taken})
+	}
+	return object{"id": g.ID, "reference_id": g.Reference, "status": status, "return_type": "Regular", "insert_date": stampOf(g.Created), "inventory": inventory}
+}
+
+func (s *Server) sbReturns(w http.ResponseWriter, r *http.Request) {
+	refs := strings.Split(r.URL.Query().Get("ReferenceIds"), ",")
+	out := []object{}
+	for _, key := range sorted(s.world.returns) {
+		if g := s.world.returns[key]; g.System == "shipbob" && slices.Contains(refs, g.Reference) {
+			out = append(out, s.sbReturned(g))
+		}
+	}
+	reply(w, http.StatusOK, object{"items": out, "next": nil, "prev": nil})
+}

@@ -1,0 +1,158 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Knobs is the trouble that the world makes, by kind and system. A chance is between 0 and 1;
+// a count is used up one by one.
+type Knobs struct {
+	mu      sync.Mutex
+	Latency map[string]time.Duration
+	// Chances of "error" (500), "lost" (the reply is dropped after the effect), "duplicate" and
+	// "reorder" (of webhooks).
+	Chances map[string]float64
+	// Counts of "short" (the next picks come up short), "refuse", "damaged".
+	Counts map[string]int
+	// Outage lists systems that refuse every call.
+	Outage map[string]bool
+}
+
+func (k *Knobs) chance(kind, system string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.Chances[kind+":"+system]
+	return p > 0 && rand.Float64() < p //nolint:gosec // trouble, not secrets
+}
+
+func (k *Knobs) take(kind, system string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := kind + ":" + system
+	if k.Counts[key] <= 0 {
+		return false
+	}
+	k.Counts[key]--
+	return true
+}
+
+func (k *Knobs) state(system string) (time.Duration, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.Latency[system], k.Outage[system]
+}
+
+// Server is the world behind HTTP.
+type Server struct {
+	Engine *Engine
+	world  *World
+	knobs  *Knobs
+	calls  *counter
+	limits map[string]chan struct{}
+	mux    *http.ServeMux
+}
+
+type counter struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (c *counter) add(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.by[key]++
+}
+
+// Secrets are the credentials that the world accepts.
+type Secrets struct {
+	ClientID, ClientSecret, WMSKey, ShipBobToken, ShopifyToken string
+}
+
+// DefaultSecrets are the sandbox's credentials; they guard nothing.
+func DefaultSecrets() Secrets {
+	return Secrets{ClientID: "crossdock", ClientSecret: "sandbox-secret", WMSKey: "wms-sandbox-key", ShipBobToken: "shipbob-sandbox-pat", ShopifyToken: "shpat_sandbox"}
+}
+
+// New serves the world, moving its work one step each tick.
+func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Server {
+	knobs := &Knobs{Latency: map[string]time.Duration{}, Chances: map[string]float64{}, Counts: map[string]int{}, Outage: map[string]bool{}}
+	s := &Server{
+		Engine: &Engine{world: w, knobs: knobs, tick: tick, log: log, out: make(chan delivery, 10_000)},
+		world:  w, knobs: knobs, calls: &counter{by: map[string]int{}}, mux: http.NewServeMux(),
+		limits: map[string]chan struct{}{"bc": make(chan struct{}, 5)},
+	}
+	s.businessCentral(secrets)
+	s.warehouse(secrets)
+	s.shipBob(secrets)
+	s.shopify(secrets)
+	s.admin()
+	return s
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	system, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if system == "admin" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	latency, outage := s.knobs.state(system)
+	s.calls.add(system)
+	if outage {
+		panic(http.ErrAbortHandler)
+	}
+	if slots := s.limits[system]; slots != nil {
+		// Business Central works on 5 requests of a user at a time and queues the rest.
+		slots <- struct{}{}
+		defer func() { <-slots }()
+	}
+	if latency > 0 {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(latency):
+		}
+	}
+	if s.knobs.chance("error", system) {
+		http.Error(w, `{"error":"internal"}`, http.StatusInternalServerError)
+		return
+	}
+	if s.knobs.chance("lost", system) {
+		s.mux.ServeHTTP(&discard{header: http.Header{}}, r)
+		panic(http.ErrAbortHandler)
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// discard takes a reply that never arrives.
+type discard struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return d.body.Write(b) }
+func (d *discard) WriteHeader(int)             {}
+
+// maxBody bounds what the world reads of one request.
+const maxBody = 4 << 20
+
+func read(w http.ResponseWriter, r *http.Request, v any) bool {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.UseNumber()
+	return dec.Decode(v) == nil
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+type object = map[string]any

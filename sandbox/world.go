@@ -1,0 +1,279 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"crossdock/domains/trade"
+)
+
+// World is everything that the simulated systems know. One lock guards it: the systems are
+// simulated for truth and not for speed.
+type World struct {
+	mu  sync.Mutex
+	log *os.File
+	now func() time.Time
+
+	company   string
+	seq       int64
+	customers map[string]*customer
+	items     map[string]*item
+	skus      []string
+	orders    map[string]*salesOrder
+	invoices  map[string]*document
+	memos     map[string]*document
+	shipments map[string]*document
+	stock     map[string]*stock
+	work      map[string]*work
+	returns   map[string]*goodsReturn
+	hooks     map[string]*hook
+	shop      map[string]*shopOrder
+}
+
+// The records. What is exported is kept in the log.
+type (
+	customer struct {
+		ID, Number, Name, Currency, Blocked, Terms, TaxArea string
+		TaxLiable                                           bool
+		Limit, Balance, Overdue, Discount                   trade.Decimal
+		Address                                             trade.Address
+		ShipTos                                             map[string]trade.Address
+		Modified                                            time.Time
+	}
+	item struct {
+		ID, Number, Name, Category, Unit, TaxGroup, GTIN string
+		Blocked                                          bool
+		Price, Minimum, Multiple                         trade.Decimal
+		BreakFrom, BreakOff                              trade.Decimal
+		InventoryID                                      int64
+		Modified                                         time.Time
+	}
+	orderLine struct {
+		ID, ItemNumber, Name, Unit string
+		Sequence                   int
+		Quantity, Price            trade.Decimal
+		Shipped, Invoiced          trade.Decimal
+		ToShip, ToInvoice          trade.Decimal
+	}
+	salesOrder struct {
+		ID, Number, External, Customer, Currency string
+		ShipTo                                   trade.Address
+		OrderDate, RequestedDate                 string
+		Lines                                    []*orderLine
+		Version                                  int
+		Deleted                                  bool
+		Modified                                 time.Time
+	}
+	document struct {
+		ID, Number, External, OrderNumber, OrderID, Customer, Currency, InvoiceNumber string
+		Posted                                                                        bool
+		Date                                                                          string
+		Lines                                                                         []*orderLine
+		Version                                                                       int
+		Modified                                                                      time.Time
+	}
+	// stock is an item at a place of a warehouse system.
+	stock struct {
+		System, Site, SKU          string
+		OnHand, Allocated, Inbound trade.Decimal
+	}
+	workLine struct {
+		Line              int
+		SKU, Name         string
+		Quantity, Shipped trade.Decimal
+	}
+	scan struct {
+		Code, Location string
+		At             time.Time
+	}
+	// work is an order to ship at a warehouse system.
+	work struct {
+		ID                                  int64
+		System, Reference, Site, Step, Note string
+		ShipTo                              trade.Address
+		Lines                               []workLine
+		Tracking, Carrier                   string
+		ShipmentID                          int64
+		Shipped                             *time.Time
+		Scans                               []scan
+		Short                               bool
+		Created, Modified, Due              time.Time
+	}
+	returnLine struct {
+		SKU      string
+		Quantity trade.Decimal
+		Done     []disposed
+	}
+	disposed struct {
+		Action   string
+		Quantity trade.Decimal
+	}
+	goodsReturn struct {
+		ID                            int64
+		System, Reference, Site, Step string
+		Lines                         []returnLine
+		Created, Modified, Due        time.Time
+	}
+	hook struct {
+		ID, System, URL, Secret string
+		Topics                  []string
+	}
+)
+
+type entry struct {
+	Kind string          `json:"kind"`
+	ID   string          `json:"id"`
+	Data json.RawMessage `json:"data"`
+}
+
+// Open loads the world kept in the folder, or makes one from the seed and size.
+func Open(dir string, seed int64, size Size, now func() time.Time) (*World, error) {
+	w := &World{
+		now: now, customers: map[string]*customer{}, items: map[string]*item{}, orders: map[string]*salesOrder{}, invoices: map[string]*document{},
+		memos: map[string]*document{}, shipments: map[string]*document{}, stock: map[string]*stock{}, work: map[string]*work{}, returns: map[string]*goodsReturn{},
+		hooks: map[string]*hook{}, shop: map[string]*shopOrder{},
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("sandbox folder: %w", err)
+	}
+	path := filepath.Join(dir, "world.jsonl")
+	if err := w.replay(path); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.log, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // the caller's folder
+		return nil, fmt.Errorf("sandbox log: %w", err)
+	}
+	if len(w.items) == 0 {
+		w.seed(seed, size)
+	}
+	return w, nil
+}
+
+// Close ends the log.
+func (w *World) Close() error { return w.log.Close() }
+
+// replay reads the log. A last line cut short by a crash was never answered for: it is dropped.
+func (w *World) replay(path string) error {
+	f, err := os.Open(path) //nolint:gosec // the caller's folder
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox log: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	r := bufio.NewReaderSize(f, 1<<20)
+	var good int64
+	for n := 1; ; n++ {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			if len(line) > 0 {
+				return os.Truncate(path, good)
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("sandbox log: %w", err)
+		}
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return fmt.Errorf("sandbox log line %d: %w", n, err)
+		}
+		if err := w.restore(e); err != nil {
+			return fmt.Errorf("sandbox log line %d: %w", n, err)
+		}
+		good += int64(len(line))
+	}
+}
+
+func (w *World) restore(e entry) error {
+	switch e.Kind {
+	case "seq":
+		return json.Unmarshal(e.Data, &w.seq)
+	case "company":
+		return json.Unmarshal(e.Data, &w.company)
+	case "customer":
+		return put(w.customers, e)
+	case "item":
+		if w.items[e.ID] == nil {
+			w.skus = append(w.skus, e.ID)
+		}
+		return put(w.items, e)
+	case "order":
+		return put(w.orders, e)
+	case "invoice":
+		return put(w.invoices, e)
+	case "memo":
+		return put(w.memos, e)
+	case "shipment":
+		return put(w.shipments, e)
+	case "stock":
+		return put(w.stock, e)
+	case "work":
+		return put(w.work, e)
+	case "return":
+		return put(w.returns, e)
+	case "hook":
+		return put(w.hooks, e)
+	case "shop":
+		return put(w.shop, e)
+	default:
+		return fmt.Errorf("unknown record %q", e.Kind)
+	}
+}
+
+func put[T any](m map[string]*T, e entry) error {
+	v := new(T)
+	if err := json.Unmarshal(e.Data, v); err != nil {
+		return err
+	}
+	m[e.ID] = v
+	return nil
+}
+
+// keep writes records to the log, all or none of one call at the next start.
+func (w *World) keep(entries ...entry) {
+	var buf []byte
+	for _, e := range entries {
+		line, err := json.Marshal(e)
+		if err != nil {
+			panic(err)
+		}
+		buf = append(append(buf, line...), '\n')
+	}
+	if _, err := w.log.Write(buf); err != nil {
+		panic(fmt.Errorf("sandbox log: %w", err))
+	}
+}
+
+func record(kind, id string, v any) entry {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return entry{kind, id, data}
+}
+
+// next returns a number that was never given before.
+func (w *World) next() int64 {
+	w.seq++
+	w.keep(record("seq", "", w.seq))
+	return w.seq
+}
+
+func guid() string { return uuid.NewString() }
+
+func stockKey(system, site, sku string) string { return system + "|" + site + "|" + sku }
+
+// Company is the id of the ERP's company.
+func (w *World) Company() string { return w.company }

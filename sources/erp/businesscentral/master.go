@@ -1,0 +1,363 @@
+package businesscentral
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"crossdock/domains/accounts"
+	"crossdock/domains/catalog"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/lookup"
+	"crossdock/domains/pricing"
+	"crossdock/domains/trade"
+	"crossdock/sources/transport"
+)
+
+var (
+	_ accounts.Source      = (*Client)(nil)
+	_ catalog.Source       = (*Client)(nil)
+	_ pricing.Source       = (*Client)(nil)
+	_ finance.CreditSource = (*Client)(nil)
+)
+
+type customer struct {
+	ID                 string    `json:"id"`
+	Number             string    `json:"number"`
+	DisplayName        string    `json:"displayName"`
+	AddressLine1       string    `json:"addressLine1"`
+	AddressLine2       string    `json:"addressLine2"`
+	City               string    `json:"city"`
+	State              string    `json:"state"`
+	Country            string    `json:"country"`
+	PostalCode         string    `json:"postalCode"`
+	PhoneNumber        string    `json:"phoneNumber"`
+	Email              string    `json:"email"`
+	TaxLiable          bool      `json:"taxLiable"`
+	TaxAreaDisplayName string    `json:"taxAreaDisplayName"`
+	CurrencyCode       string    `json:"currencyCode"`
+	PaymentTermsID     string    `json:"paymentTermsId"`
+	Blocked            string    `json:"blocked"`
+	Modified           time.Time `json:"lastModifiedDateTime"`
+}
+
+type shipTo struct {
+	CustomerNumber string `json:"customerNumber"`
+	Code           string `json:"code"`
+	Name           string `json:"name"`
+	AddressLine1   string `json:"addressLine1"`
+	AddressLine2   string `json:"addressLine2"`
+	City           string `json:"city"`
+	State          string `json:"state"`
+	PostalCode     string `json:"postalCode"`
+	Country        string `json:"country"`
+}
+
+// decodeEnum reads an enum value, whose blanks and signs the wire encodes.
+func decodeEnum(v string) string {
+	r := strings.NewReplacer("_x0020_", " ", "_x002D_", "-")
+	return strings.TrimSpace(r.Replace(v))
+}
+
+func (c customer) account(at lookup.Provenance) accounts.Account {
+	a := accounts.Account{
+		ID: trade.AccountID(c.Number), Name: c.DisplayName, Currency: trade.Currency(c.CurrencyCode), TaxLiable: c.TaxLiable, TaxArea: c.TaxAreaDisplayName, Terms: c.PaymentTermsID, SourceRef: c.ID, Provenance: at,
+		Address: trade.Address{Name: c.DisplayName, Line1: c.AddressLine1, Line2: c.AddressLine2, City: c.City, Region: c.State, PostalCode: c.PostalCode, Country: c.Country, Phone: c.PhoneNumber, Email: c.Email},
+	}
+	switch b := decodeEnum(c.Blocked); b {
+	case "":
+	default:
+		a.Stopped = "blocked for " + strings.ToLower(b)
+	}
+	return a
+}
+
+// Accounts reads customers.
+func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, accounts.Account], error) {
+	ids = lookup.Unique(ids)
+	out := lookup.Empty[trade.AccountID, accounts.Account](len(ids))
+	if len(ids) == 0 {
+		return out, ctx.Err()
+	}
+	at := c.live(time.Now())
+	list, err := lookIn[customer](ctx, c, "accounts", c.standard(), "customers", "number", ids, "")
+	if err != nil {
+		return failAll[trade.AccountID, accounts.Account](ids, err), ctx.Err()
+	}
+	for _, cu := range list {
+		out.Found[trade.AccountID(cu.Number)] = cu.account(at)
+	}
+	return out, nil
+}
+
+// ShipTos reads the places that customers have goods sent to.
+func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []accounts.ShipTo], error) {
+	ids = lookup.Unique(ids)
+	out := lookup.Empty[trade.AccountID, []accounts.ShipTo](len(ids))
+	if len(ids) == 0 {
+		return out, ctx.Err()
+	}
+	list, err := lookIn[shipTo](ctx, c, "ship-tos", c.extension(), "shipToAddresses", "customerNumber", ids, "")
+	if err != nil {
+		return failAll[trade.AccountID, []accounts.ShipTo](ids, err), ctx.Err()
+	}
+	for _, p := range list {
+		id := trade.AccountID(p.CustomerNumber)
+		out.Found[id] = append(out.Found[id], accounts.ShipTo{ID: p.Code, Address: trade.Address{Name: p.Name, Line1: p.AddressLine1, Line2: p.AddressLine2, City: p.City, Region: p.State, PostalCode: p.PostalCode, Country: p.Country}})
+	}
+	return out, nil
+}
+
+// AccountsSince polls customers by their modification time.
+func (c *Client) AccountsSince(ctx context.Context, cursor string) (lookup.Page[accounts.Account], error) {
+	list, next, err := since[customer](ctx, c, "customers", cursor, func(cu customer) time.Time { return cu.Modified })
+	page := lookup.Page[accounts.Account]{Next: next}
+	at := c.live(time.Now())
+	for _, cu := range list {
+		page.Items = append(page.Items, cu.account(at))
+	}
+	return page, err
+}
+
+// overlap is how far back a poll reads again: a record's stamp can be older than its commit.
+const overlap = 5 * time.Second
+
+// since reads what changed from the cursor on and returns the next cursor.
+func since[T any](ctx context.Context, c *Client, set, cursor string, modified func(T) time.Time) ([]T, string, error) {
+	q := url.Values{"$orderby": {"lastModifiedDateTime"}}
+	if set == "salesOrders" {
+		q.Set("$expand", "salesOrderLines")
+	}
+	if cursor != "" {
+		from, err := time.Parse(time.RFC3339Nano, cursor)
+		if err != nil {
+			return nil, cursor, fault.New(fault.Invalid, "%q is not a cursor of %s", cursor, set).From(c.t.Name())
+		}
+		q.Set("$filter", "lastModifiedDateTime ge "+from.Add(-overlap).UTC().Format("2006-01-02T15:04:05.000Z"))
+	}
+	list, err := collect[T](ctx, c, set+" since", c.path(c.standard(), set), q, 0)
+	if err != nil {
+		return nil, cursor, err
+	}
+	next := cursor
+	for _, v := range list {
+		if m := modified(v).UTC().Format(time.RFC3339Nano); m > next {
+			next = m
+		}
+	}
+	return list, next, nil
+}
+
+type item struct {
+	ID                    string      `json:"id"`
+	Number                string      `json:"number"`
+	DisplayName           string      `json:"displayName"`
+	ItemCategoryCode      string      `json:"itemCategoryCode"`
+	Blocked               bool        `json:"blocked"`
+	GTIN                  string      `json:"gtin"`
+	UnitPrice             json.Number `json:"unitPrice"`
+	TaxGroupCode          string      `json:"taxGroupCode"`
+	BaseUnitOfMeasureCode string      `json:"baseUnitOfMeasureCode"`
+	Modified              time.Time   `json:"lastModifiedDateTime"`
+}
+
+type salesRule struct {
+	ItemNumber       string      `json:"itemNumber"`
+	MinimumQuantity  json.Number `json:"minimumQuantity"`
+	OrderMultiple    json.Number `json:"orderMultiple"`
+	QuantityDecimals int         `json:"quantityDecimals"`
+}
+
+func (i item) decode(currency trade.Currency, at lookup.Provenance) catalog.Item {
+	return catalog.Item{
+		SKU: trade.SKU(i.Number), Name: i.DisplayName, Category: i.ItemCategoryCode, Unit: trade.Unit(i.BaseUnitOfMeasureCode), GTIN: i.GTIN, TaxClass: i.TaxGroupCode, Blocked: i.Blocked,
+		ListPrice: trade.Money{Amount: amount(i.UnitPrice), Currency: currency}, SourceRef: i.ID, Provenance: at,
+	}
+}
+
+// amount reads a number of the wire; a missing one is zero.
+func amount(n json.Number) trade.Decimal {
+	d, err := trade.ParseDecimal(string(n))
+	if err != nil {
+		return trade.Decimal{}
+	}
+	return d
+}
+
+// localCurrency is what list prices are in.
+const localCurrency = trade.Currency("USD")
+
+// Items reads items.
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
+	skus = lookup.Unique(skus)
+	out := lookup.Empty[trade.SKU, catalog.Item](len(skus))
+	if len(skus) == 0 {
+		return out, ctx.Err()
+	}
+	at := c.live(time.Now())
+	list, err := lookIn[item](ctx, c, "items", c.standard(), "items", "number", skus, "")
+	if err != nil {
+		return failAll[trade.SKU, catalog.Item](skus, err), ctx.Err()
+	}
+	for _, i := range list {
+		out.Found[trade.SKU(i.Number)] = i.decode(localCurrency, at)
+	}
+	return out, nil
+}
+
+// Rules reads how items may be ordered.
+func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Rule], error) {
+	skus = lookup.Unique(skus)
+	out := lookup.Empty[trade.SKU, catalog.Rule](len(skus))
+	if len(skus) == 0 {
+		return out, ctx.Err()
+	}
+	list, err := lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "")
+	if err != nil {
+		return failAll[trade.SKU, catalog.Rule](skus, err), ctx.Err()
+	}
+	for _, r := range list {
+		out.Found[trade.SKU(r.ItemNumber)] = catalog.Rule{Minimum: amount(r.MinimumQuantity), Multiple: amount(r.OrderMultiple), Scale: r.QuantityDecimals}
+	}
+	return out, nil
+}
+
+// ItemsSince polls items by their modification time.
+func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[catalog.Item], error) {
+	list, next, err := since[item](ctx, c, "items", cursor, func(i item) time.Time { return i.Modified })
+	page := lookup.Page[catalog.Item]{Next: next}
+	at := c.live(time.Now())
+	for _, i := range list {
+		page.Items = append(page.Items, i.decode(localCurrency, at))
+	}
+	return page, err
+}
+
+type credit struct {
+	CustomerNumber    string      `json:"customerNumber"`
+	CurrencyCode      string      `json:"currencyCode"`
+	CreditLimit       json.Number `json:"creditLimit"`
+	Balance           json.Number `json:"balance"`
+	OverdueAmount     json.Number `json:"overdueAmount"`
+	OutstandingOrders json.Number `json:"outstandingOrders"`
+}
+
+// Credit reads limits, balances and open orders. Business Central's limit of zero is no limit.
+func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, finance.Credit], error) {
+	ids = lookup.Unique(ids)
+	out := lookup.Empty[trade.AccountID, finance.Credit](len(ids))
+	if len(ids) == 0 {
+		return out, ctx.Err()
+	}
+	list, err := lookIn[credit](ctx, c, "credit", c.extension(), "customerCredits", "customerNumber", ids, "")
+	if err != nil {
+		return failAll[trade.AccountID, finance.Credit](ids, err), ctx.Err()
+	}
+	for _, r := range list {
+		f := finance.Credit{Account: trade.AccountID(r.CustomerNumber), Source: c.t.Name(), Currency: trade.Currency(r.CurrencyCode), Balance: amount(r.Balance), Overdue: amount(r.OverdueAmount), OpenOrders: amount(r.OutstandingOrders)}
+		if limit := amount(r.CreditLimit); !limit.IsZero() {
+			f.Limit = &limit
+		}
+		out.Found[f.Account] = f
+	}
+	return out, nil
+}
+
+type quoteLine struct {
+	LineNo            int         `json:"lineNo"`
+	ItemNumber        string      `json:"itemNumber"`
+	UnitOfMeasureCode string      `json:"unitOfMeasureCode"`
+	Quantity          json.Number `json:"quantity"`
+}
+
+type quotedLine struct {
+	LineNo        int         `json:"lineNo"`
+	Found         bool        `json:"found"`
+	UnitPrice     json.Number `json:"unitPrice"`
+	ListPrice     json.Number `json:"listPrice"`
+	PriceListCode string      `json:"priceListCode"`
+	CurrencyCode  string      `json:"currencyCode"`
+	BreakQuantity json.Number `json:"breakQuantity"`
+	BreakPrice    json.Number `json:"breakPrice"`
+}
+
+// context is what one price quote cannot mix.
+type quoteFor struct {
+	account  trade.AccountID
+	date     trade.Date
+	branch   string
+	currency trade.Currency
+}
+
+// Prices has the ERP calculate each price. One request quotes one account on one date in one
+// currency: that is what the ERP's calculation cannot mix. They run at once.
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
+	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	groups := map[quoteFor][]pricing.Key{}
+	for _, k := range lookup.Unique(keys) {
+		g := quoteFor{k.Account, k.Date, k.Branch, k.Currency}
+		groups[g] = append(groups[g], k)
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for g, ks := range groups {
+		wg.Go(func() {
+			part := c.quote(ctx, g, ks)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Merge(part)
+		})
+	}
+	wg.Wait()
+	return out, ctx.Err()
+}
+
+func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
+	in := struct {
+		CustomerNumber  string      `json:"customerNumber"`
+		PriceDate       string      `json:"priceDate,omitempty"`
+		CurrencyCode    string      `json:"currencyCode,omitempty"`
+		PriceQuoteLines []quoteLine `json:"priceQuoteLines"`
+	}{CustomerNumber: string(g.account), PriceDate: string(g.date), CurrencyCode: string(g.currency)}
+	for i, k := range keys {
+		in.PriceQuoteLines = append(in.PriceQuoteLines, quoteLine{i + 1, string(k.SKU), string(k.Unit), json.Number(k.Quantity)})
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return failAll[pricing.Key, pricing.Price](keys, err)
+	}
+	var reply struct {
+		CustomerNumber  string       `json:"customerNumber"`
+		PriceQuoteLines []quotedLine `json:"priceQuoteLines"`
+	}
+	at := c.live(time.Now())
+	// A quote is stored nowhere: repeating it is safe.
+	err = c.call(ctx, transport.Request{Operation: "prices", Method: http.MethodPost, Path: c.path(c.extension(), "priceQuotes"), Query: url.Values{"$expand": {"priceQuoteLines"}}, Body: body, Read: true, Keys: len(keys)}, http.StatusCreated, &reply)
+	if err == nil && reply.CustomerNumber != string(g.account) {
+		err = fault.New(fault.BadResponse, "prices of another customer").From(c.t.Name())
+	}
+	if err != nil {
+		if fault.KindOf(err) == fault.Invalid {
+			return lookup.Empty[pricing.Key, pricing.Price](0) // an unknown customer has no prices
+		}
+		return failAll[pricing.Key, pricing.Price](keys, err)
+	}
+	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	for _, l := range reply.PriceQuoteLines {
+		if !l.Found || l.LineNo < 1 || l.LineNo > len(keys) {
+			continue
+		}
+		k, cur := keys[l.LineNo-1], trade.Currency(l.CurrencyCode)
+		p := pricing.Price{Key: k, UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
+		if from := amount(l.BreakQuantity); from.IsPos() {
+			p.Breaks = []pricing.Break{{From: from, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
+		}
+		out.Found[k] = p
+	}
+	return out
+}

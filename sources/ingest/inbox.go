@@ -1,0 +1,183 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/operations"
+	"crossdock/internal/postgres"
+)
+
+// Hook is what one source sends us.
+type Hook struct {
+	// Verify checks the signature over the raw body and returns the delivery's id and topic.
+	Verify func(h http.Header, body []byte, now time.Time) (delivery, topic string, err error)
+	// Handle takes one delivery in. It may see a delivery again.
+	Handle func(ctx context.Context, topic string, body []byte) error
+}
+
+// Inbox keeps what was sent, byte for byte, before anything reads it, and takes it in
+// afterwards. A delivery that cannot be taken in becomes an Exception with its bytes kept.
+type Inbox struct {
+	Pool       *postgres.Pool
+	Hooks      map[string]Hook
+	Exceptions interface {
+		Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
+	}
+	Now  func() time.Time
+	Log  *slog.Logger
+	wake chan struct{}
+}
+
+// NewInbox returns an inbox over the database.
+func NewInbox(pool *postgres.Pool, exceptions interface {
+	Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
+}, now func() time.Time, log *slog.Logger) *Inbox {
+	return &Inbox{Pool: pool, Hooks: map[string]Hook{}, Exceptions: exceptions, Now: now, Log: log, wake: make(chan struct{}, 1)}
+}
+
+const (
+	maxDelivery = 1 << 20
+	maxTries    = 10
+)
+
+// ServeHTTP stores a delivery and acknowledges it. The path's last element names the source.
+func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	source := r.PathValue("source")
+	hook, ok := i.Hooks[source]
+	if !ok {
+		http.Error(w, "no such source", http.StatusNotFound)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
+	if err != nil {
+		http.Error(w, "the delivery is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	delivery, topic, err := hook.Verify(r.Header, body, i.Now())
+	if err != nil {
+		i.Log.WarnContext(r.Context(), "refused webhook", "source", source, "error", err)
+		http.Error(w, "the signature does not match", http.StatusUnauthorized)
+		return
+	}
+	sum := sha256.Sum256(body)
+	_, err = i.Pool.Exec(r.Context(), `
+		INSERT INTO inbox (id, source, delivery_id, topic, sha256, body, state) VALUES ($1, $2, $3, $4, $5, $6, 'RECEIVED')
+		ON CONFLICT (source, delivery_id) DO NOTHING`, postgres.NewID(), source, delivery, topic, sum[:], body)
+	if err != nil {
+		i.Log.ErrorContext(r.Context(), "store webhook", "source", source, "error", err)
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run takes deliveries in until the context ends.
+func (i *Inbox) Run(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-i.wake:
+		case <-t.C:
+		}
+		for {
+			more, err := i.one(ctx)
+			if err != nil && ctx.Err() == nil {
+				i.Log.ErrorContext(ctx, "inbox", "error", err)
+			}
+			if !more || err != nil {
+				break
+			}
+		}
+	}
+}
+
+// one takes the oldest delivery in. The row is locked meanwhile, so that replicas share the work.
+func (i *Inbox) one(ctx context.Context) (more bool, err error) {
+	err = postgres.InTx(ctx, i.Pool, func(tx postgres.Tx) error {
+		var id, source, topic string
+		var body []byte
+		var attempts int
+		err := tx.QueryRow(ctx, `
+			SELECT id::text, source, topic, body, attempts FROM inbox
+			WHERE state = 'RECEIVED' AND received_at + attempts * interval '2 seconds' <= clock_timestamp()
+			ORDER BY received_at LIMIT 1 FOR UPDATE SKIP LOCKED`).Scan(&id, &source, &topic, &body, &attempts)
+		if postgres.NoRows(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("next delivery: %w", err)
+		}
+		more = true
+		hook, ok := i.Hooks[source]
+		if !ok {
+			err = fault.New(fault.Unsupported, "no source %q is configured any more", source)
+		} else {
+			err = hook.Handle(ctx, topic, body)
+		}
+		switch {
+		case err == nil:
+			_, err = tx.Exec(ctx, `UPDATE inbox SET state = 'DONE', done_at = clock_timestamp(), attempts = attempts + 1, last_error = '' WHERE id = $1`, id)
+			return err
+		case fault.Retryable(err) && attempts+1 < maxTries:
+			_, err = tx.Exec(ctx, `UPDATE inbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error())
+			return err
+		}
+		if _, e := tx.Exec(ctx, `UPDATE inbox SET state = 'DEAD', attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error()); e != nil {
+			return e
+		}
+		return i.Exceptions.Raise(ctx, tx, operations.Exception{
+			Code: "DELIVERY_DEAD", Severity: "ERROR", Title: fmt.Sprintf("a %s delivery from %s could not be taken in: %s", topic, source, message(err)),
+			Subject: "inbox/" + id, Key: "inbox/" + id, Source: source, InboxID: id, CreatedAt: i.Now(),
+		})
+	})
+	return more, err
+}
+
+func message(err error) string {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e.Message
+	}
+	return "internal error"
+}
+
+// Retry makes a dead delivery due again, in the caller's transaction.
+func (i *Inbox) Retry(ctx context.Context, tx postgres.Tx, id string) error {
+	_, err := tx.Exec(ctx, `UPDATE inbox SET state = 'RECEIVED', attempts = 0 WHERE id = $1 AND state = 'DEAD'`, id)
+	return err
+}
+
+// Store remembers cursors in the database.
+type Store struct{ Pool *postgres.Pool }
+
+// Load returns the cursor of a feed, empty when it was never read.
+func (s Store) Load(ctx context.Context, source, feed string) (cursor string, err error) {
+	err = s.Pool.QueryRow(ctx, `SELECT cursor FROM feed_cursors WHERE source = $1 AND feed = $2`, source, feed).Scan(&cursor)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return cursor, err
+}
+
+// Save keeps the cursor of a feed.
+func (s Store) Save(ctx context.Context, source, feed, cursor string) error {
+	_, err := s.Pool.Exec(ctx, `
+		INSERT INTO feed_cursors (source, feed, cursor) VALUES ($1, $2, $3)
+		ON CONFLICT (source, feed) DO UPDATE SET cursor = excluded.cursor, updated_at = clock_timestamp()`, source, feed, strings.TrimSpace(cursor))
+	return err
+}

@@ -1,0 +1,141 @@
+// Package ingest brings news from other systems to the domains: by poll, by webhook, by file.
+// Late, repeated and reordered news is normal; domains compare it with what they know.
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+)
+
+// batch bounds the works and returns asked about in one round.
+const batch = 500
+
+// Nodes asks nodes about the work and the returns that are open there.
+type Nodes struct {
+	Shipments *shipments.Service
+	Returns   *returns.Service
+	// Fulfillers and Receivers are by node.
+	Fulfillers map[trade.NodeID]shipments.Fulfiller
+	Receivers  map[trade.NodeID]returns.Receiver
+	Log        *slog.Logger
+}
+
+// Round asks every node once. A node that fails does not keep the others from being asked.
+func (n *Nodes) Round(ctx context.Context) {
+	for id, f := range n.Fulfillers {
+		if err := n.reports(ctx, id, f); err != nil && ctx.Err() == nil {
+			n.Log.WarnContext(ctx, "poll work", "node", id, "error", err)
+		}
+	}
+	for id, r := range n.Receivers {
+		if err := n.receipts(ctx, id, r); err != nil && ctx.Err() == nil {
+			n.Log.WarnContext(ctx, "poll returns", "node", id, "error", err)
+		}
+	}
+}
+
+func (n *Nodes) reports(ctx context.Context, id trade.NodeID, f shipments.Fulfiller) error {
+	open, err := n.Shipments.OpenWork(ctx, id, batch)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	return n.observe(ctx, id, f, open)
+}
+
+// observe reads works back and hands them to their domain.
+func (n *Nodes) observe(ctx context.Context, id trade.NodeID, f shipments.Fulfiller, numbers []string) error {
+	answers, err := f.Reports(ctx, id, numbers)
+	if err != nil {
+		return err
+	}
+	for _, r := range answers.Found {
+		if err := n.Shipments.Observe(ctx, r); err != nil {
+			return fmt.Errorf("work %s: %w", r.Number, err)
+		}
+	}
+	for _, err := range answers.Failed {
+		return err
+	}
+	return nil
+}
+
+func (n *Nodes) receipts(ctx context.Context, id trade.NodeID, r returns.Receiver) error {
+	awaited, err := n.Returns.Awaited(ctx, id, batch)
+	if err != nil || len(awaited) == 0 {
+		return err
+	}
+	answers, err := r.Receipts(ctx, id, awaited)
+	if err != nil {
+		return err
+	}
+	for _, rec := range answers.Found {
+		if err := n.Returns.Observe(ctx, rec); err != nil {
+			return fmt.Errorf("return %s: %w", rec.Number, err)
+		}
+	}
+	for _, err := range answers.Failed {
+		return err
+	}
+	return nil
+}
+
+// Cursors remembers how far each feed was read.
+type Cursors interface {
+	Load(ctx context.Context, source, feed string) (string, error)
+	Save(ctx context.Context, source, feed, cursor string) error
+}
+
+// Feed reads one kind of change from one source. It has the cursor saved after what it read was
+// taken in, so that nothing is missed; what is read twice is known already.
+func Feed[V any](ctx context.Context, cursors Cursors, source, feed string, read func(context.Context, string) (lookup.Page[V], error), take func(context.Context, []V) error) error {
+	for {
+		cursor, err := cursors.Load(ctx, source, feed)
+		if err != nil {
+			return err
+		}
+		page, err := read(ctx, cursor)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", feed, source, err)
+		}
+		if len(page.Items) > 0 {
+			if err := take(ctx, page.Items); err != nil {
+				return fmt.Errorf("%s of %s: %w", feed, source, err)
+			}
+		}
+		if page.Next != cursor {
+			if err := cursors.Save(ctx, source, feed, page.Next); err != nil {
+				return err
+			}
+		}
+		if !page.More {
+			return nil
+		}
+	}
+}
+
+// Every runs fn at once and then again and again until the context ends, with a pause between
+// the end of one run and the start of the next.
+func Every(ctx context.Context, pause time.Duration, fn func(context.Context)) error {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			fn(ctx)
+			t.Reset(pause)
+		}
+	}
+}
+
+// Transient reports whether a failed round is worth no more than a line in the log.
+func Transient(err error) bool { return fault.Retryable(err) }

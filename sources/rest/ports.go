@@ -1,0 +1,165 @@
+package rest
+
+import (
+	"context"
+	"slices"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+)
+
+var (
+	_ inventory.Source    = (*Client)(nil)
+	_ shipments.Fulfiller = (*Client)(nil)
+	_ returns.Receiver    = (*Client)(nil)
+)
+
+// Stock reads figures. It needs the operation "stock", whose rows have node, sku, onHand,
+// allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for.
+func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	if len(keys) == 0 {
+		return out, ctx.Err()
+	}
+	wanted := map[inventory.Key]bool{}
+	var skus []trade.SKU
+	var nodes []trade.NodeID
+	for _, k := range keys {
+		wanted[k] = true
+		skus, nodes = append(skus, k.SKU), append(nodes, k.Node)
+	}
+	nodes = lookup.Unique(nodes)
+	_ = inParts(lookup.Unique(skus), c.ops["stock"].Batch, func(part []trade.SKU) error {
+		rows, _, err := c.call(ctx, "stock", map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
+		if err != nil {
+			for _, k := range keys {
+				if slices.Contains(part, k.SKU) {
+					out.Failed[k] = err
+				}
+			}
+			return nil
+		}
+		for _, r := range rows {
+			k := inventory.Key{Node: trade.NodeID(r.text("node")), SKU: trade.SKU(r.text("sku"))}
+			if wanted[k] {
+				out.Found[k] = inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: r.number("onHand"), Allocated: r.number("allocated"), Inbound: r.number("inbound")}
+			}
+		}
+		return nil
+	})
+	return out, ctx.Err()
+}
+
+// Release hands work over. It needs the operation "release", whose body is built from "work"
+// and whose row has ref, and "reports".
+func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) {
+	rows, exists, err := c.call(ctx, "release", map[string]any{"work": plain(w)}, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 || rows[0].text("ref") == "" {
+		if exists {
+			return "", fault.New(fault.Conflict, "work %s exists already", w.Number).From(c.t.Name())
+		}
+		return "", fault.New(fault.BadResponse, "the reply names no reference").From(c.t.Name())
+	}
+	return rows[0].text("ref"), nil
+}
+
+// Reports reads the state of works. It needs the operation "reports" (number, ref, status, pick,
+// reason, shipments) and the shapes "shipment" (ref, carrier, service, tracking, url, shippedAt,
+// parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
+func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
+	numbers = lookup.Unique(numbers)
+	out := lookup.Empty[string, shipments.Report](len(numbers))
+	_ = inParts(numbers, c.ops["reports"].Batch, func(part []string) error {
+		rows, _, err := c.call(ctx, "reports", map[string]any{"keys": join(part)}, len(part))
+		for _, n := range part {
+			if err != nil {
+				out.Failed[n] = err
+			}
+		}
+		for _, r := range rows {
+			if n := r.text("number"); slices.Contains(part, n) {
+				out.Found[n] = c.report(r)
+			}
+		}
+		return nil
+	})
+	return out, ctx.Err()
+}
+
+func (c *Client) report(r row) shipments.Report {
+	out := shipments.Report{
+		Number: r.text("number"), Source: c.t.Name(), NodeRef: r.text("ref"), Status: shipments.WorkStatus(r.text("status")), Pick: shipments.PickStatus(r.text("pick")), Reason: r.text("reason"),
+	}
+	for _, s := range r.rows(c, "shipments", "shipment") {
+		sh := shipments.ReportedShipment{Ref: s.text("ref"), Carrier: s.text("carrier"), Service: s.text("service"), TrackingNumber: s.text("tracking"), TrackingURL: s.text("url"), ShippedAt: s.time("shippedAt")}
+		for _, p := range s.rows(c, "parts", "part") {
+			if q := p.number("quantity"); q.IsPos() {
+				line := p.number("line")
+				n, _, _ := line.Int64(0)
+				sh.Parts = append(sh.Parts, trade.Part{Line: int(n), SKU: trade.SKU(p.text("sku")), Quantity: q})
+			}
+		}
+		for _, e := range s.rows(c, "scans", "scan") {
+			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(e.text("status")), RawCode: e.text("code"), OccurredAt: e.time("at"), Location: e.text("location")})
+		}
+		out.Shipments = append(out.Shipments, sh)
+	}
+	return out
+}
+
+// Recall needs the operation "recall", whose row has stopped.
+func (c *Client) Recall(ctx context.Context, w shipments.Work) (bool, error) {
+	rows, _, err := c.call(ctx, "recall", map[string]any{"work": plain(w)}, 1)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	return rows[0].text("stopped") == "true", nil
+}
+
+// Expect announces a return. It needs the operation "expect", whose body is built from "goods"
+// and whose row has ref, and "receipts".
+func (c *Client) Expect(ctx context.Context, r returns.Return) (string, error) {
+	rows, _, err := c.call(ctx, "expect", map[string]any{"goods": plain(r)}, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 || rows[0].text("ref") == "" {
+		return "", fault.New(fault.BadResponse, "the reply names no reference").From(c.t.Name())
+	}
+	return rows[0].text("ref"), nil
+}
+
+// Receipts reads what came back. It needs the operation "receipts" (number, ref, done, units)
+// and the shape "unit" (sku, quantity, disposition).
+func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, returns.Receipt], error) {
+	numbers = lookup.Unique(numbers)
+	out := lookup.Empty[string, returns.Receipt](len(numbers))
+	_ = inParts(numbers, c.ops["receipts"].Batch, func(part []string) error {
+		rows, _, err := c.call(ctx, "receipts", map[string]any{"keys": join(part)}, len(part))
+		for _, n := range part {
+			if err != nil {
+				out.Failed[n] = err
+			}
+		}
+		for _, r := range rows {
+			n := r.text("number")
+			if !slices.Contains(part, n) {
+				continue
+			}
+			rec := returns.Receipt{Number: n, Source: c.t.Name(), Ref: r.text("ref"), Done: r.text("done") == "true"}
+			for _, u := range r.rows(c, "units", "unit") {
+				rec.Units = append(rec.Units, returns.Unit{SKU: trade.SKU(u.text("sku")), Quantity: u.number("quantity"), Disposition: returns.Disposition(u.text("disposition"))})
+			}
+			out.Found[n] = rec
+		}
+		return nil
+	})
+	return out, ctx.Err()
+}

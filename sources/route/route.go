@@ -1,0 +1,70 @@
+// Package route sends each key to the source that owns it and merges the answers. A source that
+// fails spoils only its own keys.
+package route
+
+import (
+	"context"
+	"sync"
+
+	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+var _ inventory.Source = (*Stock)(nil)
+
+// Stock asks the source behind each node.
+type Stock struct {
+	sources map[string]inventory.Source
+	owner   map[trade.NodeID]string
+	local   map[trade.NodeID]trade.NodeID
+	ours    map[string]map[trade.NodeID]trade.NodeID
+}
+
+// NewStock routes by the nodes' configured source. A source that names its places otherwise
+// than we do is asked by its own names.
+func NewStock(nodes []inventory.Node, sources map[string]inventory.Source) *Stock {
+	s := &Stock{sources: sources, owner: map[trade.NodeID]string{}, local: map[trade.NodeID]trade.NodeID{}, ours: map[string]map[trade.NodeID]trade.NodeID{}}
+	for _, n := range nodes {
+		s.owner[n.ID] = n.Source
+		s.local[n.ID] = trade.NodeID(n.Location)
+		if s.ours[n.Source] == nil {
+			s.ours[n.Source] = map[trade.NodeID]trade.NodeID{}
+		}
+		s.ours[n.Source][trade.NodeID(n.Location)] = n.ID
+	}
+	return s
+}
+
+// Stock asks all owners at once.
+func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	groups := map[string][]inventory.Key{}
+	for _, k := range keys {
+		if name, ok := s.owner[k.Node]; ok && s.sources[name] != nil {
+			groups[name] = append(groups[name], inventory.Key{Node: s.local[k.Node], SKU: k.SKU})
+		}
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for name, theirs := range groups {
+		wg.Go(func() {
+			answers, err := s.sources[name].Stock(ctx, theirs)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, k := range theirs {
+				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: k.SKU}
+				if f, ok := answers.Found[k]; ok && err == nil {
+					f.Key = ours
+					out.Found[ours] = f
+				} else if e := answers.Failed[k]; e != nil {
+					out.Failed[ours] = e
+				} else if err != nil {
+					out.Failed[ours] = err
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return out, ctx.Err()
+}

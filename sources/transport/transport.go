@@ -1,0 +1,314 @@
+// Package transport is how every adapter talks HTTP: credentials, time limits, retries of what
+// is safe to repeat, a circuit breaker, a bound on concurrent calls, size limits, and one
+// translation of failures of the network.
+//
+// An adapter sees a status and a body, or a fault.Error. It never sleeps and never retries.
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+
+	"crossdock/domains/fault"
+)
+
+// Config says how to reach one source. Zero fields get defaults.
+type Config struct {
+	// Timeout bounds one try; 10 s.
+	Timeout time.Duration
+	// Concurrent bounds the calls under way; 16. Further calls wait.
+	Concurrent int
+	// Retries bounds the repeats of a read; 2.
+	Retries int
+	// MaxBody bounds a reply in bytes; 32 MiB.
+	MaxBody int64
+	// BreakAfter opens the breaker after so many failures in a row; 10. It lets a call through
+	// again after BreakFor; 2 s.
+	BreakAfter int
+	BreakFor   time.Duration
+	// Authorize puts credentials on a request. It may call the source to get them.
+	Authorize func(ctx context.Context, r *http.Request) error
+	// RetryAfter reads how long a refused call should wait, where the product does not use the
+	// standard header.
+	RetryAfter func(http.Header) time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Concurrent == 0 {
+		c.Concurrent = 16
+	}
+	if c.Retries == 0 {
+		c.Retries = 2
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 32 << 20
+	}
+	if c.BreakAfter == 0 {
+		c.BreakAfter = 10
+	}
+	if c.BreakFor == 0 {
+		c.BreakFor = 2 * time.Second
+	}
+	if c.RetryAfter == nil {
+		c.RetryAfter = standardRetryAfter
+	}
+	return c
+}
+
+// Client calls one source.
+type Client struct {
+	name    string
+	base    *url.URL
+	cfg     Config
+	http    *http.Client
+	reads   failsafe.Executor[*Response]
+	writes  failsafe.Executor[*Response]
+	breaker circuitbreaker.CircuitBreaker[*Response]
+	calls   atomic.Int64
+}
+
+// Request is one call. Path is below the base URL; an absolute URL is taken as it is only when
+// it has the base's host.
+type Request struct {
+	// Operation names the call in traces and in extensions.sources.
+	Operation string
+	Method    string
+	Path      string
+	Query     url.Values
+	Header    http.Header
+	Body      []byte
+	// Read marks a call that is safe to repeat, whatever its method.
+	Read bool
+	// Keys is how many keys the call asks for.
+	Keys int
+}
+
+// Response is what came back, whatever its status.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// New returns a client of the source at base. It opens no connection.
+func New(name, base string, cfg Config) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fault.New(fault.Invalid, "source %s: %q is not an http or https URL", name, base)
+	}
+	cfg = cfg.withDefaults()
+	t := &http.Transport{
+		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
+		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true,
+	}
+	c := &Client{name: name, base: u, cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	failed := func(res *Response, err error) bool { return err != nil || res.Status >= 500 }
+	c.breaker = circuitbreaker.NewBuilder[*Response]().HandleIf(failed).
+		WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build() //nolint:gosec // small and positive
+	slots := bulkhead.NewBuilder[*Response](uint(cfg.Concurrent)).WithMaxWaitTime(cfg.Timeout).Build() //nolint:gosec // small and positive
+	retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
+		return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && failed(res, err)
+	}).WithMaxRetries(cfg.Retries).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
+	c.reads = failsafe.With[*Response](retry, c.breaker, slots)
+	c.writes = failsafe.With[*Response](c.breaker, slots)
+	return c, nil
+}
+
+// Name is the source's configured name.
+func (c *Client) Name() string { return c.name }
+
+// Base is the URL that paths are below.
+func (c *Client) Base() string { return c.base.String() }
+
+// Calls is how many requests were sent, repeats included.
+func (c *Client) Calls() int64 { return c.calls.Load() }
+
+// Breaker is "closed", "open" or "half-open".
+func (c *Client) Breaker() string { return c.breaker.State().String() }
+
+// CloseIdle closes connections that nothing uses.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
+// Do sends the request. It fails only when no whole reply came back; a status is not a failure
+// here, except 429, which is the same everywhere.
+func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
+	target, err := c.target(r)
+	if err != nil {
+		return nil, err
+	}
+	executor := c.writes
+	if r.Read || r.Method == http.MethodGet {
+		executor = c.reads
+	}
+	start := time.Now()
+	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
+		return c.once(e.Context(), r, target)
+	})
+	if err == nil && res.Status == http.StatusTooManyRequests {
+		err = &fault.Error{Kind: fault.Throttled, Message: "the source asks to wait", RetryAfter: c.cfg.RetryAfter(res.Header)}
+	}
+	if err != nil {
+		err = c.translate(ctx, err)
+	}
+	observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Duration: time.Since(start), Outcome: outcome(res, err)})
+	return res, err
+}
+
+func (c *Client) target(r Request) (string, error) {
+	u := *c.base
+	if ref, err := url.Parse(r.Path); err == nil && ref.IsAbs() {
+		if ref.Host != c.base.Host {
+			return "", fault.New(fault.BadResponse, "the source points to another host").From(c.name)
+		}
+		u = *ref
+	} else {
+		u.Path += r.Path
+	}
+	if r.Query != nil {
+		u.RawQuery = r.Query.Encode()
+	}
+	return u.String(), nil
+}
+
+// errNotSent marks a failure before anything left this machine.
+var errNotSent = errors.New("not sent") //nolint:gochecknoglobals // sentinel
+
+func (c *Client) once(ctx context.Context, r Request, target string) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotSent, err)
+	}
+	for k, v := range r.Header {
+		req.Header[k] = v
+	}
+	if len(r.Body) > 0 && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
+	if c.cfg.Authorize != nil {
+		if err := c.cfg.Authorize(ctx, req); err != nil {
+			return nil, fmt.Errorf("%w: credentials: %w", errNotSent, err)
+		}
+	}
+	c.calls.Add(1)
+	res, err := c.http.Do(req) //nolint:gosec // the URL is configuration
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, c.cfg.MaxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read reply: %w", err)
+	}
+	if int64(len(body)) > c.cfg.MaxBody {
+		return nil, fault.New(fault.BadResponse, "a reply of more than %d bytes", c.cfg.MaxBody)
+	}
+	return &Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// translate gives a network failure its kind. Addresses stay out of messages: they can hold
+// credentials.
+func (c *Client) translate(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e.From(c.name)
+	}
+	var dial *net.OpError
+	refused := errors.As(err, &dial) && dial.Op == "dial"
+	notSent := refused || errors.Is(err, errNotSent) || errors.Is(err, circuitbreaker.ErrOpen) || errors.Is(err, bulkhead.ErrFull)
+	var timeout net.Error
+	switch {
+	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case errors.Is(err, circuitbreaker.ErrOpen):
+		return &fault.Error{Kind: fault.Unavailable, Message: "the source failed repeatedly and is being left alone for a moment", Source: c.name, NotSent: true}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return &fault.Error{Kind: fault.Timeout, Message: "the source did not answer in time", Source: c.name, NotSent: notSent}
+	default:
+		return &fault.Error{Kind: fault.Unavailable, Message: "the source cannot be reached", Source: c.name, NotSent: notSent}
+	}
+}
+
+func standardRetryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(v); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// Call is one question put to a source.
+type Call struct {
+	Source    string
+	Operation string
+	Keys      int
+	Duration  time.Duration
+	Outcome   string
+}
+
+func outcome(res *Response, err error) string {
+	switch {
+	case err != nil && fault.KindOf(err) != fault.Internal:
+		return string(fault.KindOf(err))
+	case err != nil:
+		return "CANCELLED"
+	case res.Status >= 400:
+		return "HTTP_" + strconv.Itoa(res.Status)
+	default:
+		return "OK"
+	}
+}
+
+// Recorder collects the calls that one operation makes.
+type Recorder struct {
+	mu    sync.Mutex
+	calls []Call
+}
+
+// Calls returns what was recorded so far.
+func (r *Recorder) Calls() []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Call(nil), r.calls...)
+}
+
+type recorderKey struct{}
+
+// Record returns a context whose source calls the recorder sees.
+func Record(ctx context.Context, r *Recorder) context.Context {
+	return context.WithValue(ctx, recorderKey{}, r)
+}
+
+func observe(ctx context.Context, call Call) {
+	r, _ := ctx.Value(recorderKey{}).(*Recorder)
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, call)
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"crossdock/domains/accounts"
+	"crossdock/domains/catalog"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/inventory"
+	"crossdock/domains/operations"
+	"crossdock/domains/orders"
+	"crossdock/domains/pricing"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+	"crossdock/internal/config"
+	"crossdock/internal/postgres"
+	"crossdock/sources/erp/businesscentral"
+	"crossdock/sources/ingest"
+	"crossdock/sources/rest"
+	"crossdock/sources/route"
+	"crossdock/sources/threepl/shipbob"
+	"crossdock/sources/transport"
+	"crossdock/workflows"
+)
+
+// app is the whole object graph. It is built top to bottom: configuration, sources, domains,
+// processes, ingest.
+type app struct {
+	cfg  *config.Config
+	pool *postgres.Pool
+	log  *slog.Logger
+
+	erp        *businesscentral.Client
+	systems    map[string]route.System
+	transports map[string]*transport.Client
+
+	accounts   *accounts.Service
+	catalog    *catalog.Service
+	pricing    *pricing.Service
+	inventory  *inventory.Service
+	finance    *finance.Service
+	orders     *orders.Service
+	shipments  *shipments.Service
+	returns    *returns.Service
+	operations *operations.Service
+
+	queue     *workflows.Queue
+	processes *workflows.Processes
+	nodes     *ingest.Nodes
+	inbox     *ingest.Inbox
+	cursors   ingest.Store
+}
+
+// build wires everything. It opens no connection to a source and starts nothing.
+func build(cfg *config.Config, pool *postgres.Pool, log *slog.Logger) (*app, error) {
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
+	stock, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := nodesOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now
+	a.processes = &workflows.Processes{Now: now}
+	a.operations = operations.New(pool, retrier{a})
+	a.processes.Exceptions = a.operations
+	a.queue, err = workflows.NewQueue(pool, a.operations, workflows.Policy{
+		Attempts: cfg.Jobs.Attempts, Base: time.Duration(cfg.Jobs.Base), Cap: time.Duration(cfg.Jobs.Cap), Lease: time.Duration(cfg.Jobs.Lease),
+	}, cfg.Jobs.Workers, log)
+	if err != nil {
+		return nil, err
+	}
+	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
+
+	a.accounts = accounts.New(pool, a.erp)
+	a.catalog = catalog.New(pool, a.erp)
+	a.pricing = pricing.New(a.erp)
+	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale))
+	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), now)
+	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance}
+	a.orders = orders.New(pool, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
+	a.shipments = shipments.New(pool, a.processes, now)
+	a.returns = returns.New(pool, a.processes, a.processes.Returning(), now)
+
+	p := a.processes
+	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
+	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
+	for _, n := range nodes {
+		if system := a.systems[n.Source]; system != nil {
+			place := route.Place{System: system, Location: trade.NodeID(n.Location)}
+			p.Systems.Fulfillers[n.ID], p.Systems.Receivers[n.ID] = place, place
+		}
+	}
+	p.Attach()
+	a.nodes = &ingest.Nodes{Shipments: a.shipments, Returns: a.returns, Fulfillers: p.Systems.Fulfillers, Receivers: p.Systems.Receivers, Log: log}
+	return a, nil
+}
+
+// connect makes the adapter of every configured source.
+func (a *app) connect() (map[string]inventory.Source, error) {
+	stock := map[string]inventory.Source{}
+	for _, s := range a.cfg.Sources {
+		switch s.Product {
+		case "businesscentral":
+			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Timeout: time.Duration(s.Timeout)})
+			if err != nil {
+				return nil, err
+			}
+			a.erp, a.transports[s.Name] = c, c.Transport()
+		case "shipbob":
+			c, err := shipbob.New(s.Name, s.URL, shipbob.Config{Token: s.Secret, Channel: s.Channel, Timeout: time.Duration(s.Timeout)})
+			if err != nil {
+				return nil, err
+			}
+			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
+		case "rest":
+			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Timeout: time.Duration(s.Timeout)}
+			if err := s.Operations.Decode(&cfg.Operations); err != nil {
+				return nil, fmt.Errorf("source %s: operations: %w", s.Name, err)
+			}
+			c, err := rest.New(s.Name, s.URL, cfg)
+			if err != nil {
+				return nil, err
+			}
+			a.transports[s.Name] = c.Transport()
+			if c.Has("stock") {
+				stock[s.Name] = c
+			}
+			if c.Has("release", "reports", "recall", "expect", "receipts") {
+				a.systems[s.Name] = c
+			}
+		}
+	}
+	if a.erp == nil {
+		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral")
+	}
+	return stock, nil
+}
+
+func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
+	var out []inventory.Node
+	for _, n := range cfg.Nodes {
+		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone}
+		if n.Safety != "" {
+			d, err := trade.ParseDecimal(n.Safety)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: node %s: safety: %w", n.Line, n.ID, err)
+			}
+			node.Safety = d
+		}
+		out = append(out, node)
+	}
+	return out, nil
+}
+
+// retrier starts dead work again, whichever kind it is.
+type retrier struct{ a *app }
+
+func (r retrier) Retry(ctx context.Context, tx postgres.Tx, effectID, inboxID string) error {
+	if effectID != "" {
+		return r.a.queue.Retry(ctx, tx, effectID)
+	}
+	return r.a.inbox.Retry(ctx, tx, inboxID)
+}
+
+func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) error {
+	if effectID != "" {
+		return r.a.queue.Drop(ctx, tx, effectID)
+	}
+	return nil
+}
+
+// run works until the context ends: jobs, inbox, polls. It returns when all have stopped.
+func (a *app) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	every := time.Duration(a.cfg.PollEvery)
+	g.Go(func() error { return a.queue.Run(ctx) })
+	g.Go(func() error { return a.inbox.Run(ctx) })
+	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
+	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
+	g.Go(func() error {
+		return ingest.Every(ctx, every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
+	})
+	return g.Wait()
+}
+
+// pollERP reads what changed in the ERP: items, accounts, orders.
+func (a *app) pollERP(ctx context.Context) {
+	name := a.erp.Transport().Name()
+	feeds := map[string]func() error{
+		"items": func() error {
+			return ingest.Feed(ctx, a.cursors, name, "items", a.erp.ItemsSince, a.catalog.Observe)
+		},
+		"accounts": func() error {
+			return ingest.Feed(ctx, a.cursors, name, "accounts", a.erp.AccountsSince, a.accounts.Observe)
+		},
+		"orders": func() error {
+			return ingest.Feed(ctx, a.cursors, name, "orders", a.erp.RegistrationsSince, a.processes.ObserveRegistrations)
+		},
+	}
+	for _, feed := range slices.Sorted(maps.Keys(feeds)) {
+		if err := feeds[feed](); err != nil && ctx.Err() == nil {
+			level := slog.LevelError
+			if fault.Retryable(err) {
+				level = slog.LevelWarn
+			}
+			a.log.Log(ctx, level, "poll", "source", name, "feed", feed, "error", err)
+		}
+	}
+}
+
+// close frees connections to sources.
+func (a *app) close() {
+	for _, t := range a.transports {
+		t.CloseIdle()
+	}
+}
+
+func sandboxConfig(base, listen string, company string) string {
+	return strings.NewReplacer("{base}", base, "{listen}", listen, "{company}", company).Replace(sandboxYAML)
+}

@@ -1,0 +1,305 @@
+// Package workflows holds the durable processes that cross domains: each reaction to a domain's
+// decision is an effect on another system, stored in the transaction of the decision.
+//
+// Effects on one subject at one destination run in sequence: a cancel never overtakes its
+// create. An effect is delivered at least once and takes effect once, because every handler
+// looks for its own earlier work before it acts. River runs the effects; the effects table is
+// the truth, so that a lost or stuck job loses nothing:
+//
+//	WAITING ──run──▶ DONE            the next of the queue becomes due
+//	   │ ▲
+//	   │ └─ retry, later each time; after an unsure failure only when the source must have
+//	   │    finished with the first attempt
+//	   └──▶ DEAD ──retry by a person──▶ WAITING
+//	         └──resolve by a person──▶ CANCELLED
+//
+// A dead effect blocks its queue and is an Exception.
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/operations"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Effect is one thing to do at another system.
+type Effect struct {
+	ID          string
+	Subject     string
+	Destination string
+	Kind        string
+	Payload     json.RawMessage
+	Attempts    int
+	Correlation string
+	// Unsure is when an earlier attempt ended without our knowing what the destination did.
+	Unsure *time.Time
+}
+
+// Apply records the outcome of an effect in the transaction that marks it done.
+type Apply func(ctx context.Context, tx postgres.Tx) error
+
+// Handler carries an effect out. It must tolerate that the effect took place before.
+type Handler func(ctx context.Context, e Effect) (Apply, error)
+
+// Exceptions is where an effect that cannot be carried out goes.
+type Exceptions interface {
+	Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
+	Clear(ctx context.Context, tx postgres.Tx, key, resolution string) error
+}
+
+// Policy bounds the attempts of an effect.
+type Policy struct {
+	// Attempts is how often an effect is tried before it is dead.
+	Attempts int
+	// Base is the pause after the first failure; it doubles up to Cap.
+	Base, Cap time.Duration
+	// Lease bounds one attempt. After a crash, or a failure that leaves us unsure, the next
+	// attempt waits as long, so that the source has finished with the first.
+	Lease time.Duration
+}
+
+// DefaultPolicy tries for about a day.
+func DefaultPolicy() Policy {
+	return Policy{Attempts: 100, Base: 500 * time.Millisecond, Cap: 15 * time.Minute, Lease: 30 * time.Second}
+}
+
+func (p Policy) pause(attempts int) time.Duration {
+	d := p.Base
+	for range min(attempts-1, 30) {
+		if d *= 2; d >= p.Cap {
+			return p.Cap
+		}
+	}
+	return d
+}
+
+// Queue stores effects and runs them.
+type Queue struct {
+	pool       *postgres.Pool
+	store      effectStore
+	river      *river.Client[postgres.Tx]
+	handlers   map[string]Handler
+	exceptions Exceptions
+	policy     Policy
+	log        *slog.Logger
+	workers    int
+}
+
+// Job is the River job that runs one effect.
+type Job struct {
+	EffectID string `json:"effectId"`
+}
+
+// Kind names the job for River.
+func (Job) Kind() string { return "effect" }
+
+type worker struct {
+	river.WorkerDefaults[Job]
+	queue *Queue
+}
+
+func (w *worker) Timeout(*river.Job[Job]) time.Duration { return w.queue.policy.Lease + 5*time.Second }
+
+func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
+	again, err := w.queue.run(ctx, job.Args.EffectID)
+	if err != nil {
+		w.queue.log.ErrorContext(ctx, "run effect", "effect", job.Args.EffectID, "error", err)
+		return err
+	}
+	if again > 0 {
+		return river.JobSnooze(again)
+	}
+	return nil
+}
+
+// Add stores an effect at the end of its queue, in the caller's transaction. It is due when
+// everything before it in the queue is done.
+func (q *Queue) Add(ctx context.Context, tx postgres.Tx, subject, destination, kind string, payload any) error {
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("effect %s: %w", kind, err)
+	}
+	if q.handlers[kind] == nil {
+		return fmt.Errorf("effect %s has no handler", kind)
+	}
+	id, first, err := q.store.add(ctx, tx, subject, destination, kind, raw)
+	if err != nil || !first {
+		return err
+	}
+	return q.enqueue(ctx, tx, id)
+}
+
+func (q *Queue) enqueue(ctx context.Context, tx postgres.Tx, id string) error {
+	if _, err := q.river.InsertTx(ctx, tx, Job{id}, nil); err != nil {
+		return fmt.Errorf("enqueue effect %s: %w", id, err)
+	}
+	return nil
+}
+
+// run tries the effect once. It returns when to try again, or zero when there is nothing more
+// to do.
+func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
+	e, wait, err := q.store.claim(ctx, id, q.policy.Lease)
+	if err != nil || e == nil {
+		return wait, err
+	}
+	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
+	attempt, cancel := context.WithTimeout(ctx, q.policy.Lease)
+	apply, err := q.handlers[e.Kind](attempt, *e)
+	cancel()
+	if err == nil {
+		err = q.done(ctx, e, apply)
+	}
+	if err == nil {
+		return 0, nil
+	}
+	if ctx.Err() != nil {
+		// We are stopping: the lease runs out and the effect is taken up again.
+		return 0, ctx.Err()
+	}
+	return q.failed(ctx, e, err)
+}
+
+func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
+	return postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
+		if apply != nil {
+			if err := apply(ctx, tx); err != nil {
+				return err
+			}
+		}
+		next, err := q.store.done(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		if err := q.exceptions.Clear(ctx, tx, "effect/"+e.ID, "the work went through"); err != nil {
+			return err
+		}
+		if next == "" {
+			return nil
+		}
+		return q.enqueue(ctx, tx, next)
+	})
+}
+
+func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Duration, error) {
+	pause := q.policy.pause(e.Attempts)
+	unsure := fault.Unsure(cause)
+	if unsure {
+		pause = max(pause, q.policy.Lease)
+	}
+	if retryable(cause) && e.Attempts < q.policy.Attempts {
+		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)
+		return pause, q.store.retry(ctx, e.ID, pause, unsure, cause.Error())
+	}
+	return 0, postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
+		if err := q.store.dead(ctx, tx, e.ID, cause.Error()); err != nil {
+			return err
+		}
+		detail, err := json.Marshal(map[string]any{"kind": e.Kind, "payload": e.Payload, "attempts": e.Attempts, "error": message(cause), "errorKind": fault.KindOf(cause)})
+		if err != nil {
+			return err
+		}
+		return q.exceptions.Raise(ctx, tx, operations.Exception{
+			Code: "EFFECT_DEAD", Severity: "ERROR", Title: fmt.Sprintf("%s at %s did not go through: %s", e.Kind, e.Destination, message(cause)),
+			Detail: detail, Subject: e.Subject, Key: "effect/" + e.ID, Order: orderOf(e.Subject), Source: e.Destination, EffectID: e.ID, CreatedAt: time.Now(),
+		})
+	})
+}
+
+// retryable errs on the side of trying again: a defect of ours may be gone with the next
+// release, a refusal by the other side will not.
+func retryable(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Denied, fault.Unsupported, fault.NotFound, fault.Conflict:
+		return false
+	default:
+		return true
+	}
+}
+
+// message is what a person may read of an error.
+func message(err error) string {
+	if fault.KindOf(err) == fault.Internal {
+		return "internal error"
+	}
+	return err.Error()
+}
+
+func orderOf(subject string) trade.OrderID {
+	if len(subject) > 6 && subject[:6] == "order/" {
+		return trade.OrderID(subject[6:])
+	}
+	return ""
+}
+
+// Retry makes a dead effect due again, with a full set of attempts.
+func (q *Queue) Retry(ctx context.Context, tx postgres.Tx, effectID string) error {
+	if err := q.store.revive(ctx, tx, effectID); err != nil {
+		return err
+	}
+	return q.enqueue(ctx, tx, effectID)
+}
+
+// Drop gives a dead effect up; the next of its queue becomes due.
+func (q *Queue) Drop(ctx context.Context, tx postgres.Tx, effectID string) error {
+	next, err := q.store.drop(ctx, tx, effectID)
+	if err != nil || next == "" {
+		return err
+	}
+	return q.enqueue(ctx, tx, next)
+}
+
+// sweepEvery is how often effects are looked for whose job was lost with a process.
+const sweepEvery = time.Second
+
+// Run works effects until the context ends, and waits for those that run.
+func (q *Queue) Run(ctx context.Context) error {
+	if err := q.river.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("job queue: %w", err)
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			return q.river.StopAndCancel(stop)
+		case <-tick.C:
+			if err := q.sweep(ctx); err != nil && ctx.Err() == nil {
+				q.log.ErrorContext(ctx, "sweep effects", "error", err)
+			}
+		}
+	}
+}
+
+// sweep runs effects that are overdue: their job was lost, or is stuck with a dead process.
+func (q *Queue) sweep(ctx context.Context) error {
+	ids, err := q.store.overdue(ctx, 2*sweepEvery, q.workers)
+	if err != nil {
+		return err
+	}
+	slots := make(chan struct{}, max(1, q.workers))
+	for _, id := range ids {
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots }()
+			if _, err := q.run(ctx, id); err != nil && ctx.Err() == nil {
+				q.log.ErrorContext(ctx, "run overdue effect", "effect", id, "error", err)
+			}
+		}()
+	}
+	for range cap(slots) {
+		slots <- struct{}{}
+	}
+	return nil
+}

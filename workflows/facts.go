@@ -1,0 +1,235 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"crossdock/domains/accounts"
+	"crossdock/domains/catalog"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/inventory"
+	"crossdock/domains/orders"
+	"crossdock/domains/pricing"
+	"crossdock/domains/trade"
+)
+
+// Facts asks the other domains about a draft order, all at once. What a source does not tell
+// is reported as missing and never guessed.
+type Facts struct {
+	Accounts  *accounts.Service
+	Catalog   *catalog.Service
+	Pricing   *pricing.Service
+	Inventory *inventory.Service
+	Finance   *finance.Service
+}
+
+// Gather implements orders.Gatherer.
+func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
+	g := gathering{facts: orders.Facts{Items: map[trade.SKU]orders.ItemFact{}, Prices: map[int]orders.PriceFact{}}}
+	skus := make([]trade.SKU, 0, len(d.Lines))
+	for _, l := range d.Lines {
+		skus = append(skus, l.SKU)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { f.account(ctx, d.Account, &g) })
+	wg.Go(func() { f.items(ctx, d, skus, &g) })
+	rules := map[trade.SKU]catalog.Rule{}
+	wg.Go(func() {
+		answers, err := f.Catalog.Rules(ctx, skus)
+		for _, e := range answers.Failed {
+			err = e
+		}
+		if err != nil {
+			g.miss("items", err)
+			return
+		}
+		rules = answers.Found
+	})
+	places := map[string]trade.Address{}
+	if d.ShipToID != "" && d.ShipTo == nil {
+		wg.Go(func() { f.places(ctx, d.Account, places, &g) })
+	}
+	wg.Go(func() {
+		if err := f.Finance.Refresh(ctx, d.Account); err != nil {
+			g.miss("credit", err)
+		}
+	})
+	wg.Go(func() {
+		failed, err := f.Inventory.Refresh(ctx, skus)
+		if err != nil {
+			g.miss("availability", err)
+		}
+		if len(failed) == len(f.Inventory.Nodes()) {
+			for _, e := range failed {
+				g.miss("availability", e)
+				break
+			}
+		}
+	})
+	wg.Wait()
+	for sku, r := range rules {
+		if fact, ok := g.facts.Items[sku]; ok {
+			fact.Minimum, fact.Multiple, fact.Scale = r.Minimum, r.Multiple, r.Scale
+			g.facts.Items[sku] = fact
+		}
+	}
+	if g.facts.Account != nil {
+		g.facts.Account.ShipTos = places
+	}
+	return g.facts
+}
+
+func (f *Facts) places(ctx context.Context, id trade.AccountID, into map[string]trade.Address, g *gathering) {
+	answers, err := f.Accounts.ShipTos(ctx, trade.System("intake"), []trade.AccountID{id})
+	if err == nil {
+		err = answers.Failed[id]
+	}
+	if err != nil {
+		g.miss("account", err)
+		return
+	}
+	for _, s := range answers.Found[id] {
+		into[s.ID] = s.Address
+	}
+}
+
+type gathering struct {
+	mu    sync.Mutex
+	facts orders.Facts
+}
+
+func (g *gathering) miss(what string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := orders.Missing{What: what, Reason: string(fault.KindOf(err))}
+	if e, ok := asFault(err); ok {
+		m.Source = e.Source
+	}
+	g.facts.Missing = append(g.facts.Missing, m)
+}
+
+func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
+	answers, err := f.Accounts.Accounts(ctx, trade.System("intake"), []trade.AccountID{id})
+	if err == nil {
+		err = answers.Failed[id]
+	}
+	if err != nil {
+		g.miss("account", err)
+		return
+	}
+	a, ok := answers.Found[id]
+	if !ok {
+		return
+	}
+	fact := orders.AccountFact{
+		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, TaxContext: a.TaxArea != "" || !a.TaxLiable,
+		DefaultTo: a.Address, Source: a.Provenance.Source, AsOf: a.Provenance.AsOf,
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.facts.Account = &fact
+}
+
+// items asks for the items and then for the prices, whose keys need the items' units where the
+// draft leaves them out.
+func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *gathering) {
+	answers, err := f.Catalog.Items(ctx, skus)
+	if err != nil {
+		g.miss("items", err)
+		return
+	}
+	for _, e := range answers.Failed {
+		g.miss("items", e)
+		break
+	}
+	g.mu.Lock()
+	for sku, i := range answers.Found {
+		fact := orders.ItemFact{SKU: sku, Name: i.Name, Unit: i.Unit, TaxClass: i.TaxClass, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
+		if i.Blocked {
+			fact.Blocked = "blocked in the ERP"
+		}
+		g.facts.Items[sku] = fact
+	}
+	g.mu.Unlock()
+	keys := make([]pricing.Key, 0, len(d.Lines))
+	at := map[pricing.Key][]int{}
+	for i, l := range d.Lines {
+		item, ok := answers.Found[l.SKU]
+		if !ok {
+			continue
+		}
+		q := l.Quantity
+		if q.Unit == "" {
+			q.Unit = item.Unit
+		}
+		k := pricing.NewKey(d.Account, l.SKU, q, "", d.Currency)
+		keys, at[k] = append(keys, k), append(at[k], i)
+	}
+	if len(keys) == 0 {
+		return
+	}
+	prices, err := f.Pricing.Prices(ctx, trade.System("intake"), keys)
+	if err != nil {
+		g.miss("prices", err)
+		return
+	}
+	for _, e := range prices.Failed {
+		g.miss("prices", e)
+		break
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, p := range prices.Found {
+		for _, i := range at[k] {
+			g.facts.Prices[i] = orders.PriceFact{UnitPrice: p.UnitPrice, List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
+		}
+	}
+}
+
+// Stock lets orders promise stock without knowing inventory.
+type Stock struct{ *inventory.Service }
+
+// Reserve implements orders.Reserver.
+func (s Stock) Reserve(ctx context.Context, tx Tx, order trade.OrderID, wants []orders.Want) (map[int][]orders.Allocation, error) {
+	needs := make([]inventory.Need, len(wants))
+	for i, w := range wants {
+		needs[i] = inventory.Need{Line: w.Line, SKU: w.SKU, Quantity: w.Quantity}
+	}
+	promises, err := s.Service.Reserve(ctx, tx, order, needs)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int][]orders.Allocation{}
+	for _, p := range promises {
+		out[p.Line] = append(out[p.Line], orders.Allocation{Node: p.Node, Quantity: p.Quantity})
+	}
+	return out, nil
+}
+
+// Adjust implements orders.Reserver.
+func (s Stock) Adjust(ctx context.Context, tx Tx, order trade.OrderID, allocations map[int][]orders.Allocation) error {
+	var keep []inventory.Promise
+	for line, as := range allocations {
+		for _, a := range as {
+			keep = append(keep, inventory.Promise{Line: line, Node: a.Node, Quantity: a.Quantity})
+		}
+	}
+	return s.Service.Adjust(ctx, tx, order, keep)
+}
+
+// Credit lets orders spend credit without knowing finance.
+type Credit struct{ *finance.Service }
+
+// Expose implements orders.Exposure.
+func (c Credit) Expose(ctx context.Context, tx Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (orders.CreditPosition, error) {
+	p, err := c.Service.Expose(ctx, tx, account, order, amount)
+	if err != nil {
+		return orders.CreditPosition{}, fmt.Errorf("expose: %w", err)
+	}
+	return orders.CreditPosition{
+		Known: p.Known, Limit: p.Limit, Balance: p.Balance, OpenOrders: p.OpenOrders, Exposed: p.Exposed, Overdue: p.Overdue,
+		Currency: p.Currency, Source: p.Source, AsOf: p.Provenance.AsOf,
+	}, nil
+}

@@ -1,0 +1,513 @@
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/inventory"
+	"crossdock/domains/operations"
+	"crossdock/domains/orders"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Tx is an open transaction.
+type Tx = postgres.Tx
+
+// Systems are the other systems that the processes act on, by destination. A nil field is a
+// system that is not configured.
+type Systems struct {
+	// ERP is the name of the source that registers orders and posts documents.
+	ERP       string
+	Registrar orders.Registrar
+	Books     finance.Books
+	// Fulfillers and Receivers are by node.
+	Fulfillers map[trade.NodeID]shipments.Fulfiller
+	Receivers  map[trade.NodeID]returns.Receiver
+	// Shops and Notifiers are by source.
+	Shops     map[string]orders.Shop
+	Notifiers map[string]shipments.Notifier
+}
+
+// Processes carries orders from acceptance to delivery and returns to their credit. It is what
+// the domains call when they decide, and what the queue calls to act.
+type Processes struct {
+	Queue      *Queue
+	Orders     *orders.Service
+	Shipments  *shipments.Service
+	Inventory  *inventory.Service
+	Finance    *finance.Service
+	Returns    *returns.Service
+	Exceptions Exceptions
+	Systems    Systems
+	Now        func() time.Time
+}
+
+// The kinds of effect.
+const (
+	registerOrder = "order.register"
+	withdrawOrder = "order.withdraw"
+	acknowledge   = "order.acknowledge"
+	releaseWork   = "work.release"
+	recallWork    = "work.recall"
+	postShipment  = "shipment.post"
+	readInvoice   = "invoice.read"
+	fulfilShop    = "shipment.publish"
+	expectReturn  = "return.expect"
+	creditReturn  = "return.credit"
+)
+
+// Attach gives the queue its handlers.
+func (p *Processes) Attach() {
+	p.Queue.handlers = map[string]Handler{
+		registerOrder: p.register, withdrawOrder: p.withdraw, acknowledge: p.acknowledge,
+		releaseWork: p.release, recallWork: p.recall, postShipment: p.post, readInvoice: p.invoice, fulfilShop: p.publish,
+		expectReturn: p.expect, creditReturn: p.credit,
+	}
+}
+
+type target struct {
+	Order    trade.OrderID `json:"order,omitempty"`
+	Work     string        `json:"work,omitempty"`
+	Shipment string        `json:"shipment,omitempty"`
+	Return   string        `json:"return,omitempty"`
+}
+
+func subject(id trade.OrderID) string { return "order/" + string(id) }
+func nodeDest(id trade.NodeID) string { return "node:" + string(id) }
+func (p *Processes) erp() string      { return "erp:" + p.Systems.ERP }
+func system(name string) trade.Viewer { return trade.System(name) }
+func parse(e Effect) (t target, _ error) {
+	if err := json.Unmarshal(e.Payload, &t); err != nil {
+		return t, fault.Wrap(fault.Invalid, err, "effect payload")
+	}
+	return t, nil
+}
+
+// Accepted implements orders.Dispatcher: the order goes to the ERP, and what is allocated and
+// not planned yet becomes work for its node.
+func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error {
+	known, err := p.Queue.store.exists(ctx, tx, subject(o.ID), registerOrder)
+	if err != nil {
+		return err
+	}
+	if !known && o.Channel != orders.ERP {
+		if err := p.Queue.Add(ctx, tx, subject(o.ID), p.erp(), registerOrder, target{Order: o.ID}); err != nil {
+			return err
+		}
+	}
+	works, err := p.Shipments.WorkInTx(ctx, tx, o.ID)
+	if err != nil {
+		return err
+	}
+	for i, w := range newWork(o, works) {
+		w.Number = fmt.Sprintf("%s-%d", o.Number, len(works)+i+1)
+		if err := p.Shipments.Plan(ctx, tx, w); err != nil {
+			return err
+		}
+		if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), releaseWork, target{Order: o.ID, Work: w.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newWork is what the order's allocations ask for beyond the works that exist, one per node.
+func newWork(o *orders.Order, works []*shipments.Work) []*shipments.Work {
+	type at struct {
+		line int
+		node trade.NodeID
+	}
+	planned := map[at]trade.Decimal{}
+	for _, w := range works {
+		parts := w.Parts
+		if w.Status == shipments.Cancelled || w.Status == shipments.Incomplete {
+			parts = w.ShippedParts
+		}
+		for _, part := range parts {
+			k := at{part.Line, w.Node}
+			planned[k] = trade.Sum(planned[k], part.Quantity)
+		}
+	}
+	var out []*shipments.Work
+	byNode := map[trade.NodeID]*shipments.Work{}
+	for _, l := range o.Lines {
+		for _, a := range l.Allocations {
+			rest := trade.Less(a.Quantity, planned[at{l.Number, a.Node}])
+			if !rest.IsPos() {
+				continue
+			}
+			w := byNode[a.Node]
+			if w == nil {
+				w = &shipments.Work{Order: o.ID, OrderNumber: o.Number, PONumber: o.PONumber, Account: o.Account, Node: a.Node, ShipTo: o.ShipTo, RequestedDate: o.RequestedDate}
+				byNode[a.Node] = w
+				out = append(out, w)
+			}
+			w.Parts = append(w.Parts, trade.Part{Line: l.Number, SKU: l.SKU, Quantity: rest, Unit: l.Quantity.Unit})
+		}
+	}
+	return out
+}
+
+// Decided implements orders.Dispatcher: the storefront hears what became of its order.
+func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
+	if p.Systems.Shops[o.ChannelSource] == nil {
+		return nil
+	}
+	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
+}
+
+// Cancelled implements orders.Dispatcher: what no node has heard of is taken back at once, the
+// rest is recalled.
+func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error {
+	works, err := p.Shipments.WorkInTx(ctx, tx, o.ID)
+	if err != nil {
+		return err
+	}
+	for _, w := range works {
+		if w.Status == shipments.Cancelled || w.Status == shipments.Shipped || w.Status == shipments.Incomplete {
+			continue
+		}
+		untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), nodeDest(w.Node), releaseWork, "work", w.ID)
+		if err != nil {
+			return err
+		}
+		if untold {
+			if err := p.Shipments.Unplan(ctx, tx, w.ID); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), recallWork, target{Order: o.ID, Work: w.ID}); err != nil {
+			return err
+		}
+	}
+	if o.Channel == orders.ERP {
+		return nil
+	}
+	untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), p.erp(), registerOrder, "order", string(o.ID))
+	if err != nil || untold {
+		return err
+	}
+	registered, err := p.Queue.store.exists(ctx, tx, subject(o.ID), registerOrder)
+	if err != nil || !registered {
+		return err
+	}
+	return p.Queue.Add(ctx, tx, subject(o.ID), p.erp(), withdrawOrder, target{Order: o.ID})
+}
+
+func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order, error) {
+	found, err := p.Orders.Orders(ctx, system("process"), []trade.OrderID{id})
+	if err != nil {
+		return nil, err
+	}
+	if found[id] == nil {
+		return nil, fault.New(fault.NotFound, "no order %q", id)
+	}
+	return found[id], nil
+}
+
+// register makes the order known to the ERP, once: it looks before it creates, and a lost
+// answer is waited out by the queue before it looks again.
+func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Finance.Registering(ctx, o.ID); err != nil {
+		return nil, err
+	}
+	found, err := p.Systems.Registrar.Registrations(ctx, []string{o.Number})
+	if err == nil {
+		err = found.Failed[o.Number]
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, ok := found.Found[o.Number]
+	if !ok {
+		if r, err = p.Systems.Registrar.Register(ctx, o); err != nil {
+			if !fault.Unsure(err) {
+				return nil, errors.Join(err, p.Finance.NotRegistered(context.WithoutCancel(ctx), o.ID))
+			}
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, tx Tx) error {
+		if r.Copies > 1 {
+			if err := p.raiseCopies(ctx, tx, o, r); err != nil {
+				return err
+			}
+		}
+		if err := p.Finance.Registered(ctx, tx, o.ID); err != nil {
+			return err
+		}
+		return p.Orders.Registered(ctx, tx, o.ID, r)
+	}, nil
+}
+
+func (p *Processes) raiseCopies(ctx context.Context, tx Tx, o *orders.Order, r orders.Registration) error {
+	return p.Exceptions.Raise(ctx, tx, operations.Exception{
+		Code: "DUPLICATE_IN_SOURCE", Severity: "ERROR", Title: fmt.Sprintf("%s has order %s %d times", r.Source, o.Number, r.Copies),
+		Subject: subject(o.ID), Key: "copies/" + o.Number, Order: o.ID, Account: o.Account, Source: r.Source, CreatedAt: p.Now(),
+	})
+}
+
+func (p *Processes) withdraw(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	if o.Status != orders.Cancelled {
+		// A node still works on some of it; what ships must stay in the ERP.
+		return nil, nil //nolint:nilnil // nothing to record
+	}
+	if err := p.Systems.Registrar.Withdraw(ctx, o.Number); err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	return func(ctx context.Context, tx Tx) error { return p.Finance.Withdrawn(ctx, tx, o.ID) }, nil
+}
+
+// release hands work to its node, once, as register does with orders.
+func (p *Processes) release(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	w, err := p.Shipments.WorkByID(ctx, t.Work)
+	if err != nil {
+		return nil, err
+	}
+	node := p.Systems.Fulfillers[w.Node]
+	if node == nil {
+		return nil, fault.New(fault.Unsupported, "node %s takes no work: no source is configured for it", w.Node)
+	}
+	if err := p.Inventory.Releasing(ctx, w.Order, w.Node); err != nil {
+		return nil, err
+	}
+	ref := w.NodeRef
+	if ref == "" {
+		found, err := node.Reports(ctx, w.Node, []string{w.Number})
+		if err == nil {
+			err = found.Failed[w.Number]
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r, ok := found.Found[w.Number]; ok {
+			ref = r.NodeRef
+		} else if ref, err = node.Release(ctx, *w); err != nil {
+			if !fault.Unsure(err) {
+				return nil, errors.Join(err, p.Inventory.NotReleased(context.WithoutCancel(ctx), w.Order, w.Node))
+			}
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, tx Tx) error { return p.Shipments.Taken(ctx, tx, w.ID, ref) }, nil
+}
+
+func (p *Processes) recall(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	w, err := p.Shipments.WorkByID(ctx, t.Work)
+	if err != nil {
+		return nil, err
+	}
+	stopped, err := p.Systems.Fulfillers[w.Node].Recall(ctx, *w)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx Tx) error {
+		if stopped {
+			return p.Shipments.GivenBack(ctx, tx, w.ID)
+		}
+		return p.Exceptions.Raise(ctx, tx, operations.Exception{
+			Code: "RECALL_TOO_LATE", Severity: "WARNING", Title: fmt.Sprintf("%s could not stop %s: it will ship", w.Node, w.Number),
+			Subject: subject(w.Order), Key: "recall/" + w.Number, Order: w.Order, Account: w.Account, Source: nodeDest(w.Node), CreatedAt: p.Now(),
+		})
+	}, nil
+}
+
+// Released implements shipments.Followup.
+func (p *Processes) Released(ctx context.Context, tx Tx, w *shipments.Work) error {
+	if err := p.Inventory.Released(ctx, tx, w.Order, w.Node); err != nil {
+		return err
+	}
+	return p.Orders.Advance(ctx, tx, w.Order, orders.StepReleased, w.Parts)
+}
+
+// Shipped implements shipments.Followup: the ERP posts it and the storefront shows it.
+func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *shipments.Shipment) error {
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShipped, s.Parts); err != nil {
+		return err
+	}
+	t := target{Order: w.Order, Shipment: s.ID}
+	if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), postShipment, t); err != nil {
+		return err
+	}
+	if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), readInvoice, t); err != nil {
+		return err
+	}
+	shop, err := p.Orders.ShopOf(ctx, tx, w.Order)
+	if err != nil || p.Systems.Notifiers[shop.Source] == nil {
+		return err
+	}
+	return p.Queue.Add(ctx, tx, subject(w.Order), "shop:"+shop.Source, fulfilShop, t)
+}
+
+// Delivered implements shipments.Followup.
+func (p *Processes) Delivered(ctx context.Context, tx Tx, s *shipments.Shipment) error {
+	return p.Orders.Advance(ctx, tx, s.Order, orders.StepDelivered, s.Parts)
+}
+
+// Shorted implements shipments.Followup: the rest goes back to the order, which is held until
+// it is promised from somewhere else, and a person hears of it.
+func (p *Processes) Shorted(ctx context.Context, tx Tx, w *shipments.Work, parts []trade.Part) error {
+	if err := p.Inventory.Recalled(ctx, tx, w.Order, w.Node); err != nil {
+		return err
+	}
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShorted, parts); err != nil {
+		return err
+	}
+	detail, err := json.Marshal(map[string]any{"work": w.Number, "reason": w.Reason, "parts": parts})
+	if err != nil {
+		return err
+	}
+	return p.Exceptions.Raise(ctx, tx, operations.Exception{
+		Code: "SHORT_PICK", Severity: "WARNING", Title: fmt.Sprintf("%s could not send all of %s: %s", w.Node, w.Number, w.Reason), Detail: detail,
+		Subject: subject(w.Order), Key: "short/" + w.Number, Order: w.Order, Account: w.Account, Source: nodeDest(w.Node), CreatedAt: p.Now(),
+	})
+}
+
+// Recalled implements shipments.Followup.
+func (p *Processes) Recalled(ctx context.Context, tx Tx, w *shipments.Work, parts []trade.Part) error {
+	if err := p.Inventory.Recalled(ctx, tx, w.Order, w.Node); err != nil {
+		return err
+	}
+	return p.Orders.Advance(ctx, tx, w.Order, orders.StepRecalled, parts)
+}
+
+// post tells the ERP how much has shipped in all.
+func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	posting := finance.Posting{OrderNumber: o.Number, Shipped: map[int]trade.Decimal{}}
+	for _, l := range o.Lines {
+		posting.Shipped[l.Number] = l.Shipped
+	}
+	return nil, p.Systems.Books.Post(ctx, posting)
+}
+
+// invoice reads back what the ERP has invoiced of the order.
+func (p *Processes) invoice(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.Systems.Books.Invoices(ctx, []string{o.Number})
+	if err == nil {
+		err = found.Failed[o.Number]
+	}
+	if err != nil {
+		return nil, err
+	}
+	docs := found.Found[o.Number]
+	if len(docs) == 0 {
+		return nil, &fault.Error{Kind: fault.Unavailable, Message: "the ERP has not invoiced the shipment yet", Source: p.Systems.ERP, NotSent: true}
+	}
+	return func(ctx context.Context, tx Tx) error { return p.ObserveInvoices(ctx, tx, o, docs) }, nil
+}
+
+// ObserveInvoices keeps invoices of an order and books what they cover.
+func (p *Processes) ObserveInvoices(ctx context.Context, tx Tx, o *orders.Order, docs []finance.Document) error {
+	for _, d := range docs {
+		d.Order, d.Account = o.ID, o.Account
+		fresh, err := p.Finance.Observe(ctx, tx, d)
+		if err != nil {
+			return err
+		}
+		if !fresh {
+			continue
+		}
+		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, invoiced(o, d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invoiced places an invoice's lines onto the order's: an invoice names items, not our lines.
+func invoiced(o *orders.Order, d finance.Document) []trade.Part {
+	var parts []trade.Part
+	room := map[int]trade.Decimal{}
+	for _, l := range o.Lines {
+		room[l.Number] = trade.Less(l.Shipped, l.Invoiced)
+	}
+	for _, dl := range d.Lines {
+		left := dl.Quantity.Value
+		for _, l := range o.Lines {
+			n := trade.Min(left, room[l.Number])
+			if l.SKU != dl.SKU || !n.IsPos() {
+				continue
+			}
+			left, room[l.Number] = trade.Less(left, n), trade.Less(room[l.Number], n)
+			parts = append(parts, trade.Part{Line: l.Number, SKU: l.SKU, Quantity: n, Unit: l.Quantity.Unit})
+		}
+	}
+	return parts
+}
+
+func (p *Processes) acknowledge(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	return nil, p.Systems.Shops[o.ChannelSource].Acknowledge(ctx, o)
+}
+
+func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
+	t, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.Shipments.ByID(ctx, system("process"), []string{t.Shipment})
+	if err != nil {
+		return nil, err
+	}
+	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, found[t.Shipment])
+}

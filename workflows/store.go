@@ -1,0 +1,190 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"crossdock/internal/postgres"
+)
+
+// NewQueue returns the effect queue of a database. Handlers are set before Run by the
+// processes that own them.
+func NewQueue(pool *postgres.Pool, exceptions Exceptions, policy Policy, workers int, log *slog.Logger) (*Queue, error) {
+	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers}
+	registry := river.NewWorkers()
+	river.AddWorker(registry, &worker{queue: q})
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
+		Schema: postgres.JobSchema, Workers: registry, Logger: slog.New(slog.DiscardHandler),
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		JobTimeout:           policy.Lease + 5*time.Second,
+		RescueStuckJobsAfter: policy.Lease + 10*time.Second,
+		FetchCooldown:        5 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("job queue: %w", err)
+	}
+	q.river = client
+	return q, nil
+}
+
+type effectStore struct{ pool *postgres.Pool }
+
+// gate makes everybody who changes one queue wait for one another.
+func gate(ctx context.Context, tx postgres.Tx, subject, destination string) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 7))`, subject+"|"+destination)
+	return err
+}
+
+func (s effectStore) add(ctx context.Context, tx postgres.Tx, subject, destination, kind string, payload []byte) (id string, first bool, err error) {
+	if err := gate(ctx, tx, subject, destination); err != nil {
+		return "", false, fmt.Errorf("effect %s: %w", kind, err)
+	}
+	origin := postgres.OriginOf(ctx)
+	id = postgres.NewID()
+	err = tx.QueryRow(ctx, `
+		INSERT INTO effects (id, subject, destination, sequence, kind, payload, state, next_at, correlation, causation)
+		SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, 'WAITING', clock_timestamp(), $6, $7 FROM effects WHERE subject = $2 AND destination = $3
+		RETURNING NOT EXISTS (SELECT FROM effects WHERE subject = $2 AND destination = $3 AND state IN ('WAITING', 'DEAD'))`,
+		id, subject, destination, kind, payload, origin.Correlation, origin.Causation).Scan(&first)
+	if err != nil {
+		return "", false, fmt.Errorf("effect %s: %w", kind, err)
+	}
+	return id, first, nil
+}
+
+// claim takes the effect for one attempt, if it is the head of its queue, due and free. When it
+// will be later, claim says in how long.
+func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) (*Effect, time.Duration, error) {
+	e := Effect{ID: id}
+	err := s.pool.QueryRow(ctx, `
+		UPDATE effects SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
+		WHERE id = $1 AND state = 'WAITING' AND next_at <= clock_timestamp() + interval '5 milliseconds'
+		AND (leased_until IS NULL OR leased_until < clock_timestamp())
+		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = effects.subject AND b.destination = effects.destination
+		                AND b.sequence < effects.sequence AND b.state IN ('WAITING', 'DEAD'))
+		RETURNING subject, destination, kind, payload, attempts, unsure_since, correlation`, id, lease).
+		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Unsure, &e.Correlation)
+	if err == nil {
+		return &e, 0, nil
+	}
+	if !postgres.NoRows(err) {
+		return nil, 0, fmt.Errorf("claim effect: %w", err)
+	}
+	var seconds *float64
+	err = s.pool.QueryRow(ctx, `
+		SELECT extract(epoch FROM greatest(next_at, leased_until) - clock_timestamp()) FROM effects e WHERE id = $1 AND state = 'WAITING'
+		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
+		                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))`, id).Scan(&seconds)
+	if postgres.NoRows(err) || seconds == nil {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("claim effect: %w", err)
+	}
+	return nil, max(10*time.Millisecond, time.Duration(*seconds*float64(time.Second))), nil
+}
+
+func (s effectStore) done(ctx context.Context, tx postgres.Tx, e *Effect) (next string, err error) {
+	if err := gate(ctx, tx, e.Subject, e.Destination); err != nil {
+		return "", fmt.Errorf("finish effect: %w", err)
+	}
+	tag, err := tx.Exec(ctx, `UPDATE effects SET state = 'DONE', done_at = clock_timestamp(), leased_until = NULL, last_error = '' WHERE id = $1 AND state = 'WAITING'`, e.ID)
+	if err != nil {
+		return "", fmt.Errorf("finish effect: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return "", nil
+	}
+	return head(ctx, tx, e.Subject, e.Destination)
+}
+
+// head returns the first effect of the queue that is not finished, unless it is dead.
+func head(ctx context.Context, tx postgres.Tx, subject, destination string) (id string, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT CASE WHEN state = 'WAITING' THEN id::text ELSE '' END FROM effects WHERE subject = $1 AND destination = $2 AND state IN ('WAITING', 'DEAD')
+		ORDER BY sequence LIMIT 1`, subject, destination).Scan(&id)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return id, err
+}
+
+func (s effectStore) retry(ctx context.Context, id string, pause time.Duration, unsure bool, cause string) error {
+	_, err := s.pool.Exec(ctx, `
+		UPDATE effects SET leased_until = NULL, next_at = clock_timestamp() + $2, last_error = $3,
+		       unsure_since = CASE WHEN $4 THEN coalesce(unsure_since, clock_timestamp()) ELSE unsure_since END
+		WHERE id = $1 AND state = 'WAITING'`, id, pause, cause, unsure)
+	if err != nil {
+		return fmt.Errorf("postpone effect: %w", err)
+	}
+	return nil
+}
+
+func (s effectStore) dead(ctx context.Context, tx postgres.Tx, id, cause string) error {
+	_, err := tx.Exec(ctx, `UPDATE effects SET state = 'DEAD', leased_until = NULL, last_error = $2 WHERE id = $1 AND state = 'WAITING'`, id, cause)
+	return err
+}
+
+func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) error {
+	_, err := tx.Exec(ctx, `UPDATE effects SET state = 'WAITING', attempts = 0, next_at = clock_timestamp(), leased_until = NULL WHERE id = $1 AND state = 'DEAD'`, id)
+	return err
+}
+
+func (s effectStore) drop(ctx context.Context, tx postgres.Tx, id string) (next string, err error) {
+	var subject, destination string
+	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp() WHERE id = $1 AND state = 'DEAD' RETURNING subject, destination`, id).Scan(&subject, &destination)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("drop effect: %w", err)
+	}
+	if err := gate(ctx, tx, subject, destination); err != nil {
+		return "", err
+	}
+	return head(ctx, tx, subject, destination)
+}
+
+// cancelUntried takes an effect back that nobody has begun. It returns whether it could.
+func (s effectStore) cancelUntried(ctx context.Context, tx postgres.Tx, subject, destination, kind, key, value string) (bool, error) {
+	if err := gate(ctx, tx, subject, destination); err != nil {
+		return false, err
+	}
+	tag, err := tx.Exec(ctx, `
+		UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp()
+		WHERE subject = $1 AND destination = $2 AND kind = $3 AND payload->>$4 = $5 AND state = 'WAITING' AND attempts = 0`, subject, destination, kind, key, value)
+	if err != nil {
+		return false, fmt.Errorf("take back effect: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+func (s effectStore) exists(ctx context.Context, tx postgres.Tx, subject, kind string) (found bool, err error) {
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM effects WHERE subject = $1 AND kind = $2 AND state <> 'CANCELLED')`, subject, kind).Scan(&found)
+	return found, err
+}
+
+func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id::text FROM effects e WHERE state = 'WAITING' AND next_at < clock_timestamp() - $1::interval
+		AND (leased_until IS NULL OR leased_until < clock_timestamp())
+		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
+		                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))
+		ORDER BY next_at LIMIT $2`, grace, limit)
+	if err != nil {
+		return nil, fmt.Errorf("overdue effects: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// Waiting counts effects that are not finished. For tests and dashboards.
+func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
+	err = q.pool.QueryRow(ctx, `SELECT count(*) FROM effects WHERE state = 'WAITING'`).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+	"crossdock/internal/config"
+	"crossdock/internal/postgres"
+	"crossdock/internal/postgres/pgtest"
+	"crossdock/sandbox"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// world is Crossdock in front of a sandbox, over real sockets and a real database.
+type world struct {
+	*app
+	t    *testing.T
+	box  *httptest.Server
+	stop func()
+}
+
+// newWorld starts a world whose work moves only when step is called.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w, err := sandbox.Open(t.TempDir(), 1, sandbox.Size{Customers: 30, Items: 60}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	box := sandbox.New(w, sandbox.DefaultSecrets(), 0, slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(box)
+	t.Cleanup(server.Close)
+	cfg, err := config.Parse(strings.NewReader(sandboxConfig(server.URL, "127.0.0.1:0", w.Company())), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.PollEvery = config.Duration(50 * time.Millisecond)
+	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
+	pool := pgtest.Database(t)
+	a, err := build(cfg, pool, slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{app: a, t: t, box: server}
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// start runs Crossdock until the test ends.
+func (w *world) start() {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+		w.close()
+	})
+}
+
+func (w *world) admin(method, path, body string) map[string]any {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.box.URL+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %d %s %v", method, path, res.StatusCode, raw, err)
+	}
+	var out map[string]any
+	_ = json.Unmarshal(raw, &out)
+	return out
+}
+
+func (w *world) step() { w.admin("POST", "/admin/step", "") }
+
+// until waits for a fact, and fails the test when it does not come true in half a minute.
+func (w *world) until(what string, fact func() bool) {
+	w.t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !fact() {
+		select {
+		case <-deadline:
+			w.t.Fatalf("it never came true that %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func (w *world) order(id trade.OrderID) *orders.Order {
+	w.t.Helper()
+	found, err := w.orders.Orders(w.t.Context(), trade.System("test"), []trade.OrderID{id})
+	if err != nil || found[id] == nil {
+		w.t.Fatalf("order %s: %v", id, err)
+	}
+	return found[id]
+}
+
+func buyer(account trade.AccountID) trade.Viewer {
+	return trade.Viewer{Subject: "buyer@" + string(account), Client: "test", Role: "BUYER", Accounts: []trade.AccountID{account}}
+}
+
+func draft(account trade.AccountID, lines ...orders.DraftLine) orders.Draft {
+	return orders.Draft{Account: account, Channel: orders.Portal, PONumber: "PO-1", Lines: lines}
+}
+
+func line(sku trade.SKU, quantity string) orders.DraftLine {
+	return orders.DraftLine{SKU: sku, Quantity: trade.Quantity{Value: trade.MustDecimal(quantity), Unit: "PCS"}}
+}
+
+func (w *world) place(key string, d orders.Draft) *orders.Answer {
+	w.t.Helper()
+	a, err := w.orders.Place(w.t.Context(), buyer(d.Account), key, d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+var _ = postgres.NewID
