@@ -290,8 +290,11 @@ func (o *Order) cancelRest() (released trade.Decimal) {
 	return released
 }
 
+// Rollup says how far an order's goods are.
+type Rollup string
+
 // FulfillmentRollup sums the lines up in one word.
-func (o *Order) FulfillmentRollup() string {
+func (o *Order) FulfillmentRollup() Rollup {
 	var want, alloc, back, rel, ship, del trade.Decimal
 	for i := range o.Lines {
 		l := &o.Lines[i]

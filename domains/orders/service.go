@@ -484,3 +484,8 @@ func (s *Service) Adopt(ctx context.Context, r Registration) (bool, error) {
 	})
 	return fresh, err
 }
+
+// ByNumbers returns the orders with these numbers that the viewer may see.
+func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []string) (map[string]*Order, error) {
+	return s.store.byNumbers(ctx, who, numbers)
+}

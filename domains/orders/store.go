@@ -383,3 +383,16 @@ func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (known bool
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM orders WHERE channel = $1 AND channel_ref = $2)`, o.Channel, ref).Scan(&known)
 	return known, err
 }
+
+func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []string) (map[string]*Order, error) {
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = ANY($3)`, who.AllAccounts, accounts(who), numbers)
+	if err != nil {
+		return nil, fmt.Errorf("orders: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanOrder)
+	out := make(map[string]*Order, len(list))
+	for _, o := range list {
+		out[o.Number] = o
+	}
+	return out, err
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"crossdock/internal/auth"
+	"crossdock/internal/config"
+	"crossdock/internal/embedded"
+	"crossdock/sandbox"
+)
+
+// devAccount is whom the development buyer buys for.
+const devAccount = "C10001"
+
+type devCmd struct {
+	Listen  string        `default:"127.0.0.1:8080" help:"Where to listen."`
+	DataDir string        `default:"crossdock-data" type:"path" help:"Where everything is kept; a second start finds it again."`
+	Print   string        `enum:"text,json" default:"text" help:"How to say that it is ready: text, or one line of json."`
+	Tick    time.Duration `default:"3s" help:"How long each step of picking, packing and carrying takes."`
+	Seed    int64         `default:"1" help:"What the simulated distributor is made from, at its first start."`
+	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
+}
+
+// Run starts the database, the sandbox and the gateway, and stops them in reverse.
+func (c *devCmd) Run(s *shell) error {
+	if err := os.MkdirAll(c.DataDir, 0o711); err != nil { //nolint:gosec // the database's user must pass through
+		return fmt.Errorf("data folder: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w; choose another address with --listen", err)
+	}
+	url := s.getenv("DATABASE_URL")
+	if url == "" {
+		db, err := embedded.Start(s.ctx, embedded.Config{Dir: filepath.Join(c.DataDir, "postgres"), Log: s.log})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = db.Stop() }()
+		if err := db.CreateDatabase(s.ctx, "crossdock", ""); err != nil {
+			return fmt.Errorf("create the database: %w", err)
+		}
+		url = db.URL("crossdock")
+	}
+	box, err := startSandbox(s.ctx, c)
+	if err != nil {
+		return err
+	}
+	defer box.stop()
+	cfg, err := config.Parse(strings.NewReader(sandboxConfig(box.URL, l.Addr().String(), box.Company)), s.getenv)
+	if err != nil {
+		return err
+	}
+	cfg.Database.URL = url
+	issuer, err := auth.OpenDev(c.DataDir)
+	if err != nil {
+		return err
+	}
+	keys, err := issuer.JWKS()
+	if err != nil {
+		return err
+	}
+	issuers := []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}}
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	defer cancel(nil)
+	go func() {
+		if err := <-box.exited; ctx.Err() == nil {
+			cancel(fmt.Errorf("the sandbox ended: %w", err))
+		}
+	}()
+	err = s.serve(ctx, l, cfg, issuers, func(a *app) error {
+		a.pollERP(ctx)
+		return c.announce(s, l.Addr().String(), box.URL, issuer)
+	})
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// announce says that everything is ready and what to do next.
+func (c *devCmd) announce(s *shell, addr, box string, issuer *auth.Dev) error {
+	tokens := map[string]string{}
+	for who, grant := range auth.DevGrants(devAccount) {
+		t, err := issuer.Token(grant)
+		if err != nil {
+			return err
+		}
+		tokens[who] = t
+	}
+	graphql, graphiql := "http://"+addr+"/graphql", "http://"+addr+"/graphiql/"
+	if c.Print == "json" {
+		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box})
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], graphql, box, c.DataDir)
+	for _, who := range slices.Sorted(maps.Keys(tokens)) {
+		fmt.Fprintf(&b, "  export %s=%s\n\n", strings.ToUpper(who), tokens[who])
+	}
+	fmt.Fprintf(&b, `Place an order:
+
+  curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"mutation { placeOrder(input: {idempotencyKey: \"first\", poNumber: \"PO-1\", lines: [{sku: \"SKU-1000\", quantity: {value: \"5\"}}, {sku: \"SKU-1001\", quantity: {value: \"2\"}}]}) { decision order { id number status } findings { code message } errors { code path message } } }"}'
+
+Watch it being picked, packed, shipped and delivered:
+
+  curl -sN %[1]s -H "Authorization: Bearer $BUYER" -H 'Accept: text/event-stream' -H 'Content-Type: application/json' -d '{"query":"subscription { fulfillmentEvents(after: \"p0\") { type occurredAt cursor } }"}'
+
+See it whole:
+
+  curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { number status fulfillment shipments { trackingNumber status } invoices { number total { amount currency } } } } }"}'
+
+Ctrl-C stops everything; the next start goes on from here.
+`, graphql)
+	_, err := io.WriteString(s.out, b.String())
+	return err
+}
+
+// child is the sandbox as a process of its own.
+type child struct {
+	URL     string `json:"url"`
+	Company string `json:"company"`
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	exited  chan error
+}
+
+func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	// The sandbox ends when its standard input does, whatever ends us.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "sandbox", "--dir", filepath.Join(c.DataDir, "sandbox"), "--tick", c.Tick.String(), //nolint:gosec // ourselves
+		"--seed", fmt.Sprint(c.Seed), "--size", c.Size, "--until-eof")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	out := &child{cmd: cmd, stdin: stdin, exited: make(chan error, 1)}
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, out)
+	}
+	go func() { out.exited <- cmd.Wait() }()
+	if err != nil {
+		return nil, fmt.Errorf("the sandbox does not start: %w", err)
+	}
+	return out, nil
+}
+
+func (c *child) stop() {
+	_ = c.stdin.Close()
+	select {
+	case <-c.exited:
+	case <-time.After(5 * time.Second):
+		_ = c.cmd.Process.Kill()
+	}
+}
+
+type sandboxCmd struct {
+	Listen   string        `default:"127.0.0.1:0" help:"Where to listen; port 0 takes any free one."`
+	Dir      string        `default:"crossdock-data/sandbox" type:"path" help:"Where the world is kept."`
+	Tick     time.Duration `default:"3s" help:"How long each step takes; 0 stops the clock, and POST /admin/step moves it."`
+	Seed     int64         `default:"1" help:"What the world is made from, at its first start."`
+	Size     string        `enum:"small,medium,large" default:"small" help:"How large it is."`
+	UntilEOF bool          `name:"until-eof" hidden:"" help:"End when standard input ends."`
+}
+
+// Run serves the world until the process is told to stop.
+func (c *sandboxCmd) Run(s *shell) error {
+	size := map[string]sandbox.Size{"small": {Customers: 40, Items: 60}, "medium": {Customers: 400, Items: 500}, "large": {Customers: 4000, Items: 5000}}[c.Size]
+	world, err := sandbox.Open(c.Dir, c.Seed, size, time.Now)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = world.Close() }()
+	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	if c.UntilEOF {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			cancel()
+		}()
+	}
+	if err := json.NewEncoder(s.out).Encode(map[string]string{"url": "http://" + l.Addr().String(), "company": world.Company()}); err != nil {
+		return err
+	}
+	return sandbox.New(world, sandbox.DefaultSecrets(), c.Tick, s.log).Serve(ctx, l)
+}
+
+type tokenCmd struct {
+	DataDir  string        `default:"crossdock-data" type:"path" help:"The development issuer's folder."`
+	Subject  string        `required:"" help:"Who the token is about."`
+	Role     string        `default:"BUYER" help:"What they are."`
+	Scope    string        `default:"orders" help:"What they may do, separated by blanks: orders, orders:release, returns:approve, operations, sources."`
+	Accounts []string      `help:"Whose rows they may see; * for all."`
+	For      time.Duration `default:"24h" help:"How long it is good for."`
+}
+
+// Run signs a token.
+func (c *tokenCmd) Run(s *shell) error {
+	issuer, err := auth.OpenDev(c.DataDir)
+	if err != nil {
+		return err
+	}
+	t, err := issuer.Token(auth.Grant{Subject: c.Subject, Role: c.Role, Scope: c.Scope, Accounts: c.Accounts, For: c.For})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, t)
+	return err
+}
+
+type probeCmd struct {
+	Name   string `arg:"" help:"The source's name."`
+	Config string `required:"" type:"path" help:"The configuration file."`
+}
+
+// Run probes a source.
+func (c *probeCmd) Run(s *shell) error {
+	cfg, err := config.Read(c.Config, s.getenv)
+	if err != nil {
+		return err
+	}
+	a, err := build(cfg, nil, s.log)
+	if err != nil {
+		return err
+	}
+	return a.probe(s.ctx, s.out, c.Name)
+}

@@ -1,0 +1,4 @@
+package orders
+
+// IsEntity marks Order as an entity of the federated graph; it is the only trace of GraphQL here.
+func (*Order) IsEntity() {}

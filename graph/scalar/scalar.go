@@ -1,0 +1,260 @@
+// Package scalar is how domain values are written on the wire, so that domains carry no GraphQL.
+package scalar
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/trade"
+)
+
+// Node is anything with an id of its own.
+type Node any
+
+// FinanceDocument is an invoice or a credit memo.
+type FinanceDocument any
+
+// Invoice and CreditMemo tell the two kinds of document apart for the executor.
+type (
+	Invoice    struct{ *finance.Document }
+	CreditMemo struct{ *finance.Document }
+)
+
+// The names of the types in global ids.
+const (
+	TypeOrder       = "Order"
+	TypeAccount     = "Account"
+	TypeItem        = "Item"
+	TypeShipment    = "Shipment"
+	TypeWork        = "FulfillmentOrder"
+	TypeReturn      = "Return"
+	TypeInvoice     = "Invoice"
+	TypeCreditMemo  = "CreditMemo"
+	TypeException   = "Exception"
+	maxIDCharacters = 300
+)
+
+// GlobalID returns the opaque id of a thing.
+func GlobalID(typ, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(typ + ":" + id))
+}
+
+// ParseGlobalID returns the type and the inner id of an opaque id.
+func ParseGlobalID(id string) (typ, inner string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(id)
+	typ, inner, ok := strings.Cut(string(raw), ":")
+	if err != nil || !ok || typ == "" || inner == "" || len(id) > maxIDCharacters {
+		return "", "", fault.New(fault.Invalid, "%q is not an id: use one as a query returned it", truncate(id))
+	}
+	return typ, inner, nil
+}
+
+// ParseID returns the inner id when the opaque id is of the type.
+func ParseID(typ, id string) (string, error) {
+	got, inner, err := ParseGlobalID(id)
+	if err != nil {
+		return "", err
+	}
+	if got != typ {
+		return "", fault.New(fault.Invalid, "the id is of type %s, not %s", got, typ)
+	}
+	return inner, nil
+}
+
+// ParseAccountID takes an opaque id or the account's number.
+func ParseAccountID(id string) trade.AccountID {
+	if inner, err := ParseID(TypeAccount, id); err == nil {
+		return trade.AccountID(inner)
+	}
+	return trade.AccountID(id)
+}
+
+func truncate(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "…"
+	}
+	return s
+}
+
+func text(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// MarshalOrderID writes an order's opaque id.
+func MarshalOrderID(id trade.OrderID) graphql.Marshaler { return text(GlobalID(TypeOrder, string(id))) }
+
+// UnmarshalOrderID reads an order's opaque id.
+func UnmarshalOrderID(v any) (trade.OrderID, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err != nil {
+		return "", err
+	}
+	id, err := ParseID(TypeOrder, s)
+	return trade.OrderID(id), err
+}
+
+// MarshalAccountID writes an account's opaque id.
+func MarshalAccountID(id trade.AccountID) graphql.Marshaler {
+	return text(GlobalID(TypeAccount, string(id)))
+}
+
+// UnmarshalAccountID reads an account's opaque id or number.
+func UnmarshalAccountID(v any) (trade.AccountID, error) {
+	s, err := graphql.UnmarshalString(v)
+	return ParseAccountID(s), err
+}
+
+// MarshalAccountNumber writes an account's number.
+func MarshalAccountNumber(id trade.AccountID) graphql.Marshaler { return text(string(id)) }
+
+// UnmarshalAccountNumber reads an account's number.
+func UnmarshalAccountNumber(v any) (trade.AccountID, error) {
+	s, err := graphql.UnmarshalString(v)
+	return trade.AccountID(s), err
+}
+
+// MarshalSKU writes a SKU.
+func MarshalSKU(v trade.SKU) graphql.Marshaler { return text(string(v)) }
+
+// UnmarshalSKU reads a SKU.
+func UnmarshalSKU(v any) (trade.SKU, error) {
+	s, err := graphql.UnmarshalString(v)
+	return trade.SKU(s), err
+}
+
+// MarshalNodeName writes a node's id.
+func MarshalNodeName(v trade.NodeID) graphql.Marshaler { return text(string(v)) }
+
+// UnmarshalNodeName reads a node's id.
+func UnmarshalNodeName(v any) (trade.NodeID, error) {
+	s, err := graphql.UnmarshalString(v)
+	return trade.NodeID(s), err
+}
+
+// MarshalDecimal writes a decimal as a string, without needless zeros beyond its places.
+func MarshalDecimal(v trade.Decimal) graphql.Marshaler { return text(v.String()) }
+
+// UnmarshalDecimal reads a decimal from a string or a number, and never through a float.
+func UnmarshalDecimal(v any) (trade.Decimal, error) {
+	switch x := v.(type) {
+	case string:
+		return parseDecimal(x)
+	case json.Number:
+		return parseDecimal(string(x))
+	case int64:
+		return parseDecimal(strconv.FormatInt(x, 10))
+	case int:
+		return parseDecimal(strconv.Itoa(x))
+	case float64:
+		return parseDecimal(strconv.FormatFloat(x, 'f', -1, 64))
+	default:
+		return trade.Decimal{}, fault.New(fault.Invalid, "a decimal is a string such as \"12.50\"")
+	}
+}
+
+func parseDecimal(s string) (trade.Decimal, error) {
+	d, err := trade.ParseDecimal(s)
+	if err != nil {
+		return d, fault.New(fault.Invalid, "%s", err.Error())
+	}
+	return d, nil
+}
+
+// MarshalDateTime writes a moment in UTC.
+func MarshalDateTime(t time.Time) graphql.Marshaler {
+	if t.IsZero() {
+		return graphql.Null
+	}
+	return text(t.UTC().Format(time.RFC3339Nano))
+}
+
+// UnmarshalDateTime reads a moment with any offset.
+func UnmarshalDateTime(v any) (time.Time, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return t, fault.New(fault.Invalid, "%q is not a moment: write one such as 2026-11-23T14:00:00Z", truncate(s))
+	}
+	return t, nil
+}
+
+// MarshalDate writes a business date; an empty one is null.
+func MarshalDate(d trade.Date) graphql.Marshaler {
+	if d == "" || strings.HasPrefix(string(d), "0001-") {
+		return graphql.Null
+	}
+	return text(string(d))
+}
+
+// UnmarshalDate reads a business date.
+func UnmarshalDate(v any) (trade.Date, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err != nil {
+		return "", err
+	}
+	if _, err := time.Parse(time.DateOnly, s); err != nil {
+		return "", fault.New(fault.Invalid, "%q is not a date: write one such as 2026-11-23", truncate(s))
+	}
+	return trade.Date(s), nil
+}
+
+// MarshalCurrencyCode writes a currency.
+func MarshalCurrencyCode(c trade.Currency) graphql.Marshaler { return text(string(c)) }
+
+// UnmarshalCurrencyCode reads a currency.
+func UnmarshalCurrencyCode(v any) (trade.Currency, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err == nil && !trade.Currency(s).Valid() {
+		err = fault.New(fault.Invalid, "%q is not a currency: use an ISO 4217 code such as USD", truncate(s))
+	}
+	return trade.Currency(s), err
+}
+
+// MarshalUnitCode writes a unit.
+func MarshalUnitCode(u trade.Unit) graphql.Marshaler { return text(string(u)) }
+
+// UnmarshalUnitCode reads a unit.
+func UnmarshalUnitCode(v any) (trade.Unit, error) {
+	s, err := graphql.UnmarshalString(v)
+	return trade.Unit(s), err
+}
+
+// MarshalRaw writes JSON as it is.
+func MarshalRaw(v json.RawMessage) graphql.Marshaler {
+	if len(v) == 0 {
+		return graphql.Null
+	}
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(v) })
+}
+
+// UnmarshalRaw reads any JSON value.
+func UnmarshalRaw(v any) (json.RawMessage, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("json: %w", err)
+	}
+	return raw, nil
+}
+
+// MarshalEvidence writes what a check saw.
+func MarshalEvidence(v trade.Evidence) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return MarshalRaw(json.RawMessage(v.String()))
+}
+
+// UnmarshalEvidence reads evidence; no input has any.
+func UnmarshalEvidence(any) (trade.Evidence, error) {
+	return nil, fault.New(fault.Invalid, "evidence is never input")
+}

@@ -1,0 +1,47 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/accounts"
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+	"crossdock/graph/scalar"
+)
+
+func (r *queryResolver) Viewer(ctx context.Context) (*trade.Viewer, error) {
+	who := viewer(ctx)
+	scopeOf(ctx).accounts.Announce(who.Accounts...)
+	return &who, nil
+}
+
+func (r *queryResolver) Node(ctx context.Context, id string) (scalar.Node, error) {
+	list, err := r.things(ctx, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]scalar.Node, error) {
+	return r.things(ctx, ids)
+}
+
+func (r *viewerResolver) Accounts(ctx context.Context, obj *trade.Viewer) ([]*accounts.Account, error) {
+	list, err := load(ctx, scopeOf(ctx).accounts, obj.Accounts)
+	return present(list), err
+}
+
+func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
+
+func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
+
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
+
+func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
+
+type (
+	mutationResolver     struct{ *Resolver }
+	queryResolver        struct{ *Resolver }
+	subscriptionResolver struct{ *Resolver }
+	viewerResolver       struct{ *Resolver }
+)

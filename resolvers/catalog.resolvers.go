@@ -1,0 +1,56 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/catalog"
+	"crossdock/domains/inventory"
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+	"crossdock/graph/model"
+	"crossdock/graph/scalar"
+)
+
+func (r *itemResolver) ID(ctx context.Context, obj *catalog.Item) (string, error) {
+	return scalar.GlobalID(scalar.TypeItem, string(obj.SKU)), nil
+}
+
+func (r *itemResolver) Availability(ctx context.Context, objs []*catalog.Item, maxAge *int) ([]*inventory.Availability, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, scopeOf(ctx).availability, keysOf(objs, func(i *catalog.Item) trade.SKU { return i.SKU }))
+}
+
+func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int) (*catalog.Item, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	s := scopeOf(ctx)
+	s.items.Announce(trade.SKU(sku))
+	s.availability.Announce(trade.SKU(sku))
+	return one(ctx, s.items, trade.SKU(sku))
+}
+
+func (r *queryResolver) Items(ctx context.Context, search *string, first *int, after *string) (*model.ItemConnection, error) {
+	list, err := r.Catalog.List(ctx, text(search), number(first, 20), trade.SKU(text(after)))
+	if err != nil {
+		return nil, err
+	}
+	out := &model.ItemConnection{TotalCount: list.Total, Edges: []*model.ItemEdge{}, Nodes: []*catalog.Item{}}
+	var cursors []string
+	for i := range list.Items {
+		item := &list.Items[i]
+		scopeOf(ctx).availability.Announce(item.SKU)
+		cursors = append(cursors, string(item.SKU))
+		out.Nodes = append(out.Nodes, item)
+		out.Edges = append(out.Edges, &model.ItemEdge{Cursor: string(item.SKU), Node: item})
+	}
+	out.PageInfo = pageInfo(cursors, list.HasNext, text(after) != "")
+	return out, nil
+}
+
+func (r *Resolver) Item() generated.ItemResolver { return &itemResolver{r} }
+
+type itemResolver struct{ *Resolver }

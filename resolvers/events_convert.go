@@ -1,0 +1,93 @@
+package resolvers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/operations"
+	"crossdock/domains/trade"
+	"crossdock/graph/model"
+	"crossdock/internal/bus"
+)
+
+// follow streams what the viewer may see of the journal. When the server stops, the stream ends
+// with an error that says so, and the client goes on from its last cursor.
+func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-chan *event.Event, error) {
+	who := viewer(ctx)
+	if len(f.Accounts) == 0 {
+		f.AllAccounts = who.AllAccounts
+		for _, a := range who.Accounts {
+			f.Accounts = append(f.Accounts, string(a))
+		}
+	} else {
+		for _, a := range f.Accounts {
+			if !who.AllAccounts && !slices.ContainsFunc(who.Accounts, func(mine trade.AccountID) bool { return string(mine) == a }) {
+				return nil, fault.New(fault.Denied, "account %s is not yours to see", a).At("filter.accountIds")
+			}
+		}
+	}
+	if !who.Has(operations.Scope) {
+		f.Streams = slices.DeleteFunc(f.Streams, func(s string) bool { return s == "exception" })
+	}
+	position, err := r.from(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan *event.Event)
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-r.Done:
+			graphql.AddError(ctx, &gqlerror.Error{Message: "the server is restarting: subscribe again with after set to your last cursor", Extensions: map[string]any{"code": "RESUME"}})
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	go func() {
+		defer close(out)
+		defer cancel()
+		_ = r.Bus.Follow(ctx, f, position, out)
+	}()
+	return out, nil
+}
+
+// from is the position to go on from: the cursor's, or the journal's newest.
+func (r *Resolver) from(ctx context.Context, after *string) (int64, error) {
+	if after != nil {
+		return bus.ParseCursor(*after)
+	}
+	return r.Bus.Head(ctx)
+}
+
+// details gives an event's payload its type.
+func details(e *event.Event) (model.EventDetails, error) {
+	kind, _, _ := strings.Cut(string(e.Type), ".")
+	var into model.EventDetails
+	switch kind {
+	case "order":
+		into = &model.OrderEventDetails{}
+	case "fulfillment":
+		into = &model.FulfillmentEventDetails{}
+	case "shipment":
+		into = &model.ShipmentEventDetails{}
+	case "return":
+		into = &model.ReturnEventDetails{}
+	case "invoice", "credit_memo":
+		into = &model.DocumentEventDetails{}
+	default:
+		return &model.OtherEventDetails{Data: e.Payload}, nil
+	}
+	if err := json.Unmarshal(e.Payload, into); err != nil {
+		return nil, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	return into, nil
+}

@@ -1,0 +1,259 @@
+package resolvers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/coder/websocket"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"crossdock/domains/fault"
+	"crossdock/graph/generated"
+	"crossdock/internal/auth"
+	"crossdock/internal/postgres"
+	"crossdock/sources/batch"
+	calls "crossdock/sources/transport"
+)
+
+// Limits of one request.
+const (
+	maxTokens   = 20_000
+	maxFields   = 5_000
+	maxDepth    = 20
+	maxBody     = 4 << 20
+	keepAlive   = 15 * time.Second
+	queryBudget = 30 * time.Second
+)
+
+// sourcesScope lets a caller see which source calls an operation made.
+const sourcesScope = "sources"
+
+// Schema is the executable schema of the graph.
+func Schema(r *Resolver) graphql.ExecutableSchema {
+	return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+}
+
+// Handler serves the graph over POST, GET, server-sent events and graphql-transport-ws. Requests
+// other than a WebSocket's must have passed auth.Verifier.Require.
+func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handler {
+	srv := handler.New(Schema(r))
+	srv.AddTransport(transport.Websocket{
+		Implementation:        transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}}, //nolint:gosec // no cookies: the token in connection_init is the only credential
+		KeepAlivePingInterval: keepAlive,
+		InitTimeout:           10 * time.Second,
+		InitFunc: func(ctx context.Context, init transport.InitPayload) (context.Context, *transport.InitPayload, error) {
+			token, ok := auth.Bearer(init.Authorization())
+			if !ok {
+				return ctx, nil, fault.New(fault.Denied, "send a token in connection_init: {\"Authorization\": \"Bearer …\"}")
+			}
+			who, err := verifier.Verify(token)
+			if err != nil {
+				return ctx, nil, err
+			}
+			return auth.With(ctx, who), nil, nil
+		},
+	})
+	srv.AddTransport(transport.Options{})
+	srv.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive})
+	srv.AddTransport(transport.GET{})
+	srv.AddTransport(transport.POST{})
+	srv.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	srv.SetParserTokenLimit(maxTokens)
+	srv.SetErrorPresenter(Present(log))
+	srv.SetRecoverFunc(func(ctx context.Context, v any) error {
+		log.ErrorContext(ctx, "panic", "value", v)
+		return fault.New(fault.Internal, "panic")
+	})
+	srv.AroundOperations(guard)
+	srv.AroundResponses(r.respond)
+	srv.AroundRootFields(root)
+	srv.AroundFields(resolved)
+	return http.MaxBytesHandler(srv, maxBody)
+}
+
+// guard refuses operations that nobody asks, that ask for too much, or for what the caller's
+// scopes do not cover.
+func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	who := viewer(ctx)
+	if who.Subject == "" {
+		return refuse(ctx, "UNAUTHENTICATED", "send a token: Authorization: Bearer …")
+	}
+	fields := 0
+	if err := check(op.Operation.SelectionSet, who.Has, 1, &fields); err != nil {
+		return refuse(ctx, string(fault.KindOf(err)), err.Error())
+	}
+	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: postgres.NewID()})
+	if op.Operation.Operation != ast.Subscription {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, queryBudget)
+		respond := next(ctx)
+		return func(ctx context.Context) *graphql.Response {
+			defer cancel()
+			return respond(ctx)
+		}
+	}
+	return next(ctx)
+}
+
+func refuse(ctx context.Context, code, message string) graphql.ResponseHandler {
+	graphql.AddError(ctx, &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}})
+	return graphql.OneShot(&graphql.Response{Errors: graphql.GetErrors(ctx)})
+}
+
+// check walks a selection: depth, number of fields, and the scopes that fields require.
+func check(set ast.SelectionSet, has func(string) bool, depth int, fields *int) error {
+	if depth > maxDepth {
+		return fault.New(fault.Invalid, "the operation is nested more than %d deep", maxDepth)
+	}
+	for _, sel := range set {
+		var below ast.SelectionSet
+		switch s := sel.(type) {
+		case *ast.Field:
+			if *fields++; *fields > maxFields {
+				return fault.New(fault.Invalid, "the operation selects more than %d fields", maxFields)
+			}
+			if missing := lacking(s.Definition, has); missing != "" {
+				return fault.New(fault.Denied, "%s needs the scope %q", s.Name, missing)
+			}
+			below = s.SelectionSet
+		case *ast.InlineFragment:
+			below = s.SelectionSet
+		case *ast.FragmentSpread:
+			below = s.Definition.SelectionSet
+		}
+		if err := check(below, has, depth+1, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lacking returns a scope that the field requires and the caller does not hold. The lists are
+// alternatives; all scopes of one list are needed.
+func lacking(def *ast.FieldDefinition, has func(string) bool) string {
+	if def == nil {
+		return ""
+	}
+	d := def.Directives.ForName("requiresScopes")
+	if d == nil {
+		return ""
+	}
+	missing := ""
+	for _, alternative := range d.Arguments.ForName("scopes").Value.Children {
+		lacks := ""
+		for _, scope := range alternative.Value.Children {
+			if !has(scope.Value.Raw) {
+				lacks = scope.Value.Raw
+			}
+		}
+		if lacks == "" {
+			return ""
+		}
+		missing = lacks
+	}
+	return missing
+}
+
+// respond gives each response its own batching scope, so that a stream's second event is not
+// answered from the first one's.
+func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	op := graphql.GetOperationContext(ctx)
+	roots := 0
+	if op.Operation.Operation == ast.Query {
+		roots = countRoots(op.Operation.SelectionSet)
+	}
+	s := r.newScope(viewer(ctx), roots)
+	ctx = context.WithValue(ctx, scopeKey{}, s)
+	recorder := &calls.Recorder{}
+	ctx = calls.Record(ctx, recorder)
+	res := next(ctx)
+	if res == nil {
+		return nil
+	}
+	s.failures.count(res.Errors)
+	if viewer(ctx).Has(sourcesScope) {
+		list := []map[string]any{}
+		for _, c := range recorder.Calls() {
+			list = append(list, map[string]any{"source": c.Source, "operation": c.Operation, "keys": c.Keys, "durationMs": c.Duration.Milliseconds(), "outcome": c.Outcome})
+		}
+		if res.Extensions == nil {
+			res.Extensions = map[string]any{}
+		}
+		res.Extensions["sources"] = list
+	}
+	return res
+}
+
+// countRoots counts the resolvers that a query starts with. Fields of one name and alias are
+// one; introspection has none of ours.
+func countRoots(set ast.SelectionSet) int {
+	names := map[string]bool{}
+	var walk func(ast.SelectionSet)
+	walk = func(set ast.SelectionSet) {
+		for _, sel := range set {
+			switch s := sel.(type) {
+			case *ast.Field:
+				if len(s.Name) < 2 || s.Name[:2] != "__" {
+					names[s.Alias] = true
+				}
+			case *ast.InlineFragment:
+				walk(s.SelectionSet)
+			case *ast.FragmentSpread:
+				walk(s.Definition.SelectionSet)
+			}
+		}
+	}
+	walk(set)
+	// A field that @skip or @include leaves out never arrives: the gate must not wait for it.
+	if conditional(set) {
+		return 0
+	}
+	return len(names)
+}
+
+func conditional(set ast.SelectionSet) bool {
+	for _, sel := range set {
+		var ds ast.DirectiveList
+		var below ast.SelectionSet
+		switch s := sel.(type) {
+		case *ast.Field:
+			ds = s.Directives
+		case *ast.InlineFragment:
+			ds, below = s.Directives, s.SelectionSet
+		case *ast.FragmentSpread:
+			ds, below = s.Directives, s.Definition.SelectionSet
+		}
+		if ds.ForName("skip") != nil || ds.ForName("include") != nil || conditional(below) {
+			return true
+		}
+	}
+	return false
+}
+
+// root takes a query's root field through the gate, also when its arguments cannot be read.
+func root(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+	s := scopeOf(ctx)
+	if s == nil || graphql.GetRootFieldContext(ctx).Object != "Query" {
+		return next(ctx)
+	}
+	ctx, arrive := s.gate.Enter(ctx)
+	defer arrive()
+	return next(ctx)
+}
+
+// resolved notes that a root field's resolver has returned, and so has announced its keys.
+func resolved(ctx context.Context, next graphql.Resolver) (any, error) {
+	v, err := next(ctx)
+	if graphql.GetFieldContext(ctx).Object == "Query" {
+		batch.Arrive(ctx)
+	}
+	return v, err
+}

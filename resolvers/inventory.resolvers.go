@@ -1,0 +1,50 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/fault"
+	"crossdock/domains/inventory"
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+)
+
+func (r *nodeAvailabilityResolver) Node(ctx context.Context, obj *inventory.AtNode) (string, error) {
+	return string(obj.Node.ID), nil
+}
+
+func (r *nodeAvailabilityResolver) Name(ctx context.Context, obj *inventory.AtNode) (string, error) {
+	return obj.Node.Name, nil
+}
+
+func (r *nodeUnavailableResolver) Node(ctx context.Context, obj *inventory.Unknown) (string, error) {
+	return string(obj.Node.ID), nil
+}
+
+func (r *nodeUnavailableResolver) Code(ctx context.Context, obj *inventory.Unknown) (string, error) {
+	return string(fault.KindOf(obj.Err)), nil
+}
+
+func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge *int) ([]*inventory.Availability, error) {
+	if len(skus) > maxSKUs {
+		return nil, fault.New(fault.Invalid, "%d SKUs; the limit is %d", len(skus), maxSKUs).At("skus")
+	}
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	scopeOf(ctx).availability.Announce(convert[trade.SKU](skus)...)
+	return load(ctx, scopeOf(ctx).availability, convert[trade.SKU](skus))
+}
+
+func (r *Resolver) NodeAvailability() generated.NodeAvailabilityResolver {
+	return &nodeAvailabilityResolver{r}
+}
+
+func (r *Resolver) NodeUnavailable() generated.NodeUnavailableResolver {
+	return &nodeUnavailableResolver{r}
+}
+
+type (
+	nodeAvailabilityResolver struct{ *Resolver }
+	nodeUnavailableResolver  struct{ *Resolver }
+)

@@ -1,0 +1,62 @@
+package resolvers
+
+import (
+	"context"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
+	"crossdock/sources/batch"
+)
+
+// maxAgeLimit is the oldest value that a caller may ask for, in seconds.
+const maxAgeLimit = 24 * 60 * 60
+
+// aged narrows the context to the age that a field's argument accepts, in seconds.
+func aged(ctx context.Context, seconds *int) (context.Context, error) {
+	if seconds == nil {
+		return ctx, nil
+	}
+	if *seconds < 0 || *seconds > maxAgeLimit {
+		return ctx, fault.New(fault.Invalid, "a maxAge of %d; give 0 to %d seconds", *seconds, maxAgeLimit).At("maxAge")
+	}
+	return lookup.WithMaxAge(ctx, time.Duration(*seconds)*time.Second), nil
+}
+
+// load answers a batch resolver: a value for each key, null where there is none. A failed key
+// is null too; the failure is said once for the whole response, with how many it affected.
+func load[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], keys []K) ([]V, error) {
+	results := loader.Load(ctx, keys...)
+	out := make([]V, len(results))
+	errs := make(graphql.BatchErrorList, len(results))
+	failed := false
+	for i, r := range results {
+		if r.Err != nil {
+			errs[i] = scopeOf(ctx).failures.first(ctx, r.Err)
+			failed = failed || errs[i] != nil
+			continue
+		}
+		out[i] = r.Value
+	}
+	if failed {
+		return out, errs
+	}
+	return out, nil
+}
+
+// keysOf reads the key of each object.
+func keysOf[T any, K comparable](objs []*T, key func(*T) K) []K {
+	out := make([]K, len(objs))
+	for i, o := range objs {
+		out[i] = key(o)
+	}
+	return out
+}
+
+// one answers a field that loads one key.
+func one[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], key K) (V, error) {
+	r := loader.Load(ctx, key)[0]
+	return r.Value, r.Err
+}

@@ -1,0 +1,150 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/accounts"
+	"crossdock/domains/catalog"
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/inventory"
+	"crossdock/domains/orders"
+	"crossdock/domains/pricing"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+	"crossdock/graph/model"
+	"crossdock/graph/scalar"
+)
+
+func (r *mutationResolver) PlaceOrder(ctx context.Context, input model.PlaceOrderInput) (*model.PlaceOrderPayload, error) {
+	d, err := orderDraft(viewer(ctx), input)
+	if err != nil {
+		return placed(ctx, r.Resolver, nil, err)
+	}
+	answer, err := r.Orders.Place(ctx, viewer(ctx), input.IdempotencyKey, d)
+	return placed(ctx, r.Resolver, answer, err)
+}
+
+func (r *mutationResolver) CancelOrder(ctx context.Context, input model.CancelOrderInput) (*model.CancelOrderPayload, error) {
+	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
+	var o *orders.Order
+	if err = at(err, "orderId"); err == nil {
+		o, err = r.Orders.Cancel(ctx, viewer(ctx), trade.OrderID(id), text(input.Reason))
+	}
+	errs, err := problem(err)
+	return &model.CancelOrderPayload{Order: announced(ctx, o), Errors: errs}, err
+}
+
+func (r *mutationResolver) ReleaseHold(ctx context.Context, input model.ReleaseHoldInput) (*model.ReleaseHoldPayload, error) {
+	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
+	var o *orders.Order
+	if err = at(err, "orderId"); err == nil {
+		o, err = r.Orders.ReleaseHold(ctx, viewer(ctx), trade.OrderID(id), input.HoldID, input.Reason)
+	}
+	errs, err := problem(err)
+	return &model.ReleaseHoldPayload{Order: announced(ctx, o), Errors: errs}, err
+}
+
+func (r *orderResolver) Account(ctx context.Context, objs []*orders.Order, maxAge *int) ([]*accounts.Account, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, scopeOf(ctx).accounts, keysOf(objs, func(o *orders.Order) trade.AccountID { return o.Account }))
+}
+
+func (r *orderResolver) FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error) {
+	return lists(ctx, scopeOf(ctx).work, keysOf(objs, orderID))
+}
+
+func (r *orderResolver) Shipments(ctx context.Context, objs []*orders.Order) ([][]*shipments.Shipment, error) {
+	return lists(ctx, scopeOf(ctx).shipments, keysOf(objs, orderID))
+}
+
+func (r *orderResolver) Returns(ctx context.Context, objs []*orders.Order) ([][]*returns.Return, error) {
+	return lists(ctx, scopeOf(ctx).returns, keysOf(objs, orderID))
+}
+
+func (r *orderResolver) Invoices(ctx context.Context, objs []*orders.Order) ([][]*scalar.Invoice, error) {
+	return documents(ctx, objs, finance.Invoice, func(d *finance.Document) *scalar.Invoice { return &scalar.Invoice{Document: d} })
+}
+
+func (r *orderResolver) CreditMemos(ctx context.Context, objs []*orders.Order) ([][]*scalar.CreditMemo, error) {
+	return documents(ctx, objs, finance.CreditMemo, func(d *finance.Document) *scalar.CreditMemo { return &scalar.CreditMemo{Document: d} })
+}
+
+func (r *orderResolver) Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) ([]*event.Event, error) {
+	return r.timeline(ctx, obj, number(first, 100), after)
+}
+
+func (r *orderLineResolver) Item(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*catalog.Item, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, scopeOf(ctx).items, keysOf(objs, lineSKU))
+}
+
+func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*pricing.Price, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, scopeOf(ctx).prices, keysOf(objs, priceKey))
+}
+
+func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*inventory.Availability, error) {
+	ctx, err := aged(ctx, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, scopeOf(ctx).availability, keysOf(objs, lineSKU))
+}
+
+func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (*orders.Order, error) {
+	switch {
+	case (id == nil) == (number == nil):
+		return nil, fault.New(fault.Invalid, "give either id or number").At("id")
+	case number != nil:
+		o, err := r.Resolver.Orders.ByNumber(ctx, viewer(ctx), *number)
+		if fault.KindOf(err) == fault.NotFound && err != nil {
+			return nil, nil //nolint:nilnil // null is how the graph says that there is none
+		}
+		return announced(ctx, o), err
+	}
+	inner, err := scalar.ParseID(scalar.TypeOrder, *id)
+	if err != nil {
+		return nil, at(err, "id")
+	}
+	s := scopeOf(ctx)
+	s.orders.Announce(trade.OrderID(inner))
+	o, err := one(ctx, s.orders, trade.OrderID(inner))
+	return announced(ctx, o), err
+}
+
+func (r *queryResolver) Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error) {
+	p := orders.Paging{First: first, Last: last, After: text(after), Before: text(before)}
+	if orderBy != nil {
+		p.SortBy, p.Ascending = orderBy.Field, orderBy.Direction == model.DirectionAsc
+	}
+	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orderFilter(filter), p))
+}
+
+func (r *queryResolver) ValidateOrder(ctx context.Context, input model.PlaceOrderInput) (*model.ValidateOrderPayload, error) {
+	d, err := orderDraft(viewer(ctx), input)
+	if err != nil {
+		return validated(nil, err)
+	}
+	return validated(r.Resolver.Orders.Validate(ctx, viewer(ctx), d))
+}
+
+func (r *Resolver) Order() generated.OrderResolver { return &orderResolver{r} }
+
+func (r *Resolver) OrderLine() generated.OrderLineResolver { return &orderLineResolver{r} }
+
+type (
+	orderResolver     struct{ *Resolver }
+	orderLineResolver struct{ *Resolver }
+)

@@ -1,0 +1,205 @@
+package resolvers
+
+import (
+	"context"
+	"errors"
+
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+	"crossdock/graph/model"
+	"crossdock/graph/scalar"
+	"crossdock/internal/bus"
+	"crossdock/sources/batch"
+)
+
+func orderID(o *orders.Order) trade.OrderID { return o.ID }
+func lineSKU(l *orders.Line) trade.SKU      { return l.SKU }
+
+// at names the input path at fault, where the error does not name one.
+func at(err error, path string) error {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Path == "" {
+		return e.At(path)
+	}
+	return err
+}
+
+// announced makes the keys beneath an order known and returns it.
+func announced(ctx context.Context, o *orders.Order) *orders.Order {
+	scopeOf(ctx).announce(o)
+	return o
+}
+
+// lists loads lists, an empty one where there is none.
+func lists[K comparable, V any](ctx context.Context, loader *batch.Loader[K, []V], keys []K) ([][]V, error) {
+	out, err := load(ctx, loader, keys)
+	for i := range out {
+		if out[i] == nil {
+			out[i] = []V{}
+		}
+	}
+	return out, err
+}
+
+func documents[T any](ctx context.Context, objs []*orders.Order, kind finance.Kind, wrap func(*finance.Document) *T) ([][]*T, error) {
+	all, err := load(ctx, scopeOf(ctx).documents, keysOf(objs, orderID))
+	out := make([][]*T, len(all))
+	for i, docs := range all {
+		out[i] = []*T{}
+		for _, d := range docs {
+			if d.Kind == kind {
+				out[i] = append(out[i], wrap(d))
+			}
+		}
+	}
+	return out, err
+}
+
+// onlyAccount is the account of a viewer that has one.
+func onlyAccount(who trade.Viewer, id *string) (trade.AccountID, error) {
+	if id != nil && *id != "" {
+		return scalar.ParseAccountID(*id), nil
+	}
+	if len(who.Accounts) == 1 {
+		return who.Accounts[0], nil
+	}
+	return "", fault.New(fault.Invalid, "you may act for several accounts: say which").At("accountId")
+}
+
+func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error) {
+	account, err := onlyAccount(who, in.AccountID)
+	if err != nil {
+		return orders.Draft{}, err
+	}
+	d := orders.Draft{Account: account, PONumber: text(in.PoNumber), ShipToID: text(in.ShipToID), ShipTo: in.ShipTo, Channel: orders.Portal}
+	if in.RequestedDate != nil {
+		d.RequestedDate = *in.RequestedDate
+	}
+	if in.Currency != nil {
+		d.Currency = *in.Currency
+	}
+	for _, l := range in.Lines {
+		d.Lines = append(d.Lines, orders.DraftLine{SKU: trade.SKU(l.Sku), Quantity: *l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice})
+	}
+	return d, nil
+}
+
+// placed shows intake's answer. A replay shows the order as it is now, under today's rights.
+func placed(ctx context.Context, r *Resolver, a *orders.Answer, failure error) (*model.PlaceOrderPayload, error) {
+	errs, err := problem(failure)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.PlaceOrderPayload{Findings: []*orders.Finding{}, Errors: errs}
+	if a == nil {
+		return out, nil
+	}
+	out.Decision, out.Replayed = &a.Decision, a.Replayed
+	out.Findings, out.Errors = findings(a)
+	if out.Order = a.Order; out.Order == nil && a.OrderID != "" {
+		list, err := r.Orders.Orders(ctx, viewer(ctx), []trade.OrderID{a.OrderID})
+		if err != nil {
+			return nil, err
+		}
+		out.Order = list[a.OrderID]
+	}
+	if out.Order != nil && out.Order.Number == "" {
+		out.Order = nil
+	}
+	announced(ctx, out.Order)
+	return out, nil
+}
+
+func validated(a *orders.Answer, failure error) (*model.ValidateOrderPayload, error) {
+	errs, err := problem(failure)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.ValidateOrderPayload{Findings: []*orders.Finding{}, Lines: []*orders.Line{}, Errors: errs}
+	if a == nil {
+		return out, nil
+	}
+	out.Decision = &a.Decision
+	out.Findings, out.Errors = findings(a)
+	if a.Order != nil {
+		for i := range a.Order.Lines {
+			out.Lines = append(out.Lines, &a.Order.Lines[i])
+		}
+	}
+	return out, nil
+}
+
+// findings lists what intake saw, and as errors what turned the order or a line of it down.
+func findings(a *orders.Answer) ([]*orders.Finding, []model.Error) {
+	out, errs := []*orders.Finding{}, []model.Error{}
+	for i := range a.Findings {
+		f := &a.Findings[i]
+		out = append(out, f)
+		if f.Severity == trade.Reject {
+			message := f.Message
+			for _, remedy := range f.Remedies {
+				message += "; " + remedy
+			}
+			errs = append(errs, &model.InputError{Code: f.Code, Path: f.Path, Message: message})
+		}
+	}
+	return out, errs
+}
+
+func orderFilter(in *model.OrderFilter) orders.Filter {
+	if in == nil {
+		return orders.Filter{}
+	}
+	f := orders.Filter{Statuses: in.Status, PONumber: text(in.PoNumber), PlacedFrom: in.PlacedFrom, PlacedBefore: in.PlacedBefore, SKU: trade.SKU(text(in.Sku))}
+	for _, id := range in.AccountIds {
+		f.Accounts = append(f.Accounts, scalar.ParseAccountID(id))
+	}
+	return f
+}
+
+func orderPage(ctx context.Context) func(*orders.List, error) (*model.OrderConnection, error) {
+	return func(list *orders.List, err error) (*model.OrderConnection, error) {
+		if err != nil {
+			return nil, err
+		}
+		scopeOf(ctx).announce(list.Orders...)
+		out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, Edges: []*model.OrderEdge{}, PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
+		if out.Nodes == nil {
+			out.Nodes = []*orders.Order{}
+		}
+		for i, o := range list.Orders {
+			out.Edges = append(out.Edges, &model.OrderEdge{Cursor: list.Cursors[i], Node: o})
+		}
+		return out, nil
+	}
+}
+
+func (r *Resolver) timeline(ctx context.Context, o *orders.Order, first int, after *string) ([]*event.Event, error) {
+	if first < 1 || first > 500 {
+		return nil, fault.New(fault.Invalid, "a page of %d; ask for 1 to 500", first).At("first")
+	}
+	var from int64
+	if after != nil {
+		var err error
+		if from, err = bus.ParseCursor(*after); err != nil {
+			return nil, err
+		}
+	}
+	list, err := r.Bus.Read(ctx, bus.Filter{OrderID: string(o.ID), AllAccounts: true}, from, first)
+	out := make([]*event.Event, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out, err
+}
+
+// cursor reads a cursor that is a thing's id.
+func cursor(typ string, after *string) (string, error) {
+	if after == nil || *after == "" {
+		return "", nil
+	}
+	inner, err := scalar.ParseID(typ, *after)
+	return inner, at(err, "after")
+}

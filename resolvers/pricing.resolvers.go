@@ -1,0 +1,33 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/fault"
+	"crossdock/domains/pricing"
+	"crossdock/domains/trade"
+	"crossdock/graph/model"
+)
+
+func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date) ([]*model.QuotedPrice, error) {
+	if len(lines) > maxSKUs {
+		return nil, fault.New(fault.Invalid, "%d lines; the limit is %d", len(lines), maxSKUs).At("lines")
+	}
+	account, err := onlyAccount(viewer(ctx), accountID)
+	if err != nil {
+		return nil, err
+	}
+	if !viewer(ctx).MaySee(account) {
+		return nil, fault.New(fault.Denied, "account %s is not yours to see", account).At("accountId")
+	}
+	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key { return quoteKey(account, l, date) })
+	scopeOf(ctx).prices.Announce(keys...)
+	prices, err := load(ctx, scopeOf(ctx).prices, keys)
+	out := make([]*model.QuotedPrice, len(lines))
+	for i, l := range lines {
+		out[i] = &model.QuotedPrice{Sku: l.Sku, Quantity: l.Quantity}
+		if i < len(prices) {
+			out[i].Price = prices[i]
+		}
+	}
+	return out, err
+}

@@ -1,0 +1,64 @@
+package resolvers
+
+import (
+	"context"
+	"crossdock/domains/orders"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+	"crossdock/graph/model"
+	"crossdock/graph/scalar"
+)
+
+func (r *fulfillmentOrderResolver) ID(ctx context.Context, obj *shipments.Work) (string, error) {
+	return scalar.GlobalID(scalar.TypeWork, obj.ID), nil
+}
+
+func (r *queryResolver) Shipment(ctx context.Context, id string) (*shipments.Shipment, error) {
+	inner, err := scalar.ParseID(scalar.TypeShipment, id)
+	if err != nil {
+		return nil, at(err, "id")
+	}
+	list, err := r.Resolver.Shipments.ByID(ctx, viewer(ctx), []string{inner})
+	return list[inner], err
+}
+
+func (r *queryResolver) Shipments(ctx context.Context, first *int, after *string) (*model.ShipmentConnection, error) {
+	from, err := cursor(scalar.TypeShipment, after)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := r.Resolver.Shipments.List(ctx, viewer(ctx), number(first, 20), from)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.ShipmentConnection{Nodes: list, Edges: []*model.ShipmentEdge{}}
+	var cursors []string
+	for _, v := range list {
+		scopeOf(ctx).orders.Announce(v.Order)
+		c := scalar.GlobalID(scalar.TypeShipment, v.ID)
+		cursors = append(cursors, c)
+		out.Edges = append(out.Edges, &model.ShipmentEdge{Cursor: c, Node: v})
+	}
+	out.PageInfo = pageInfo(cursors, more, from != "")
+	return out, nil
+}
+
+func (r *shipmentResolver) ID(ctx context.Context, obj *shipments.Shipment) (string, error) {
+	return scalar.GlobalID(scalar.TypeShipment, obj.ID), nil
+}
+
+func (r *shipmentResolver) Order(ctx context.Context, objs []*shipments.Shipment) ([]*orders.Order, error) {
+	return load(ctx, scopeOf(ctx).orders, keysOf(objs, func(s *shipments.Shipment) trade.OrderID { return s.Order }))
+}
+
+func (r *Resolver) FulfillmentOrder() generated.FulfillmentOrderResolver {
+	return &fulfillmentOrderResolver{r}
+}
+
+func (r *Resolver) Shipment() generated.ShipmentResolver { return &shipmentResolver{r} }
+
+type (
+	fulfillmentOrderResolver struct{ *Resolver }
+	shipmentResolver         struct{ *Resolver }
+)

@@ -1,0 +1,141 @@
+package resolvers
+
+import (
+	"context"
+	"slices"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/trade"
+	"crossdock/graph/scalar"
+)
+
+// maxNodes bounds the ids of one nodes field.
+const maxNodes = 100
+
+// things resolves global ids in bulk, type by type, each under its own row security. An id that
+// is unknown, or not the viewer's to see, is null.
+func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, error) {
+	if len(ids) > maxNodes {
+		return nil, fault.New(fault.Invalid, "%d ids; the limit is %d", len(ids), maxNodes).At("ids")
+	}
+	byType := map[string][]string{}
+	for _, id := range ids {
+		typ, inner, err := scalar.ParseGlobalID(id)
+		if err != nil {
+			return nil, err
+		}
+		byType[typ] = append(byType[typ], inner)
+	}
+	found := map[string]scalar.Node{}
+	keep := func(typ, inner string, v scalar.Node) { found[scalar.GlobalID(typ, inner)] = v }
+	s, who := scopeOf(ctx), viewer(ctx)
+	for _, typ := range slices.Sorted(keysIter(byType)) {
+		inner := byType[typ]
+		switch typ {
+		case scalar.TypeOrder:
+			list, err := r.Orders.Orders(ctx, who, convert[trade.OrderID](inner))
+			if err != nil {
+				return nil, err
+			}
+			for id, o := range list {
+				s.announce(o)
+				keep(typ, string(id), o)
+			}
+		case scalar.TypeShipment:
+			list, err := r.Shipments.ByID(ctx, who, inner)
+			if err != nil {
+				return nil, err
+			}
+			for id, v := range list {
+				s.orders.Announce(v.Order)
+				keep(typ, id, v)
+			}
+		case scalar.TypeWork:
+			for _, id := range inner {
+				w, err := r.Shipments.WorkByID(ctx, id)
+				if err == nil && who.MaySee(w.Account) {
+					keep(typ, id, w)
+				}
+			}
+		case scalar.TypeReturn:
+			list, err := r.Returns.ByID(ctx, who, inner)
+			if err != nil {
+				return nil, err
+			}
+			for id, v := range list {
+				s.orders.Announce(v.Order)
+				keep(typ, id, v)
+			}
+		case scalar.TypeException:
+			list, err := r.Operations.ByID(ctx, who, inner)
+			if err != nil {
+				return nil, err
+			}
+			for id, v := range list {
+				keep(typ, id, v)
+			}
+		case scalar.TypeInvoice, scalar.TypeCreditMemo:
+			list, err := r.Finance.ByID(ctx, who, inner)
+			if err != nil {
+				return nil, err
+			}
+			for id, d := range list {
+				switch {
+				case typ == scalar.TypeInvoice && d.Kind == finance.Invoice:
+					keep(typ, id, &scalar.Invoice{Document: d})
+				case typ == scalar.TypeCreditMemo && d.Kind == finance.CreditMemo:
+					keep(typ, id, &scalar.CreditMemo{Document: d})
+				}
+			}
+		case scalar.TypeAccount:
+			s.accounts.Announce(convert[trade.AccountID](inner)...)
+		case scalar.TypeItem:
+			s.items.Announce(convert[trade.SKU](inner)...)
+			s.availability.Announce(convert[trade.SKU](inner)...)
+		}
+	}
+	// What sources answer comes last, when everything is announced.
+	for i, res := range s.accounts.Load(ctx, convert[trade.AccountID](byType[scalar.TypeAccount])...) {
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		if res.OK {
+			keep(scalar.TypeAccount, byType[scalar.TypeAccount][i], res.Value)
+		}
+	}
+	for i, res := range s.items.Load(ctx, convert[trade.SKU](byType[scalar.TypeItem])...) {
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		if res.OK {
+			keep(scalar.TypeItem, byType[scalar.TypeItem][i], res.Value)
+		}
+	}
+	out := make([]scalar.Node, len(ids))
+	for i, id := range ids {
+		out[i] = found[id]
+	}
+	return out, nil
+}
+
+func convert[T ~string](in []string) []T {
+	out := make([]T, len(in))
+	for i, v := range in {
+		out[i] = T(v)
+	}
+	return out
+}
+
+// entities resolves what a router asks for, under the same row security as node.
+func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, error) {
+	list, err := r.things(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*T, len(list))
+	for i, v := range list {
+		out[i], _ = v.(*T)
+	}
+	return out, nil
+}

@@ -1,0 +1,43 @@
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { createClient } from 'graphql-ws';
+import React from 'react';
+import { createRoot } from 'react-dom/client';
+import { story } from './story.js';
+
+const url = new URL('/graphql', window.location.href);
+const socket = new URL(url);
+socket.protocol = url.protocol.replace('http', 'ws');
+
+// The development server puts a token into the page's address, after the #, where it stays in
+// the browser; with it the first click already has an identity.
+const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
+const remembered = window.localStorage.getItem('crossdock:token');
+if (token) window.localStorage.setItem('crossdock:token', token);
+const headers = JSON.stringify({ Authorization: `Bearer ${token ?? remembered ?? 'paste a token here'}` }, null, 2);
+
+// GraphiQL hands the headers editor's content to each request; subscriptions need it in
+// connection_init, so every subscription gets a socket of its own.
+const http = createGraphiQLFetcher({ url: url.href });
+function fetcher(params, options) {
+  const bearer = options?.headers?.Authorization ?? options?.headers?.authorization;
+  const isSubscription = options?.documentAST?.definitions.some(
+    (d) => d.kind === 'OperationDefinition' && d.operation === 'subscription' && (!params.operationName || d.name?.value === params.operationName),
+  );
+  if (!isSubscription) return http(params, options);
+  const client = createClient({ url: socket.href, connectionParams: { Authorization: bearer }, retryAttempts: 5 });
+  return client.iterate(params);
+}
+
+createRoot(document.getElementById('root')).render(
+  <GraphiQL
+    fetcher={fetcher}
+    defaultHeaders={headers}
+    initialHeaders={headers}
+    defaultTabs={story.map((step) => ({ ...step, headers }))}
+    defaultEditorToolsVisibility="headers"
+    shouldPersistHeaders
+  />,
+);
