@@ -15,12 +15,16 @@ import (
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
-	"crossdock/internal/postgres"
 	"crossdock/internal/postgres/pgtest"
 	"crossdock/sandbox"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv("CROSSDOCK_TEST_CHILD") != "" {
+		os.Exit(crashChild())
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // world is Crossdock in front of a sandbox, over real sockets and a real database.
 type world struct {
@@ -143,5 +147,3 @@ func (w *world) place(key string, d orders.Draft) *orders.Answer {
 	}
 	return a
 }
-
-var _ = postgres.NewID

@@ -84,11 +84,11 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	op := graphql.GetOperationContext(ctx)
 	who := viewer(ctx)
 	if who.Subject == "" {
-		return refuse(ctx, "UNAUTHENTICATED", "send a token: Authorization: Bearer …")
+		return refuse("UNAUTHENTICATED", "send a token: Authorization: Bearer …")
 	}
 	fields := 0
 	if err := check(op.Operation.SelectionSet, who.Has, 1, &fields); err != nil {
-		return refuse(ctx, string(fault.KindOf(err)), err.Error())
+		return refuse(string(fault.KindOf(err)), err.Error())
 	}
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: postgres.NewID()})
 	if op.Operation.Operation != ast.Subscription {
@@ -103,9 +103,8 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	return next(ctx)
 }
 
-func refuse(ctx context.Context, code, message string) graphql.ResponseHandler {
-	graphql.AddError(ctx, &gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}})
-	return graphql.OneShot(&graphql.Response{Errors: graphql.GetErrors(ctx)})
+func refuse(code, message string) graphql.ResponseHandler {
+	return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{{Message: message, Extensions: map[string]any{"code": code}}}})
 }
 
 // check walks a selection: depth, number of fields, and the scopes that fields require.

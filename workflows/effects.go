@@ -92,6 +92,16 @@ type Queue struct {
 	policy     Policy
 	log        *slog.Logger
 	workers    int
+	// Passing is told of each point that a run passes: "claimed" before it acts, "acted" when the
+	// other system has answered and nothing is recorded yet. It is for tests that end the process
+	// there; nil otherwise.
+	Passing func(point string)
+}
+
+func (q *Queue) passing(point string) {
+	if q.Passing != nil {
+		q.Passing(point)
+	}
 }
 
 // Job is the River job that runs one effect.
@@ -153,9 +163,11 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 		return wait, err
 	}
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
+	q.passing("claimed")
 	attempt, cancel := context.WithTimeout(ctx, q.policy.Lease)
 	apply, err := q.handlers[e.Kind](attempt, *e)
 	cancel()
+	q.passing("acted")
 	if err == nil {
 		err = q.done(ctx, e, apply)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +19,9 @@ type store struct{ pool *postgres.Pool }
 
 func (s *store) save(ctx context.Context, accounts map[trade.AccountID]Account) error {
 	batch := &pgx.Batch{}
-	for id, a := range accounts {
+	// In one order, so that two pages being kept at once do not wait in a circle.
+	for _, id := range slices.Sorted(maps.Keys(accounts)) {
+		a := accounts[id]
 		doc, err := json.Marshal(a)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", id, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +19,9 @@ type store struct{ pool *postgres.Pool }
 
 func (s *store) save(ctx context.Context, items map[trade.SKU]Item) error {
 	batch := &pgx.Batch{}
-	for sku, i := range items {
+	// In one order, so that two pages being kept at once do not wait in a circle.
+	for _, sku := range slices.Sorted(maps.Keys(items)) {
+		i := items[sku]
 		doc, err := json.Marshal(i)
 		if err != nil {
 			return fmt.Errorf("item %s: %w", sku, err)

@@ -164,6 +164,9 @@ func checkAccount(d Draft, f Facts, fs *findings) trade.Currency {
 		if !f.missing("account") {
 			fs.add("CUSTOMER_UNKNOWN", trade.Reject, "accountId", fmt.Sprintf("no account %q", d.Account), "use an account that viewer.accounts lists")
 		}
+		if d.Currency == "" {
+			return trade.NoCurrency
+		}
 		return d.Currency
 	}
 	if a.Stopped != "" {

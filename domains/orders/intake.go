@@ -139,8 +139,11 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 			return finish(ctx, tx, &Answer{Decision: DecisionRejected, Findings: fs})
 		})
 	} else {
+		if currency == "" {
+			currency = trade.NoCurrency
+		}
 		for i, l := range d.Lines {
-			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice}))
+			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}))
 		}
 	}
 	var answer *Answer

@@ -57,7 +57,7 @@ func New(source Source) *Service { return &Service{source} }
 func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
 	mine := make([]Key, 0, len(keys))
 	for _, k := range lookup.Unique(keys) {
-		if who.MaySee(k.Account) {
+		if who.MaySee(k.Account) && k.Currency != trade.NoCurrency {
 			mine = append(mine, k)
 		}
 	}

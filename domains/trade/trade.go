@@ -92,6 +92,9 @@ func (m Money) Round() Money {
 
 func (m Money) String() string { return m.Amount.String() + " " + string(m.Currency) }
 
+// NoCurrency is ISO 4217's code for amounts whose currency is not known.
+const NoCurrency Currency = "XXX"
+
 // Places is the number of decimal places of the currency's minor unit (ISO 4217).
 func (c Currency) Places() int {
 	switch c {

@@ -35,6 +35,10 @@ type Bus struct {
 	pool *postgres.Pool
 	log  *slog.Logger
 
+	// Passing is told when events have their place and nobody was woken yet. It is for tests
+	// that end the process there; nil otherwise.
+	Passing func(point string)
+
 	mu   sync.Mutex
 	wake chan struct{}
 }
@@ -104,6 +108,9 @@ func (b *Bus) sequence(ctx context.Context, conn *pgx.Conn) error {
 		}
 		if tag.RowsAffected() == 0 {
 			return nil
+		}
+		if b.Passing != nil {
+			b.Passing("sequenced")
 		}
 		if _, err := conn.Exec(ctx, `SELECT pg_notify($1, '')`, sequenced); err != nil {
 			return fmt.Errorf("sequence events: %w", err)
