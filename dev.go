@@ -247,7 +247,7 @@ func (c *probeCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	a, err := build(cfg, nil, s.log)
+	a, err := build(cfg, nil, 0, s.log)
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,12 @@ func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, i
 	if err := postgres.Migrate(ctx, pool, migrations.Files); err != nil {
 		return err
 	}
-	a, err := build(cfg, pool, s.log)
+	presence, err := postgres.Join(ctx, pool)
+	if err != nil {
+		return err
+	}
+	defer presence.Leave()
+	a, err := build(cfg, pool, presence.ID, s.log)
 	if err != nil {
 		return err
 	}
@@ -247,7 +252,7 @@ func (c *checkCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	if _, err := build(cfg, nil, s.log); err != nil {
+	if _, err := build(cfg, nil, 0, s.log); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	_, err = fmt.Fprintf(s.out, "%s is good: %d sources, %d nodes, %d issuers\n", c.File, len(cfg.Sources), len(cfg.Nodes), len(cfg.Issuers))

@@ -62,8 +62,9 @@ type app struct {
 	cursors   ingest.Store
 }
 
-// build wires everything. It opens no connection to a source and starts nothing.
-func build(cfg *config.Config, pool *postgres.Pool, log *slog.Logger) (*app, error) {
+// build wires everything. It opens no connection to a source and starts nothing. The process is
+// the presence under which this one claims work.
+func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
 	stock, err := a.connect()
 	if err != nil {
@@ -91,7 +92,7 @@ func build(cfg *config.Config, pool *postgres.Pool, log *slog.Logger) (*app, err
 	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale))
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance}
-	a.orders = orders.New(pool, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
+	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
 	a.shipments = shipments.New(pool, a.processes, now)
 	a.returns = returns.New(pool, a.processes, a.processes.Returning(), now)
 

@@ -15,6 +15,7 @@ import (
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
+	"crossdock/internal/postgres"
 	"crossdock/internal/postgres/pgtest"
 	"crossdock/sandbox"
 )
@@ -52,7 +53,12 @@ func newWorld(t *testing.T) *world {
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
 	pool := pgtest.Database(t)
-	a, err := build(cfg, pool, slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})))
+	presence, err := postgres.Join(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(presence.Leave)
+	a, err := build(cfg, pool, presence.ID, slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,7 @@ CREATE TABLE idempotency (
     key          text        NOT NULL,
     fingerprint  bytea       NOT NULL,
     state        text        NOT NULL CHECK (state IN ('RUNNING', 'DONE', 'FAILED')),
+    holder       int         NOT NULL,
     leased_until timestamptz NOT NULL,
     answer       jsonb,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

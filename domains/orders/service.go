@@ -22,10 +22,10 @@ type Service struct {
 	now      func() time.Time
 }
 
-// New returns the orders of a database. The four interfaces are the other domains' part in an
-// order; see their comments.
-func New(pool *postgres.Pool, facts Gatherer, reserver Reserver, exposure Exposure, dispatch Dispatcher, now func() time.Time) *Service {
-	return &Service{&store{pool}, facts, reserver, exposure, dispatch, now}
+// New returns the orders of a database. The process is who claims idempotency keys; the four
+// interfaces are the other domains' part in an order, see their comments.
+func New(pool *postgres.Pool, process int32, facts Gatherer, reserver Reserver, exposure Exposure, dispatch Dispatcher, now func() time.Time) *Service {
+	return &Service{&store{pool, process}, facts, reserver, exposure, dispatch, now}
 }
 
 // Orders returns the orders with these ids that the viewer may see.

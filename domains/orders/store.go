@@ -19,7 +19,11 @@ import (
 )
 
 // store keeps an order as one document beside the columns that lists filter and sort by.
-type store struct{ pool *postgres.Pool }
+type store struct {
+	pool *postgres.Pool
+	// process names this process in claims.
+	process int32
+}
 
 func (s *store) inTx(ctx context.Context, fn func(postgres.Tx) error) error {
 	return postgres.InTx(ctx, s.pool, fn)
@@ -314,13 +318,15 @@ func parseCursor(cursor string) (value, id string, err error) {
 	return "", "", fault.New(fault.Invalid, "%q is not a cursor of this list: use pageInfo.endCursor as it came", cursor).At("after")
 }
 
-// claim takes the key for this run. It returns the stored answer when there is one.
+// claim takes the key for this run. It returns the stored answer when there is one. A run whose
+// process has died, or that takes far too long, loses its claim.
 func (s *store) claim(ctx context.Context, scope, key string, print []byte) (*Answer, error) {
 	tag, err := s.pool.Exec(ctx, `
-		INSERT INTO idempotency (scope, key, fingerprint, state, leased_until) VALUES ($1, $2, $3, 'RUNNING', clock_timestamp() + $4)
-		ON CONFLICT (scope, key) DO UPDATE SET leased_until = excluded.leased_until
-		WHERE idempotency.state = 'RUNNING' AND idempotency.leased_until < clock_timestamp() AND idempotency.fingerprint = excluded.fingerprint`,
-		scope, key, print, claimTime)
+		INSERT INTO idempotency (scope, key, fingerprint, state, holder, leased_until) VALUES ($1, $2, $3, 'RUNNING', $5, clock_timestamp() + $4)
+		ON CONFLICT (scope, key) DO UPDATE SET leased_until = excluded.leased_until, holder = excluded.holder
+		WHERE idempotency.state = 'RUNNING' AND idempotency.fingerprint = excluded.fingerprint
+		AND (idempotency.leased_until < clock_timestamp() OR `+postgres.Absent("idempotency.holder")+`)`,
+		scope, key, print, claimTime, s.process)
 	if err != nil {
 		return nil, fmt.Errorf("idempotency key: %w", err)
 	}
@@ -352,7 +358,10 @@ func (s *store) settle(ctx context.Context, tx postgres.Tx, scope, key string, a
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
-	_, err = tx.Exec(ctx, `UPDATE idempotency SET state = 'DONE', answer = $3 WHERE scope = $1 AND key = $2`, scope, key, raw)
+	tag, err := tx.Exec(ctx, `UPDATE idempotency SET state = 'DONE', answer = $3 WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $4`, scope, key, raw, s.process)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = &KeyError{Reason: KeyRunning} // somebody else took the claim over: theirs counts
+	}
 	return err
 }
 
@@ -360,7 +369,7 @@ func (s *store) settle(ctx context.Context, tx postgres.Tx, scope, key string, a
 func (s *store) abandon(ctx context.Context, scope, key string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING'`, scope, key)
+	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
 func accounts(who trade.Viewer) []string { return texts(who.Accounts) }
