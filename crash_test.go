@@ -37,7 +37,7 @@ const (
 
 // crashChild is Crossdock as a process that ends itself with SIGKILL at the n-th passage of one
 // of its points. It is this test binary, started again with these variables.
-func crashChild() int {
+func crashChild() {
 	at, _ := strconv.Atoi(os.Getenv("CROSSDOCK_TEST_CRASH_AFTER"))
 	point := os.Getenv("CROSSDOCK_TEST_CRASH_POINT")
 	var passed atomic.Int64
@@ -45,7 +45,7 @@ func crashChild() int {
 	cfg, err := config.Parse(strings.NewReader(os.Getenv("CROSSDOCK_TEST_CONFIG")), os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return
 	}
 	cfg.Database.URL = os.Getenv("CROSSDOCK_TEST_DATABASE")
 	cfg.PollEvery = config.Duration(200 * time.Millisecond)
@@ -53,7 +53,7 @@ func crashChild() int {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return
 	}
 	s := &shell{ctx: ctx, getenv: os.Getenv, out: os.Stdout, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))}
 	s.passing = func(p string) {
@@ -68,7 +68,6 @@ func crashChild() int {
 		return nil
 	})
 	fmt.Fprintln(os.Stderr, err)
-	return 1
 }
 
 // runner keeps a crashing Crossdock running and tells where it answers now.
@@ -91,7 +90,7 @@ func (r *runner) run(rng *rand.Rand, crashes int) {
 		if n < crashes {
 			after = 5 + rng.IntN(30)
 		}
-		cmd := exec.Command(os.Args[0]) //nolint:gosec,noctx // ourselves; ended by Kill below
+		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(append(os.Environ(), r.env...), "CROSSDOCK_TEST_CHILD=1", fmt.Sprintf("CROSSDOCK_TEST_CRASH_AFTER=%d", after), "CROSSDOCK_TEST_CRASH_POINT="+points[n%len(points)])
 		cmd.Stderr = testWriter{r.t}
 		out, err := cmd.StdoutPipe()
@@ -169,7 +168,7 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 		"CROSSDOCK_TEST_CONFIG=" + sandboxConfig(box.URL, "127.0.0.1:0", world.Company()), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(keys),
 	}}
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1}}`)
-	rng := rand.New(rand.NewPCG(crashSeed, 1)) //nolint:gosec // repeatable on purpose
+	rng := rand.New(rand.NewPCG(crashSeed, 1))
 	go r.run(rng, 12)
 	answers := placeAll(t, r, token)
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0,"lost:wms":0,"lost:shipbob":0}}`)
@@ -380,7 +379,7 @@ type adminClient struct {
 
 func (w *adminClient) post(path, body string) {
 	w.t.Helper()
-	res, err := http.Post(w.url+path, "application/json", strings.NewReader(body)) //nolint:noctx,gosec // our own server
+	res, err := http.Post(w.url+path, "application/json", strings.NewReader(body))
 	if err != nil || res.StatusCode >= 300 {
 		w.t.Fatalf("%s: %v %v", path, res, err)
 	}
@@ -389,7 +388,7 @@ func (w *adminClient) post(path, body string) {
 
 func (w *adminClient) truth() (out truth) {
 	w.t.Helper()
-	res, err := http.Get(w.url + "/admin/truth") //nolint:noctx,gosec // our own server
+	res, err := http.Get(w.url + "/admin/truth")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -106,11 +106,11 @@ func (c *devCmd) announce(s *shell, addr, box string, issuer *auth.Dev) error {
 		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], graphql, box, c.DataDir)
+	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], graphql, box, c.DataDir)
 	for _, who := range slices.Sorted(maps.Keys(tokens)) {
 		fmt.Fprintf(&b, "  export %s=%s\n\n", strings.ToUpper(who), tokens[who])
 	}
-	fmt.Fprintf(&b, `Place an order:
+	_, _ = fmt.Fprintf(&b, `Place an order:
 
   curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"mutation { placeOrder(input: {idempotencyKey: \"first\", poNumber: \"PO-1\", lines: [{sku: \"SKU-1000\", quantity: {value: \"5\"}}, {sku: \"SKU-1001\", quantity: {value: \"2\"}}]}) { decision order { id number status } findings { code message } errors { code path message } } }"}'
 

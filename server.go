@@ -33,7 +33,7 @@ import (
 var sandboxYAML string
 
 // version is set by the release build.
-var version = "dev" //nolint:gochecknoglobals // set by the linker
+var version = "dev"
 
 // cli is the command line; its help texts are the manual.
 type cli struct {
@@ -130,7 +130,7 @@ func (c *serveCmd) Run(s *shell) error {
 // serve runs the gateway on the listener until ctx ends: it stops taking requests, ends streams
 // with a cursor to resume from, and then stops the work behind. ready is told once it answers.
 func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, issuers []auth.Issuer, ready func(*app) error) error {
-	pool, err := postgres.Open(ctx, cfg.Database.URL, int32(cfg.Database.MaxConns)) //nolint:gosec // small
+	pool, err := postgres.Open(ctx, cfg.Database.URL, int32(cfg.Database.MaxConns))
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, i
 	if err != nil {
 		return err
 	}
-	defer presence.Leave()
+	defer presence.Leave() //nolint:contextcheck // the presence must end although ctx has
 	a, err := build(cfg, pool, presence.ID, s.log)
 	if err != nil {
 		return err

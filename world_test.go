@@ -22,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv("CROSSDOCK_TEST_CHILD") != "" {
-		os.Exit(crashChild())
+		crashChild()
+		os.Exit(1)
 	}
 	os.Exit(pgtest.Main(m))
 }
@@ -30,9 +31,8 @@ func TestMain(m *testing.M) {
 // world is Crossdock in front of a sandbox, over real sockets and a real database.
 type world struct {
 	*app
-	t    *testing.T
-	box  *httptest.Server
-	stop func()
+	t   *testing.T
+	box *httptest.Server
 }
 
 // newWorld starts a world whose work moves only when step is called.

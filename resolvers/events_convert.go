@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vektah/gqlparser/v2/gqlerror"
-
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"crossdock/domains/event"
 	"crossdock/domains/fault"

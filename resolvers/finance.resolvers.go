@@ -7,11 +7,11 @@ import (
 )
 
 func (r *creditMemoResolver) ID(ctx context.Context, obj *scalar.CreditMemo) (string, error) {
-	return scalar.GlobalID(scalar.TypeCreditMemo, obj.Document.ID), nil
+	return scalar.GlobalID(scalar.TypeCreditMemo, obj.ID), nil
 }
 
 func (r *invoiceResolver) ID(ctx context.Context, obj *scalar.Invoice) (string, error) {
-	return scalar.GlobalID(scalar.TypeInvoice, obj.Document.ID), nil
+	return scalar.GlobalID(scalar.TypeInvoice, obj.ID), nil
 }
 
 func (r *Resolver) CreditMemo() generated.CreditMemoResolver { return &creditMemoResolver{r} }

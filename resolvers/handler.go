@@ -45,7 +45,7 @@ func Schema(r *Resolver) graphql.ExecutableSchema {
 func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handler {
 	srv := handler.New(Schema(r))
 	srv.AddTransport(transport.Websocket{
-		Implementation:        transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}}, //nolint:gosec // no cookies: the token in connection_init is the only credential
+		Implementation:        transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}},
 		KeepAlivePingInterval: keepAlive,
 		InitTimeout:           10 * time.Second,
 		InitFunc: func(ctx context.Context, init transport.InitPayload) (context.Context, *transport.InitPayload, error) {

@@ -109,10 +109,7 @@ func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (
 		return nil, fault.New(fault.Invalid, "give either id or number").At("id")
 	case number != nil:
 		o, err := r.Resolver.Orders.ByNumber(ctx, viewer(ctx), *number)
-		if fault.KindOf(err) == fault.NotFound && err != nil {
-			return nil, nil //nolint:nilnil // null is how the graph says that there is none
-		}
-		return announced(ctx, o), err
+		return announced(ctx, o), unlessMissing(err)
 	}
 	inner, err := scalar.ParseID(scalar.TypeOrder, *id)
 	if err != nil {

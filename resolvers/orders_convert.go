@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"crossdock/domains/event"
 	"crossdock/domains/fault"
@@ -138,11 +139,12 @@ func findings(a *orders.Answer) ([]*orders.Finding, []model.Error) {
 		f := &a.Findings[i]
 		out = append(out, f)
 		if f.Severity == trade.Reject {
-			message := f.Message
+			var message strings.Builder
+			message.WriteString(f.Message)
 			for _, remedy := range f.Remedies {
-				message += "; " + remedy
+				message.WriteString("; " + remedy)
 			}
-			errs = append(errs, &model.InputError{Code: f.Code, Path: f.Path, Message: message})
+			errs = append(errs, &model.InputError{Code: f.Code, Path: f.Path, Message: message.String()})
 		}
 	}
 	return out, errs
@@ -202,4 +204,12 @@ func cursor(typ string, after *string) (string, error) {
 	}
 	inner, err := scalar.ParseID(typ, *after)
 	return inner, at(err, "after")
+}
+
+// unlessMissing drops the error that a thing does not exist: null is how the graph says that.
+func unlessMissing(err error) error {
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
 }

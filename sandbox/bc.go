@@ -32,8 +32,8 @@ func dialog(format string, args ...any) *bcError {
 }
 
 var (
-	errEntityChanged = &bcError{http.StatusConflict, "Request_EntityChanged", "Another user has already changed the record."}                                                                                     //nolint:gochecknoglobals // sentinel
-	errNoToken       = &bcError{http.StatusBadRequest, "BadRequest_InvalidToken", "Could not validate the client concurrency token required by the service. Please provide a valid token in the client request."} //nolint:gochecknoglobals // sentinel
+	errEntityChanged = &bcError{http.StatusConflict, "Request_EntityChanged", "Another user has already changed the record."}
+	errNoToken       = &bcError{http.StatusBadRequest, "BadRequest_InvalidToken", "Could not validate the client concurrency token required by the service. Please provide a valid token in the client request."}
 )
 
 func recordMissing(what string) *bcError {
@@ -112,7 +112,7 @@ func (b *bc) runBatch(w http.ResponseWriter, r *http.Request, root string) {
 	reply(w, http.StatusOK, object{"responses": out})
 }
 
-var bcPath = regexp.MustCompile(`^/bc/api/(?:v2\.0|crossdock/gateway/v1\.0)/companies\(([^)]*)\)/(\w+)(?:\(([^)]*)\))?(?:/([\w.]+))?$`) //nolint:gochecknoglobals // a constant in all but syntax
+var bcPath = regexp.MustCompile(`^/bc/api/(?:v2\.0|crossdock/gateway/v1\.0)/companies\(([^)]*)\)/(\w+)(?:\(([^)]*)\))?(?:/([\w.]+))?$`)
 
 func (b *bc) route(w http.ResponseWriter, r *http.Request) {
 	m := bcPath.FindStringSubmatch(r.URL.Path)

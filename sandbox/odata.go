@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -19,7 +20,7 @@ type filter [][]comparison
 
 type comparison struct{ field, op, value string }
 
-var comparing = regexp.MustCompile(`^\(*\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+('(?:[^']|'')*'|[^\s()]+)\s*\)*`) //nolint:gochecknoglobals // a constant in all but syntax
+var comparing = regexp.MustCompile(`^\(*\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+('(?:[^']|'')*'|[^\s()]+)\s*\)*`)
 
 // parseFilter reads a $filter. Functions and "in" are not taken.
 func parseFilter(s string) (filter, error) {
@@ -136,9 +137,7 @@ func list(rows []object, q url.Values, base string, page int) (object, error) {
 	if len(out) > page {
 		out = out[:page]
 		next := url.Values{}
-		for k, v := range q {
-			next[k] = v
-		}
+		maps.Copy(next, q)
 		next.Set("$skiptoken", strconv.Itoa(skip+page))
 		res["@odata.nextLink"] = base + "?" + next.Encode()
 	}

@@ -27,7 +27,7 @@ func Sites() map[string][]string {
 // seed makes a believable distributor of plumbing and electrical supplies. The same seed and
 // size make the same world.
 func (w *World) seed(seed int64, size Size) {
-	r := rand.New(rand.NewPCG(uint64(seed), 7)) //nolint:gosec // repeatable on purpose
+	r := rand.New(rand.NewPCG(uint64(seed), 7))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	w.company = guid()
 	out := []entry{record("company", "", w.company)}

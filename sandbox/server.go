@@ -32,7 +32,7 @@ func (k *Knobs) chance(kind, system string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.Chances[kind+":"+system]
-	return p > 0 && rand.Float64() < p //nolint:gosec // trouble, not secrets
+	return p > 0 && rand.Float64() < p
 }
 
 func (k *Knobs) take(kind, system string) bool {

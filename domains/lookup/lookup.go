@@ -6,6 +6,7 @@ package lookup
 
 import (
 	"context"
+	"maps"
 	"time"
 )
 
@@ -23,12 +24,8 @@ func Empty[K comparable, V any](n int) Answers[K, V] {
 
 // Merge adds the answers of another source to a.
 func (a Answers[K, V]) Merge(b Answers[K, V]) {
-	for k, v := range b.Found {
-		a.Found[k] = v
-	}
-	for k, err := range b.Failed {
-		a.Failed[k] = err
-	}
+	maps.Copy(a.Found, b.Found)
+	maps.Copy(a.Failed, b.Failed)
 }
 
 // Unique returns keys without repeats, in the order of first appearance.

@@ -335,7 +335,6 @@ func (f *Finding) from(source string, asOf time.Time) *Finding {
 	return f
 }
 
-func (f *Finding) with(e trade.Evidence) *Finding {
+func (f *Finding) with(e trade.Evidence) {
 	f.Evidence = e
-	return f
 }

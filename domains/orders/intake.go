@@ -245,7 +245,7 @@ func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
 func (s *Service) conclude(o *Order, now time.Time) []event.Event {
 	for _, f := range o.Findings {
 		reject := f.Severity == trade.Reject && o.refusable()
-		if f.Severity != trade.Hold && !(f.Severity == trade.Reject && !o.refusable()) || reject {
+		if f.Severity != trade.Hold && (f.Severity != trade.Reject || o.refusable()) || reject {
 			continue
 		}
 		o.hold(f, now)

@@ -113,8 +113,7 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 // and stays with the order until the node agrees.
 func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID, reason string) (*Order, error) {
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		switch o.Status {
-		case Cancelled, Rejected, Completed:
+		if o.Status == Cancelled || o.Status == Rejected || o.Status == Completed {
 			return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be cancelled", o.Number, o.Status).At("orderId")
 		}
 		now := s.now()

@@ -23,11 +23,11 @@ type Node any
 // FinanceDocument is an invoice or a credit memo.
 type FinanceDocument any
 
-// Invoice and CreditMemo tell the two kinds of document apart for the executor.
-type (
-	Invoice    struct{ *finance.Document }
-	CreditMemo struct{ *finance.Document }
-)
+// Invoice is a document that bills, told apart for the executor.
+type Invoice struct{ *finance.Document }
+
+// CreditMemo is a document that credits, told apart for the executor.
+type CreditMemo struct{ *finance.Document }
 
 // The names of the types in global ids.
 const (

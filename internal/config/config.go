@@ -148,7 +148,7 @@ func decodeNode(n *yaml.Node, into any) error {
 	return nil
 }
 
-var lineOf = regexp.MustCompile(`line (\d+)`) //nolint:gochecknoglobals // a constant in all but syntax
+var lineOf = regexp.MustCompile(`line (\d+)`)
 
 // shift moves the line numbers of an error about a part of the file to those of the file.
 func shift(err error, by int) error {
@@ -165,7 +165,7 @@ func Products() []string { return []string{"businesscentral", "shopify", "rest",
 
 // Read reads and checks a file. getenv resolves references to the environment.
 func Read(path string, getenv func(string) string) (*Config, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
@@ -209,11 +209,11 @@ func Parse(r io.Reader, getenv func(string) string) (*Config, error) {
 	return c, nil
 }
 
-var reference = regexp.MustCompile(`\$\{[^}\n]+\}`) //nolint:gochecknoglobals // a constant in all but syntax
+var reference = regexp.MustCompile(`\$\{[^}\n]+\}`)
 
 func resolve(name string, getenv func(string) string) (string, error) {
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
-		raw, err := os.ReadFile(path) //nolint:gosec // named by the operator
+		raw, err := os.ReadFile(path)
 		if err != nil {
 			return "", fmt.Errorf("${%s}: %w", name, err)
 		}
@@ -226,7 +226,7 @@ func resolve(name string, getenv func(string) string) (string, error) {
 	return v, nil
 }
 
-var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (\S+)`) //nolint:gochecknoglobals // a constant in all but syntax
+var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (\S+)`)
 
 // explain says what an unknown key should have been.
 func explain(err error) error {

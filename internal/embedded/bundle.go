@@ -81,7 +81,7 @@ func fetchBundle(ctx context.Context, log *slog.Logger) (string, error) {
 }
 
 func verify(path, want string) error {
-	f, err := os.Open(path) //nolint:gosec // just written by npm into our temporary folder
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func verify(path, want string) error {
 }
 
 func unpack(path, root string) error {
-	f, err := os.Open(path) //nolint:gosec // verified above
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func unpack(path, root string) error {
 }
 
 func unpackFile(r io.Reader, name string, mode os.FileMode) error {
-	out, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode.Perm()|0o444) //nolint:gosec // inside root, checked above
+	out, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode.Perm()|0o444)
 	if err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (s *Server) launch(ctx context.Context, data string, run credentials) error
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
 	logPath := filepath.Join(s.cfg.Dir, "postgres.log")
-	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
+	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("server log: %w", err)
 	}
@@ -190,15 +190,15 @@ func (s *Server) launch(ctx context.Context, data string, run credentials) error
 		}
 		select {
 		case err := <-s.exited:
-			out, _ := os.ReadFile(logPath) //nolint:gosec // our own folder
+			out, _ := os.ReadFile(logPath)
 			return fmt.Errorf("PostgreSQL ended at its start (%w): %s", err, lastLines(out))
 		case <-ctx.Done():
-			_ = s.Stop()
+			_ = s.Stop() //nolint:contextcheck // the server must stop although ctx has ended
 			return ctx.Err()
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			_ = s.Stop()
+			_ = s.Stop() //nolint:contextcheck // the server must stop although ctx may have ended
 			return fmt.Errorf("PostgreSQL did not answer within %s; see %s", startWithin, logPath)
 		}
 	}
@@ -280,11 +280,11 @@ func (s *Server) unlock() {
 // Lock takes the file for this process, until the file is closed or the process ends. It
 // fails at once when another process has it.
 func Lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // caller's own folder
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
@@ -293,7 +293,7 @@ func Lock(path string) (*os.File, error) {
 
 // livePostmaster returns the process id of a running server on the data folder, or zero.
 func livePostmaster(data string) int {
-	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid")) //nolint:gosec // our own folder
+	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		return 0
 	}

@@ -36,7 +36,7 @@ func find(ctx context.Context, cfg Config) (binaries, error) {
 		}
 	}
 	// A cluster that exists decides: its own major is preferred to the newest.
-	if raw, err := os.ReadFile(filepath.Join(cfg.Dir, "data", "PG_VERSION")); err == nil { //nolint:gosec // our own folder
+	if raw, err := os.ReadFile(filepath.Join(cfg.Dir, "data", "PG_VERSION")); err == nil {
 		want, _ := strconv.Atoi(string(raw[:len(raw)-1]))
 		for _, dir := range candidates() {
 			if b, ok := inspect(ctx, dir); ok && b.major == want {
@@ -76,7 +76,7 @@ func candidates() []string {
 	return dirs
 }
 
-var versionLine = regexp.MustCompile(`\(PostgreSQL\) (\d+)`) //nolint:gochecknoglobals // a constant in all but syntax
+var versionLine = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 func inspect(ctx context.Context, dir string) (binaries, bool) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {

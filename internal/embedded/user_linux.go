@@ -93,7 +93,7 @@ func (c credentials) apply(cmd *exec.Cmd, dieWithParent bool) {
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: 0, Size: 1}}
 		attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: true}
 	case os.Getuid() == 0:
-		attr.Credential = &syscall.Credential{Uid: uint32(c.uid), Gid: uint32(c.gid)} //nolint:gosec // ids fit
+		attr.Credential = &syscall.Credential{Uid: uint32(c.uid), Gid: uint32(c.gid)}
 	}
 	cmd.SysProcAttr = attr
 }

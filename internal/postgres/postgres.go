@@ -122,7 +122,7 @@ func InTx(ctx context.Context, pool *Pool, fn func(Tx) error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Duration(rand.IntN(5<<try)) * time.Millisecond): //nolint:gosec // jitter
+		case <-time.After(time.Duration(rand.IntN(5<<try)) * time.Millisecond):
 		}
 	}
 	return err

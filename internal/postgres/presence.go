@@ -25,7 +25,7 @@ func Join(ctx context.Context, pool *Pool) (*Presence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("presence: %w", err)
 	}
-	p := &Presence{ID: 1 + rand.Int32N(1<<31-2), conn: held.Hijack()} //nolint:gosec // a name, not a secret
+	p := &Presence{ID: 1 + rand.Int32N(1<<31-2), conn: held.Hijack()}
 	if _, err := p.conn.Exec(ctx, `SELECT pg_advisory_lock($1, $2)`, presenceClass, p.ID); err != nil {
 		_ = p.conn.Close(ctx)
 		return nil, fmt.Errorf("presence: %w", err)

@@ -148,14 +148,12 @@ type question[K comparable, V any] struct {
 func (q *question[K, V]) answer(k K) dataloader.Thunk[Result[V]] {
 	return func() (Result[V], error) {
 		q.once.Do(func() { q.answers, q.err = q.fetch(q.ctx, q.keys) })
-		if q.err != nil {
-			return Result[V]{Err: q.err}, nil
-		}
-		if err := q.answers.Failed[k]; err != nil {
-			return Result[V]{Err: err}, nil
-		}
 		v, ok := q.answers.Found[k]
-		return Result[V]{Value: v, OK: ok}, nil
+		err := q.err
+		if err == nil {
+			err = q.answers.Failed[k]
+		}
+		return Result[V]{Value: v, OK: ok && err == nil, Err: err}, nil
 	}
 }
 

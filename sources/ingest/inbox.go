@@ -40,7 +40,8 @@ type Inbox struct {
 // NewInbox returns an inbox over the database.
 func NewInbox(pool *postgres.Pool, exceptions interface {
 	Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
-}, now func() time.Time, log *slog.Logger) *Inbox {
+}, now func() time.Time, log *slog.Logger,
+) *Inbox {
 	return &Inbox{Pool: pool, Hooks: map[string]Hook{}, Exceptions: exceptions, Now: now, Log: log, wake: make(chan struct{}, 1)}
 }
 

@@ -30,7 +30,6 @@ import (
 	"cel.dev/cel-go/cel"
 
 	"crossdock/domains/fault"
-	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/sources/transport"
 )
@@ -377,8 +376,4 @@ func join[K ~string](keys []K) string {
 		parts[i] = string(k)
 	}
 	return strings.Join(parts, ",")
-}
-
-func (c *Client) live() lookup.Provenance {
-	return lookup.Provenance{Source: c.t.Name(), AsOf: time.Now(), Freshness: lookup.Live}
 }

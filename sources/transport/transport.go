@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -122,8 +123,8 @@ func New(name, base string, cfg Config) (*Client, error) {
 	c := &Client{name: name, base: u, cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	failed := func(res *Response, err error) bool { return err != nil || res.Status >= 500 }
 	c.breaker = circuitbreaker.NewBuilder[*Response]().HandleIf(failed).
-		WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build() //nolint:gosec // small and positive
-	slots := bulkhead.NewBuilder[*Response](uint(cfg.Concurrent)).WithMaxWaitTime(cfg.Timeout).Build() //nolint:gosec // small and positive
+		WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
+	slots := bulkhead.NewBuilder[*Response](uint(cfg.Concurrent)).WithMaxWaitTime(cfg.Timeout).Build()
 	retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
 		return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && failed(res, err)
 	}).WithMaxRetries(cfg.Retries).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
@@ -159,7 +160,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		executor = c.reads
 	}
 	start := time.Now()
-	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
+	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
 		return c.once(e.Context(), r, target)
 	})
 	if err == nil && res.Status == http.StatusTooManyRequests {
@@ -189,7 +190,7 @@ func (c *Client) target(r Request) (string, error) {
 }
 
 // errNotSent marks a failure before anything left this machine.
-var errNotSent = errors.New("not sent") //nolint:gochecknoglobals // sentinel
+var errNotSent = errors.New("not sent")
 
 func (c *Client) once(ctx context.Context, r Request, target string) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -198,9 +199,7 @@ func (c *Client) once(ctx context.Context, r Request, target string) (*Response,
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
-	for k, v := range r.Header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.Header)
 	if len(r.Body) > 0 && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -213,7 +212,7 @@ func (c *Client) once(ctx context.Context, r Request, target string) (*Response,
 		}
 	}
 	c.calls.Add(1)
-	res, err := c.http.Do(req) //nolint:gosec // the URL is configuration
+	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -52,44 +52,44 @@ func Main(m *testing.M) int {
 }
 
 // Database returns a pool on a fresh, migrated database that lives as long as the test.
-func Database(t testing.TB) *postgres.Pool {
-	t.Helper()
-	pool, err := postgres.Open(context.WithoutCancel(t.Context()), URL(t), 20)
+func Database(tb testing.TB) *postgres.Pool {
+	tb.Helper()
+	pool, err := postgres.Open(context.WithoutCancel(tb.Context()), URL(tb), 20)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	return pool
 }
 
 // URL returns the connection string of a fresh, migrated database.
-func URL(t testing.TB) string {
-	t.Helper()
-	return create(t, true)
+func URL(tb testing.TB) string {
+	tb.Helper()
+	return create(tb, true)
 }
 
 // EmptyURL returns the connection string of a fresh database without any table.
-func EmptyURL(t testing.TB) string {
-	t.Helper()
-	return create(t, false)
+func EmptyURL(tb testing.TB) string {
+	tb.Helper()
+	return create(tb, false)
 }
 
-func create(t testing.TB, migrated bool) string {
-	t.Helper()
-	once.Do(func() { shared = acquire(context.WithoutCancel(t.Context())) })
+func create(tb testing.TB, migrated bool) string {
+	tb.Helper()
+	once.Do(func() { shared = acquire(context.WithoutCancel(tb.Context())) })
 	if shared.err != nil {
-		t.Fatalf("test database: %v", shared.err)
+		tb.Fatalf("test database: %v", shared.err)
 	}
 	name, template := "t_"+uuid.NewString(), ""
 	if migrated {
 		template = shared.template
 	}
-	if err := shared.server.CreateDatabase(t.Context(), name, template); err != nil {
-		t.Fatalf("test database: %v", err)
+	if err := shared.server.CreateDatabase(tb.Context(), name, template); err != nil {
+		tb.Fatalf("test database: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := shared.server.DropDatabase(context.WithoutCancel(t.Context()), name); err != nil {
-			t.Errorf("drop test database: %v", err)
+	tb.Cleanup(func() {
+		if err := shared.server.DropDatabase(context.WithoutCancel(tb.Context()), name); err != nil {
+			tb.Errorf("drop test database: %v", err)
 		}
 	})
 	return shared.server.URL(name)
@@ -162,20 +162,20 @@ func (c *cluster) release() error {
 	_ = c.users.Close()
 	last, err := flock(filepath.Join(c.dir, "users"), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err != nil {
-		return nil //nolint:nilerr // somebody else still uses the server; they will stop it
+		return nil
 	}
 	defer func() { _ = last.Close() }()
 	return c.server.Stop()
 }
 
 func flock(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err = syscall.Flock(int(f.Fd()), how) //nolint:gosec // a descriptor fits an int
-		if err != syscall.EINTR {             //nolint:errorlint // a bare errno
+		err = syscall.Flock(int(f.Fd()), how)
+		if err != syscall.EINTR { //nolint:errorlint // a bare errno
 			break
 		}
 	}

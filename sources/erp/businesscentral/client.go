@@ -94,7 +94,7 @@ func (c *Client) fetchToken(ctx context.Context) error {
 		return fault.Wrap(fault.Invalid, err, "token URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req) //nolint:gosec // the URL is configuration
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return &fault.Error{Kind: fault.Unavailable, Message: "the token service cannot be reached", NotSent: true}
 	}
@@ -178,7 +178,7 @@ func (c *Client) refusal(status int, body []byte) error {
 	if message == "" {
 		message = "HTTP " + strconv.Itoa(status)
 	}
-	kind := fault.Internal
+	var kind fault.Kind
 	switch {
 	case e.Error.Code == "Request_EntityChanged", e.Error.Code == "Internal_EntityWithSameKeyExists", status == http.StatusConflict:
 		kind = fault.Conflict

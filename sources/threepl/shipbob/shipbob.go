@@ -158,7 +158,7 @@ func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.
 	if known {
 		return c.ids, nil
 	}
-	if c.ids != nil && len(c.ids) > 0 && !slices.ContainsFunc(skus, func(s trade.SKU) bool { _, ok := c.ids[s]; return ok }) {
+	if len(c.ids) > 0 && !slices.ContainsFunc(skus, func(s trade.SKU) bool { _, ok := c.ids[s]; return ok }) {
 		return c.ids, nil
 	}
 	ids := map[trade.SKU]int64{}

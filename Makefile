@@ -1,0 +1,44 @@
+# make check is what CI runs; the other targets are its parts.
+
+GOLANGCI_VERSION := v2.15.0
+GOBIN ?= $(shell go env GOPATH)/bin
+
+.PHONY: help check generate diff format lint vet test e2e bench web tools
+
+help: ## Show the targets
+	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+check: generate diff lint vet test ## Everything that must be true of a commit
+
+generate: ## Rewrite generated code
+	go tool gqlgen generate
+
+diff: ## Fail when generated code was not committed
+	git diff --exit-code -- graph resolvers
+
+format: tools ## Format the code
+	$(GOBIN)/golangci-lint fmt
+
+lint: tools ## Format check, linters and the import table
+	$(GOBIN)/golangci-lint config verify
+	$(GOBIN)/golangci-lint fmt --diff
+	$(GOBIN)/golangci-lint run
+
+vet: ## go vet
+	go vet ./...
+
+test: ## All tests, with the race detector
+	go test -race -shuffle=on -timeout 20m ./...
+
+e2e: ## A real browser and npm clients against crossdock dev
+	cd e2e && npm ci --no-audit --no-fund && npm test
+
+bench: ## The order page and placeOrder, measured; see bench/README.md
+	go run ./bench
+
+web: ## Rebuild GraphiQL; the result is committed
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+tools:
+	@test -x $(GOBIN)/golangci-lint && $(GOBIN)/golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \
+		go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
