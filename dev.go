@@ -172,7 +172,7 @@ func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
 func (c *child) stop() {
 	_ = c.stdin.Close()
 	select {
-	case <-c.exited:
+	case <-c.exited: //nolint:errcheck // how it ended no longer matters
 	case <-time.After(5 * time.Second):
 		_ = c.cmd.Process.Kill()
 	}

@@ -73,11 +73,14 @@ func (w testWriter) Write(b []byte) (int, error) {
 }
 
 // start runs Crossdock until the test ends.
-func (w *world) start() {
+func (w *world) start() { w.background(w.run) }
+
+// background runs a part until the test ends, and waits for it.
+func (w *world) background(run func(context.Context) error) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- w.run(ctx) }()
+	go func() { done <- run(ctx) }()
 	w.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

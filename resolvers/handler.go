@@ -240,7 +240,7 @@ func conditional(set ast.SelectionSet) bool {
 // root takes a query's root field through the gate, also when its arguments cannot be read.
 func root(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	s := scopeOf(ctx)
-	if s == nil || graphql.GetRootFieldContext(ctx).Object != "Query" {
+	if s == nil {
 		return next(ctx)
 	}
 	ctx, arrive := s.gate.Enter(ctx)

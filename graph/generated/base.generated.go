@@ -3005,16 +3005,6 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._FulfillmentOrder(ctx, sel, obj)
-	case scalar.FinanceDocument:
-		if obj == nil {
-			return graphql.Null
-		}
-		return ec._FinanceDocument(ctx, sel, obj)
-	case *scalar.FinanceDocument:
-		if obj == nil {
-			return graphql.Null
-		}
-		return ec._FinanceDocument(ctx, sel, obj)
 	case operations.Exception:
 		return ec._Exception(ctx, sel, &obj)
 	case *operations.Exception:

@@ -692,15 +692,11 @@ func (ec *executionContext) _FinanceDocument(ctx context.Context, sel ast.Select
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
-	case scalar.Invoice:
-		return ec._Invoice(ctx, sel, &obj)
 	case *scalar.Invoice:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Invoice(ctx, sel, obj)
-	case scalar.CreditMemo:
-		return ec._CreditMemo(ctx, sel, &obj)
 	case *scalar.CreditMemo:
 		if obj == nil {
 			return graphql.Null

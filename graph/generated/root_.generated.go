@@ -3697,7 +3697,7 @@ extend type Subscription {
 }
 `, BuiltIn: false},
 	{Name: "../schema/finance.graphqls", Input: `"An invoice or a credit memo as the ERP posted it."
-interface FinanceDocument implements Node {
+interface FinanceDocument {
   id: ID!
   "The ERP's number."
   number: String!

@@ -21,13 +21,19 @@ import (
 type Node any
 
 // FinanceDocument is an invoice or a credit memo.
-type FinanceDocument any
+type FinanceDocument interface{ IsFinanceDocument() }
 
 // Invoice is a document that bills, told apart for the executor.
 type Invoice struct{ *finance.Document }
 
 // CreditMemo is a document that credits, told apart for the executor.
 type CreditMemo struct{ *finance.Document }
+
+// IsFinanceDocument marks an invoice as a document.
+func (*Invoice) IsFinanceDocument() {}
+
+// IsFinanceDocument marks a credit memo as a document.
+func (*CreditMemo) IsFinanceDocument() {}
 
 // The names of the types in global ids.
 const (

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+	"crossdock/internal/auth"
+	"crossdock/internal/bus"
+	"crossdock/sources/threepl/shipbob"
+)
+
+// graph is the world's graph over HTTP, as several people.
+type graph struct {
+	*world
+	url    string
+	tokens map[string]string
+}
+
+// newGraph serves the world's graph. Buyers are named for their account.
+func newGraph(t *testing.T, w *world) *graph {
+	t.Helper()
+	issuer, err := auth.OpenDev(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := issuer.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuers := []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}}
+	verifier, err := auth.New(t.Context(), issuers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := bus.New(w.pool, w.log)
+	w.background(events.Run)
+	stopping := make(chan struct{})
+	server := httptest.NewServer(w.routes(verifier, events, stopping, issuers))
+	t.Cleanup(func() { close(stopping); server.CloseClientConnections(); server.Close() })
+	g := &graph{world: w, url: server.URL + "/graphql", tokens: map[string]string{}}
+	for who, grant := range auth.DevGrants("C10001") {
+		if g.tokens[who], err = issuer.Token(grant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		account := fmt.Sprintf("C%05d", 10000+i)
+		if g.tokens[account], err = issuer.Token(auth.Grant{Subject: "buyer@" + account, Accounts: []string{account}, Scope: "orders", For: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return g
+}
+
+type reply struct {
+	Data   map[string]any
+	Errors []struct {
+		Message    string
+		Path       []any
+		Extensions map[string]any
+	}
+	Extensions struct {
+		Sources []struct{ Source, Operation, Outcome string }
+	}
+}
+
+func (g *graph) post(who, body string) (int, reply) {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodPost, g.url, strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if who != "" {
+		req.Header.Set("Authorization", "Bearer "+g.tokens[who])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var out reply
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+		g.t.Fatal(err)
+	}
+	return res.StatusCode, out
+}
+
+func (g *graph) query(who, query string, vars map[string]any) reply {
+	g.t.Helper()
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(map[string]any{"query": query, "variables": vars}); err != nil {
+		g.t.Fatal(err)
+	}
+	_, out := g.post(who, body.String())
+	return out
+}
+
+// calls lists the source calls of a reply, in order of name.
+func (r reply) calls() []string {
+	var out []string
+	for _, c := range r.Extensions.Sources {
+		out = append(out, c.Source+" "+c.Operation)
+	}
+	slices.Sort(out)
+	return out
+}
+
+const page = `
+	nodes {
+		number
+		account(maxAge: 0) { name }
+		lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available } }
+		shipments { trackingNumber }
+	}`
+
+// fill places n orders of 5 lines for each account.
+func (g *graph) fill(n int, accounts ...trade.AccountID) {
+	g.t.Helper()
+	skus := []trade.SKU{"SKU-1000", "SKU-1001", "SKU-1002", "SKU-1004", "SKU-1006", "SKU-1010", "SKU-1011", "SKU-1012", "SKU-1014", "SKU-1016"}
+	for i := range n {
+		for _, account := range accounts {
+			var lines []orders.DraftLine
+			for k := range 5 {
+				lines = append(lines, line(skus[(i+k)%len(skus)], "1"))
+			}
+			g.place(fmt.Sprint("fill", i, account), draft(account, lines...))
+		}
+	}
+}
+
+// TestTheOrderPageCostsTheBound holds the number of source calls of the order page: one for each
+// kind of question of each source, whatever the number of orders, and one price question for
+// each account, which the ERP's calculation cannot mix.
+func TestTheOrderPageCostsTheBound(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	for _, system := range g.systems {
+		if c, ok := system.(*shipbob.Client); ok {
+			if err := c.Learn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	g.fill(100, "C10001")
+	g.fill(1, "C10002", "C10003", "C10004", "C10005")
+	one := []string{"erp accounts", "erp items", "erp prices", "threepl stock", "wms stock"}
+	five := []string{"erp accounts", "erp items", "erp prices", "erp prices", "erp prices", "erp prices", "erp prices", "threepl stock", "wms stock"}
+	accounts := []string{"C10001", "C10002", "C10003", "C10004", "C10005"}
+	for name, c := range map[string]struct {
+		query string
+		vars  map[string]any
+		want  []string
+	}{
+		"5 orders":   {`query($f: OrderFilter) { orders(first: 5, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts[:1]}}, one},
+		"20 orders":  {`query($f: OrderFilter) { orders(first: 20, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts[:1]}}, one},
+		"100 orders": {`query($f: OrderFilter) { orders(first: 100, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts[:1]}}, one},
+		"5 accounts": {`query($f: OrderFilter) { orders(first: 100, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts}}, five},
+		"aliases": {`query($f: OrderFilter) { a: orders(first: 5, filter: $f) {` + page + `} b: orders(last: 5, filter: $f) {` + page + `} c: item(sku: "SKU-1020", maxAge: 0) { name } d: availability(skus: ["SKU-1021"], maxAge: 0) { available } }`,
+			map[string]any{"f": map[string]any{"accountIds": accounts[:1]}}, one},
+	} {
+		got := g.query("operations", c.query, c.vars)
+		if len(got.Errors) > 0 {
+			t.Fatalf("%s: %v", name, got.Errors)
+		}
+		if calls := got.calls(); !slices.Equal(calls, c.want) {
+			t.Errorf("%s makes the calls\n%v, not\n%v", name, calls, c.want)
+		}
+	}
+	t.Run("nodes", func(t *testing.T) {
+		list := g.query("operations", `{ orders(first: 30) { nodes { id account { id } lines { item { id } } } } }`, nil)
+		var ids []string
+		for _, n := range list.Data["orders"].(map[string]any)["nodes"].([]any) {
+			o := n.(map[string]any)
+			ids = append(ids, o["id"].(string))
+		}
+		account := list.Data["orders"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["account"].(map[string]any)["id"].(string)
+		got := g.query("operations", `query($o: [ID!]!, $a: [ID!]!) { nodes(ids: $o) { ... on Order {`+strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(page), "nodes {"), "}")+`} } more: nodes(ids: $a) { ... on Account { name } } }`, map[string]any{"o": ids, "a": []string{account}})
+		if len(got.Errors) > 0 {
+			t.Fatal(got.Errors)
+		}
+		if calls := got.calls(); len(calls) != len(five) {
+			t.Errorf("nodes make the calls %v", calls)
+		}
+	})
+}
