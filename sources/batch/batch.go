@@ -39,13 +39,8 @@ type Loader[K comparable, V any] struct {
 	mu        sync.Mutex
 	announced []K
 	seen      map[K]struct{}
-	ages      map[age]*aged[K, V]
-}
-
-// age is the caller's maxAge, or none.
-type age struct {
-	set bool
-	max time.Duration
+	// ages holds what was loaded by the age that the caller accepts; no age is zero: live.
+	ages map[time.Duration]*aged[K, V]
 }
 
 // aged is what was loaded at one age.
@@ -58,7 +53,7 @@ type aged[K comparable, V any] struct {
 
 // New returns a loader. The gate may be nil.
 func New[K comparable, V any](gate *Gate, fetch Fetch[K, V]) *Loader[K, V] {
-	return &Loader[K, V]{gate: gate, fetch: fetch, seen: map[K]struct{}{}, ages: map[age]*aged[K, V]{}}
+	return &Loader[K, V]{gate: gate, fetch: fetch, seen: map[K]struct{}{}, ages: map[time.Duration]*aged[K, V]{}}
 }
 
 // Announce says that these keys may be loaded soon.
@@ -97,13 +92,13 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 func (l *Loader[K, V]) take(ctx context.Context, keys []K) *aged[K, V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	max, set := lookup.MaxAge(ctx)
-	a := l.ages[age{set, max}]
+	age, _ := lookup.MaxAge(ctx)
+	a := l.ages[age]
 	if a == nil {
 		c := &cache[K, V]{m: map[K]dataloader.Thunk[Result[V]]{}}
 		a = &aged[K, V]{cache: c}
 		a.loader = dataloader.NewBatchedLoader(l.window, dataloader.WithWait[K, Result[V]](window), dataloader.WithCache[K, Result[V]](c))
-		l.ages[age{set, max}] = a
+		l.ages[age] = a
 	}
 	wanted := false
 	for _, k := range keys {
