@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"crossdock/domains/orders"
+	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
@@ -155,4 +156,27 @@ func (w *world) place(key string, d orders.Draft) *orders.Answer {
 		w.t.Fatal(err)
 	}
 	return a
+}
+
+// price is what the account pays for one of the item.
+func (w *world) price(account trade.AccountID, sku trade.SKU) trade.Decimal {
+	w.t.Helper()
+	k := pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, "", "")
+	answers, err := w.pricing.Prices(w.t.Context(), buyer(account), []pricing.Key{k})
+	if err != nil || answers.Found[k].UnitPrice.Amount.IsZero() {
+		w.t.Fatalf("price of %s: %v %v", sku, answers, err)
+	}
+	return answers.Found[k].UnitPrice.Amount
+}
+
+// cheap is an item that costs the least of those without a pack.
+func (w *world) cheap() trade.SKU {
+	w.t.Helper()
+	best, at := trade.SKU(""), trade.Decimal{}
+	for _, sku := range []trade.SKU{"SKU-1000", "SKU-1001", "SKU-1002", "SKU-1004", "SKU-1006", "SKU-1010", "SKU-1012", "SKU-1014", "SKU-1020", "SKU-1022", "SKU-1024", "SKU-1030", "SKU-1032", "SKU-1034"} {
+		if p := w.price("C10018", sku); best == "" || p.Cmp(at) < 0 {
+			best, at = sku, p
+		}
+	}
+	return best
 }

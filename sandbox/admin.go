@@ -3,7 +3,10 @@ package sandbox
 import (
 	"maps"
 	"net/http"
+	"strconv"
 	"time"
+
+	"crossdock/domains/trade"
 )
 
 // admin serves what no vendor does: trouble to order, what was called, and what is true.
@@ -33,6 +36,7 @@ func (s *Server) admin() {
 		reply(w, http.StatusOK, out)
 	})
 	s.mux.HandleFunc("GET /admin/truth", s.truth)
+	s.mux.HandleFunc("POST /admin/erp/edit", s.edit)
 }
 
 // setKnobs changes the knobs that the body names and leaves the others.
@@ -87,4 +91,31 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	reply(w, http.StatusOK, object{"erpOrders": orders, "works": works, "creditMemos": memos})
+}
+
+// edit changes a line's quantity in the ERP, as somebody at a desk does.
+func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	quantity, err := trade.ParseDecimal(q.Get("quantity"))
+	n, e := strconv.Atoi(q.Get("line"))
+	if err != nil || e != nil {
+		http.Error(w, `{"error":"order, line and quantity are required"}`, http.StatusBadRequest)
+		return
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	for _, key := range sorted(s.world.orders) {
+		o := s.world.orders[key]
+		for _, l := range o.Lines {
+			if o.External == q.Get("order") && l.Sequence == n*10_000 {
+				l.Quantity = quantity
+				o.Version++
+				o.Modified = s.world.now()
+				s.world.keep(record("order", o.ID, o))
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+	}
+	http.Error(w, `{"error":"no such line"}`, http.StatusNotFound)
 }

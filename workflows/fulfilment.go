@@ -196,6 +196,14 @@ func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error
 	if err != nil || untold {
 		return err
 	}
+	return p.giveUp(ctx, tx, o)
+}
+
+// giveUp withdraws an order from the ERP once nothing of it is with a node any more.
+func (p *Processes) giveUp(ctx context.Context, tx Tx, o *orders.Order) error {
+	if o.Status != orders.Cancelled {
+		return nil
+	}
 	registered, err := p.Queue.store.exists(ctx, tx, subject(o.ID), registerOrder)
 	if err != nil || !registered {
 		return err
@@ -272,10 +280,6 @@ func (p *Processes) withdraw(ctx context.Context, e Effect) (Apply, error) {
 	o, err := p.order(ctx, t.Order)
 	if err != nil {
 		return nil, err
-	}
-	if o.Status != orders.Cancelled {
-		// A node still works on some of it; what ships must stay in the ERP.
-		return nil, nil //nolint:nilnil // nothing to record
 	}
 	if err := p.Systems.Registrar.Withdraw(ctx, o.Number); err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
@@ -401,7 +405,14 @@ func (p *Processes) Recalled(ctx context.Context, tx Tx, w *shipments.Work, part
 	if err := p.Inventory.Recalled(ctx, tx, w.Order, w.Node); err != nil {
 		return err
 	}
-	return p.Orders.Advance(ctx, tx, w.Order, orders.StepRecalled, parts)
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepRecalled, parts); err != nil {
+		return err
+	}
+	o, err := p.Orders.Lock(ctx, tx, w.Order)
+	if err != nil {
+		return err
+	}
+	return p.giveUp(ctx, tx, o)
 }
 
 // post tells the ERP how much has shipped in all.

@@ -223,8 +223,7 @@ func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
 			continue
 		}
 		for _, a := range got[l.Number] {
-			l.Allocations = append(l.Allocations, a)
-			l.Allocated = trade.Sum(l.Allocated, a.Quantity)
+			l.promise(a)
 		}
 		short := l.Open()
 		if !short.IsPos() || unknown {
@@ -309,7 +308,7 @@ func (o *Order) hold(f Finding, now time.Time) {
 		ReviewAt: now.Add(reviewAfter), Remedies: f.Remedies, Evidence: f.Evidence,
 	}
 	switch f.Code {
-	case "SOURCE_UNAVAILABLE", "ATP_SHORT", "CREDIT_LIMIT_EXCEEDED", "OVERDUE_BALANCE", "TAX_CONTEXT_INCOMPLETE", "PRICE_MISSING":
+	case "SOURCE_UNAVAILABLE", "ATP_SHORT", "CREDIT_LIMIT_EXCEEDED", "OVERDUE_BALANCE", "TAX_CONTEXT_INCOMPLETE", "PRICE_MISSING", "SHORT_PICK":
 		h.AutoClears = true
 	}
 	if !o.refusable() {

@@ -219,6 +219,18 @@ func (l *Line) move(step Step, q trade.Decimal) {
 	}
 }
 
+// promise adds an allocation, to that of the same node where there is one.
+func (l *Line) promise(a Allocation) {
+	l.Allocated = trade.Sum(l.Allocated, a.Quantity)
+	for i := range l.Allocations {
+		if l.Allocations[i].Node == a.Node {
+			l.Allocations[i].Quantity = trade.Sum(l.Allocations[i].Quantity, a.Quantity)
+			return
+		}
+	}
+	l.Allocations = append(l.Allocations, a)
+}
+
 // unallocate shrinks the allocations from the last one backwards.
 func (l *Line) unallocate(q trade.Decimal) {
 	for i := len(l.Allocations) - 1; i >= 0 && q.IsPos(); i-- {
@@ -316,6 +328,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	for _, f := range fs {
 		still[f.Code] = still[f.Code] || f.Severity == trade.Hold
 	}
+	still["SHORT_PICK"] = still["ATP_SHORT"]
 	return still, nil
 }
 

@@ -1,0 +1,183 @@
+package inventory_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+	"crossdock/internal/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+const node = trade.NodeID("N1")
+
+// warehouse is a node that counts work as allocated from the moment it takes it.
+type warehouse struct {
+	onHand, allocated int
+	// around runs while a read is under way: before and after the figure is taken.
+	around func()
+}
+
+func (w *warehouse) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	w.around()
+	for _, k := range keys {
+		out.Found[k] = inventory.Figure{Key: k, Source: "node", Unit: "PCS", OnHand: whole(w.onHand), Allocated: whole(w.allocated)}
+	}
+	w.around()
+	return out, nil
+}
+
+func whole(n int) trade.Decimal { return trade.MustDecimal(fmt.Sprint(n)) }
+
+// order is one promise on its way to the node.
+type order struct {
+	id       trade.OrderID
+	quantity int
+	sent     bool // Releasing was called
+	taken    bool // the node has it
+	known    bool // we know that the node has it
+}
+
+// TestEveryPromisedUnitCountsOnce runs random schedules of promise, release, loss of the answer,
+// discovery, recall and read, each step also inside a read, and compares what is available with
+// what was promised after every step.
+func TestEveryPromisedUnitCountsOnce(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Database(t)
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		sku := trade.SKU(fmt.Sprintf("SKU-%d", run))
+		ctx := context.Background()
+		house := &warehouse{onHand: 100, around: func() {}}
+		s := inventory.New(pool, house, []inventory.Node{{ID: node}}, time.Hour)
+		available := func(maxAge time.Duration) (int64, bool) {
+			answers, err := s.Availability(lookup.WithMaxAge(ctx, maxAge), []trade.SKU{sku})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			a := answers.Found[sku]
+			if a == nil {
+				return 0, false
+			}
+			n, _, _ := a.Available.Int64(0)
+			return n, true
+		}
+		var open []*order
+		promised := func() (n int64) {
+			for _, o := range open {
+				n += int64(o.quantity)
+			}
+			return n
+		}
+		pick := func(ok func(*order) bool) *order {
+			var some []*order
+			for _, o := range open {
+				if ok(o) {
+					some = append(some, o)
+				}
+			}
+			if len(some) == 0 {
+				return nil
+			}
+			return some[rapid.IntRange(0, len(some)-1).Draw(rt, "which")]
+		}
+		must := func(err error) {
+			if err != nil {
+				rt.Fatal(err)
+			}
+		}
+		inTx := func(fn func(tx postgres.Tx) error) { must(postgres.InTx(ctx, pool, fn)) }
+		step := func() {
+			switch rapid.SampledFrom([]string{"promise", "send", "take", "learn", "refuse", "withdraw", "ship"}).Draw(rt, "step") {
+			case "promise":
+				o := &order{id: trade.OrderID(postgres.NewID()), quantity: rapid.IntRange(1, 5).Draw(rt, "quantity")}
+				inTx(func(tx postgres.Tx) error {
+					got, err := s.Reserve(ctx, tx, o.id, []inventory.Need{{Line: 1, SKU: sku, Quantity: whole(o.quantity)}})
+					if len(got) == 0 {
+						o = nil
+					}
+					return err
+				})
+				if o != nil {
+					open = append(open, o)
+				}
+			case "send":
+				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
+					must(s.Releasing(ctx, o.id, node))
+					o.sent = true
+				}
+			case "take":
+				if o := pick(func(o *order) bool { return o.sent && !o.taken }); o != nil {
+					o.taken = true
+					house.allocated += o.quantity
+				}
+			case "learn":
+				if o := pick(func(o *order) bool { return o.taken && !o.known }); o != nil {
+					inTx(func(tx postgres.Tx) error { return s.Released(ctx, tx, o.id, node) })
+					o.known = true
+				}
+			case "refuse":
+				if o := pick(func(o *order) bool { return o.sent && !o.taken }); o != nil {
+					must(s.NotReleased(ctx, o.id, node))
+					o.sent = false
+				}
+			case "withdraw":
+				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
+					inTx(func(tx postgres.Tx) error { return s.Adjust(ctx, tx, o.id, nil) })
+					open = remove(open, o)
+				}
+			case "ship":
+				// Shipped goods leave both figures at once: what is available stays.
+				if o := pick(func(o *order) bool { return o.known }); o != nil {
+					house.onHand -= o.quantity
+					house.allocated -= o.quantity
+					o.known, o.taken = false, false
+					o.sent = true
+					open = remove(open, o)
+				}
+			}
+		}
+		steps := func() {
+			for range rapid.IntRange(0, 3).Draw(rt, "steps") {
+				step()
+			}
+		}
+		shipped := func() int64 { return int64(100 - house.onHand) }
+		check := func(when string) {
+			if got, ok := available(time.Hour); ok && got != 100-promised()-shipped() {
+				rt.Fatalf("%s: %d are available; %d are promised and %d shipped of 100", when, got, promised(), shipped())
+			}
+		}
+		available(0)
+		check("at first")
+		for range rapid.IntRange(1, 12).Draw(rt, "rounds") {
+			step()
+			check("after a step")
+			house.around = steps
+			available(0)
+			house.around = func() {}
+			check("after a read")
+		}
+	})
+}
+
+func remove(list []*order, o *order) []*order {
+	var out []*order
+	for _, v := range list {
+		if v != o {
+			out = append(out, v)
+		}
+	}
+	return out
+}

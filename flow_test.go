@@ -1,0 +1,287 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"crossdock/domains/finance"
+	"crossdock/domains/operations"
+	"crossdock/domains/orders"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
+	"crossdock/domains/trade"
+)
+
+func service() trade.Viewer {
+	return trade.Viewer{Subject: "sam", Client: "test", Role: "SERVICE", AllAccounts: true, Scopes: []string{operations.Scope}}
+}
+
+// TestTenBuyersOfTheLastUnit gives one acceptance.
+func TestTenBuyersOfTheLastUnit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mu sync.Mutex
+	got := map[orders.Decision]int{}
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			account := trade.AccountID(fmt.Sprintf("C%05d", 10000+i))
+			a, err := w.orders.Place(t.Context(), buyer(account), fmt.Sprint("last", i), draft(account, line("SKU-1003", "1")))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[a.Decision]++
+		})
+	}
+	wg.Wait()
+	if got[orders.DecisionAccepted] != 1 || got[orders.DecisionHeld] != 9 {
+		t.Errorf("decisions %v, want one ACCEPTED and nine HELD", got)
+	}
+}
+
+// TestCreditIsSpentOnce lets two orders at once not both pass a limit that one of them fills.
+func TestCreditIsSpentOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// C10018 has 50 left of its limit of 1000.
+	var mu sync.Mutex
+	got := map[orders.Decision]int{}
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			a, err := w.orders.Place(t.Context(), buyer("C10018"), fmt.Sprint("credit", i), draft("C10018", line(w.cheap(), "1")))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[a.Decision]++
+		})
+	}
+	wg.Wait()
+	price := w.price("C10018", w.cheap())
+	fits := 0
+	for left := trade.MustDecimal("50"); left.Cmp(price) >= 0; left = trade.Less(left, price) {
+		fits++
+	}
+	fits = min(fits, 6)
+	if got[orders.DecisionAccepted] != fits {
+		t.Errorf("decisions %v at %s each, want %d accepted", got, price, fits)
+	}
+}
+
+// TestReturnEndsInACreditMemo follows goods back.
+func TestReturnEndsInACreditMemo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	o := w.delivered("ret", "C10001", line("SKU-1000", "6"), line("SKU-1001", "2"))
+	who := buyer("C10001")
+	if _, err := w.returns.Request(t.Context(), who, "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("7"), Reason: returns.NotNeeded}}, ""); err == nil {
+		t.Error("more than was shipped could be sent back")
+	}
+	if _, err := w.returns.Request(t.Context(), buyer("C10002"), "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("1"), Reason: returns.NotNeeded}}, ""); err == nil {
+		t.Error("a stranger could send it back")
+	}
+	r, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("4"), Reason: returns.Defective}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("4"), Reason: returns.Defective}}, "")
+	if err != nil || again.ID != r.ID {
+		t.Errorf("a repeat made return %v, %v", again, err)
+	}
+	if _, err := w.returns.Request(t.Context(), who, "r2", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("3"), Reason: returns.NotNeeded}}, ""); err == nil {
+		t.Error("what is in an open return could be sent back again")
+	}
+	w.admin("POST", "/admin/knobs", `{"counts":{"damaged:wms":1,"damaged:shipbob":1}}`)
+	if _, err := w.returns.Approve(t.Context(), service(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the node expects it", func() bool { return w.returned(r.ID).NodeRef != "" })
+	w.step()
+	w.step()
+	w.until("it is credited", func() bool { return w.returned(r.ID).Status == returns.Closed })
+	back := w.returned(r.ID)
+	l := back.Lines[0]
+	if l.Received.String() != "4" || l.Restocked.String() != "2" || l.Quarantined.String() != "2" {
+		t.Errorf("received %s, restocked %s, quarantined %s", l.Received, l.Restocked, l.Quarantined)
+	}
+	docs, err := w.finance.ByOrder(t.Context(), service(), []trade.OrderID{o.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range docs[o.ID] {
+		if d.Kind == finance.CreditMemo {
+			if d.Total.Amount.Cmp(back.Credit().Amount) != 0 || d.Number != back.CreditMemo {
+				t.Errorf("the memo %s credits %s, the return %s says %s", d.Number, d.Total, back.CreditMemo, back.Credit())
+			}
+			return
+		}
+	}
+	t.Error("there is no credit memo")
+}
+
+// TestAShortPickIsSourcedElsewhere gives the remainder to another node.
+func TestAShortPickIsSourcedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/knobs", `{"counts":{"short:wms":1}}`)
+	a := w.place("short", draft("C10001", line("SKU-1000", "8")))
+	w.until("the work is released", func() bool { return w.order(a.OrderID).FulfillmentRollup() == "RELEASED" })
+	w.until("all is shipped in the end", func() bool {
+		w.step()
+		return w.order(a.OrderID).Lines[0].Shipped.String() == "8"
+	})
+	works, err := w.shipments.WorkByOrder(t.Context(), service(), []trade.OrderID{a.OrderID})
+	if err != nil || len(works[a.OrderID]) != 2 || works[a.OrderID][0].Status != shipments.Incomplete {
+		t.Errorf("works %+v, %v", works[a.OrderID], err)
+	}
+}
+
+// TestCancelRecallsWhatItCan ends an order that a node has begun with.
+func TestCancelRecallsWhatItCan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	a := w.place("cancel", draft("C10001", line("SKU-1000", "3")))
+	w.until("the work is released and registered", func() bool {
+		o := w.order(a.OrderID)
+		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+	})
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, "changed my mind"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("it is cancelled", func() bool { return w.order(a.OrderID).Status == orders.Cancelled })
+	w.until("the ERP has given it up", func() bool {
+		_, there := w.admin("GET", "/admin/truth", "")["erpOrders"].(map[string]any)[w.order(a.OrderID).Number]
+		return !there
+	})
+	w.until("nothing of it is counted any more", func() bool {
+		var n int
+		err := w.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM reservations WHERE order_id = $1) + (SELECT count(*) FROM exposures WHERE order_id = $1)`, a.OrderID).Scan(&n)
+		return err == nil && n == 0
+	})
+}
+
+// TestAnOrderEditedInTheERPAfterRelease raises an exception and holds the order.
+func TestAnOrderEditedInTheERPAfterRelease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	a := w.place("edit", draft("C10001", line("SKU-1000", "5")))
+	w.until("it is released and registered", func() bool {
+		o := w.order(a.OrderID)
+		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+	})
+	w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line=1&quantity=3", "")
+	w.until("the edit is known", func() bool {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		return err == nil && len(list) == 1 && list[0].Code == "AMENDED_AFTER_RELEASE"
+	})
+	if o := w.order(a.OrderID); o.Status != orders.OnHold || !strings.Contains(o.ActiveHolds()[0].Reason, "after work was released") {
+		t.Errorf("the order is %s with holds %+v", o.Status, o.ActiveHolds())
+	}
+}
+
+// TestADeadEffectBlocksItsQueueUntilRetried keeps the sequence, and loses nothing.
+func TestADeadEffectBlocksItsQueueUntilRetried(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cfg.Jobs.Attempts = 2
+	w.start()
+	w.admin("POST", "/admin/knobs", `{"outage":{"bc":true}}`)
+	_, err := w.pool.Exec(t.Context(), `SELECT 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := w.place("dead", draft("C10001", line("SKU-1000", "1")))
+	if a.Decision != orders.DecisionHeld {
+		t.Fatalf("without the ERP the order is %s", a.Decision)
+	}
+	w.admin("POST", "/admin/knobs", `{"outage":{"bc":false}}`)
+	w.until("the hold clears by itself and the order ships", func() bool {
+		w.step()
+		return w.order(a.OrderID).Status == orders.Completed
+	})
+}
+
+// TestNothingIsCountedTwiceOrNever compares what is promised with what the nodes know, at rest.
+func TestNothingIsCountedTwiceOrNever(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	before := w.available("SKU-1000")
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			a, err := w.orders.Place(t.Context(), buyer("C10001"), fmt.Sprint("count", i), draft("C10001", line("SKU-1000", "2")))
+			if err != nil || a.Decision != orders.DecisionAccepted {
+				t.Errorf("%v %v", a, err)
+			}
+			// Whatever is on its way, every promised unit counts exactly once.
+			if got := w.available("SKU-1000"); trade.Less(before, got).Cmp(trade.MustDecimal("24")) > 0 {
+				t.Errorf("%s of %s are left: something counts twice", got, before)
+			}
+		})
+	}
+	wg.Wait()
+	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+		t.Errorf("24 units are promised and %s are missing", got)
+	}
+	w.until("all is released", func() bool {
+		n, err := w.queue.Waiting(t.Context())
+		return err == nil && n == 0
+	})
+	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+		t.Errorf("24 units are released and %s are missing", got)
+	}
+	for range 5 {
+		w.step()
+	}
+	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+		t.Errorf("24 units are shipped and %s are missing", got)
+	}
+}
+
+func (w *world) available(sku trade.SKU) trade.Decimal {
+	w.t.Helper()
+	answers, err := w.inventory.Availability(w.t.Context(), []trade.SKU{sku})
+	if err != nil || answers.Found[sku] == nil {
+		w.t.Fatalf("availability of %s: %v %v", sku, answers.Failed, err)
+	}
+	return answers.Found[sku].Available
+}
+
+func (w *world) returned(id string) *returns.Return {
+	w.t.Helper()
+	found, err := w.returns.ByID(w.t.Context(), service(), []string{id})
+	if err != nil || found[id] == nil {
+		w.t.Fatalf("return %s: %v", id, err)
+	}
+	return found[id]
+}
+
+// delivered places an order and moves it to its doorstep and its invoice.
+func (w *world) delivered(key string, account trade.AccountID, lines ...orders.DraftLine) *orders.Order {
+	w.t.Helper()
+	a := w.place(key, draft(account, lines...))
+	w.until("the order is delivered and invoiced", func() bool {
+		w.step()
+		o := w.order(a.OrderID)
+		for _, l := range o.Lines {
+			if l.Delivered.Cmp(l.Quantity.Value) != 0 || l.Invoiced.Cmp(l.Quantity.Value) != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	return w.order(a.OrderID)
+}
