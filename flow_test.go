@@ -211,6 +211,9 @@ func TestADeadEffectBlocksItsQueueUntilRetried(t *testing.T) {
 		w.step()
 		return w.order(a.OrderID).Status == orders.Completed
 	})
+	if o := w.order(a.OrderID); o.Currency != "USD" || o.Total.Amount.IsZero() {
+		t.Errorf("the order is worth %s", o.Total)
+	}
 }
 
 // TestNothingIsCountedTwiceOrNever compares what is promised with what the nodes know, at rest.

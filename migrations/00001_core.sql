@@ -82,14 +82,15 @@ CREATE TABLE reservations (
     node          text        NOT NULL,
     sku           text        NOT NULL,
     quantity      numeric     NOT NULL CHECK (quantity > 0),
-    work_id       uuid,
+    -- The work that carries the promise to its node; empty until it is planned.
+    work          text        NOT NULL DEFAULT '',
     release_start timestamptz,
     release_end   timestamptz,
     created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (order_id, line, node)
+    PRIMARY KEY (order_id, line, node, work)
 );
 CREATE INDEX reservations_key ON reservations (node, sku);
-CREATE INDEX reservations_work ON reservations (work_id);
+CREATE INDEX reservations_work ON reservations (work) WHERE work <> '';
 
 -- The ERP's own figures for an account, and the orders it may not include yet.
 CREATE TABLE credit_figures (

@@ -34,9 +34,7 @@ func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-c
 			}
 		}
 	}
-	if !who.Has(operations.Scope) {
-		f.Streams = slices.DeleteFunc(f.Streams, func(s string) bool { return s == "exception" })
-	}
+	f.Without = hidden(who)
 	position, err := r.from(ctx, after)
 	if err != nil {
 		return nil, err
@@ -57,6 +55,14 @@ func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-c
 		_ = r.Bus.Follow(ctx, f, position, out)
 	}()
 	return out, nil
+}
+
+// hidden is the kind of stream that the viewer may not read.
+func hidden(who trade.Viewer) string {
+	if who.Has(operations.Scope) {
+		return ""
+	}
+	return "exception"
 }
 
 // from is the position to go on from: the cursor's, or the journal's newest.

@@ -189,7 +189,7 @@ func (r *Resolver) timeline(ctx context.Context, o *orders.Order, first int, aft
 			return nil, err
 		}
 	}
-	list, err := r.Bus.Read(ctx, bus.Filter{OrderID: string(o.ID), AllAccounts: true}, from, first)
+	list, err := r.Bus.Read(ctx, bus.Filter{OrderID: string(o.ID), AllAccounts: true, Without: hidden(viewer(ctx))}, from, first)
 	out := make([]*event.Event, len(list))
 	for i := range list {
 		out[i] = &list[i]

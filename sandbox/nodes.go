@@ -188,6 +188,10 @@ func (w *World) cancel(k *work) bool {
 	switch k.Step {
 	case stepCancelled:
 		return true
+	case stepRefused:
+		k.Step, k.Modified = stepCancelled, w.now()
+		w.keep(record("work", workKey(k), k))
+		return true
 	case stepNew, stepPicking:
 		k.Step, k.Modified = stepCancelled, w.now()
 		w.keep(append(w.unallocate(k), record("work", workKey(k), k))...)

@@ -62,10 +62,12 @@ type Policy struct {
 	Attempts int
 	// Base is the pause after the first failure; it doubles up to Cap.
 	Base, Cap time.Duration
-	// Lease bounds one attempt. After a crash, or a failure that leaves us unsure, the next
-	// attempt waits as long, so that the source has finished with the first.
+	// Lease is how long an attempt holds its effect. It may act for the first half; in the second
+	// the source finishes with what a crash or a time-out left behind.
 	Lease time.Duration
 }
+
+func (p Policy) attempt() time.Duration { return p.Lease / 2 }
 
 // DefaultPolicy tries for about a day.
 func DefaultPolicy() Policy {
@@ -84,10 +86,12 @@ func (p Policy) pause(attempts int) time.Duration {
 
 // Queue stores effects and runs them.
 type Queue struct {
-	pool       *postgres.Pool
-	store      effectStore
-	river      *river.Client[postgres.Tx]
-	handlers   map[string]Handler
+	pool     *postgres.Pool
+	store    effectStore
+	river    *river.Client[postgres.Tx]
+	handlers map[string]Handler
+	// dropped says what to do when a person gives a dead effect up, by kind.
+	dropped    map[string]func(context.Context, postgres.Tx, Effect) error
 	exceptions Exceptions
 	policy     Policy
 	log        *slog.Logger
@@ -164,7 +168,7 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 	}
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
 	q.passing("claimed")
-	attempt, cancel := context.WithTimeout(ctx, q.policy.Lease)
+	attempt, cancel := context.WithTimeout(ctx, q.policy.attempt())
 	apply, err := q.handlers[e.Kind](attempt, *e)
 	cancel()
 	q.passing("acted")
@@ -183,14 +187,14 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 
 func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
 	return postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
+		next, mine, err := q.store.done(ctx, tx, e)
+		if err != nil || !mine {
+			return err // another attempt took over: what it finds counts
+		}
 		if apply != nil {
 			if err := apply(ctx, tx); err != nil {
 				return err
 			}
-		}
-		next, err := q.store.done(ctx, tx, e)
-		if err != nil {
-			return err
 		}
 		if err := q.exceptions.Clear(ctx, tx, "effect/"+e.ID, "the work went through"); err != nil {
 			return err
@@ -210,10 +214,11 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 	}
 	if retryable(cause) && e.Attempts < q.policy.Attempts {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)
-		return pause, q.store.retry(ctx, e.ID, pause, unsure, cause.Error())
+		return pause, q.store.retry(ctx, e, pause, unsure, cause.Error())
 	}
 	return 0, postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
-		if err := q.store.dead(ctx, tx, e.ID, cause.Error()); err != nil {
+		mine, err := q.store.dead(ctx, tx, e, cause.Error())
+		if err != nil || !mine {
 			return err
 		}
 		detail, err := json.Marshal(map[string]any{"kind": e.Kind, "payload": e.Payload, "attempts": e.Attempts, "error": message(cause), "errorKind": fault.KindOf(cause)})
@@ -263,9 +268,17 @@ func (q *Queue) Retry(ctx context.Context, tx postgres.Tx, effectID string) erro
 
 // Drop gives a dead effect up; the next of its queue becomes due.
 func (q *Queue) Drop(ctx context.Context, tx postgres.Tx, effectID string) error {
-	next, err := q.store.drop(ctx, tx, effectID)
-	if err != nil || next == "" {
+	e, next, err := q.store.drop(ctx, tx, effectID)
+	if err != nil || e == nil {
 		return err
+	}
+	if settle := q.dropped[e.Kind]; settle != nil {
+		if err := settle(ctx, tx, *e); err != nil {
+			return err
+		}
+	}
+	if next == "" {
+		return nil
 	}
 	return q.enqueue(ctx, tx, next)
 }

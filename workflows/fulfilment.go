@@ -64,8 +64,24 @@ const (
 	creditReturn  = "return.credit"
 )
 
-// Attach gives the queue its handlers.
+// Attach gives the queue its handlers, and what to do when a person gives an effect up.
 func (p *Processes) Attach() {
+	p.Queue.dropped = map[string]func(context.Context, Tx, Effect) error{
+		registerOrder: func(ctx context.Context, tx Tx, e Effect) error {
+			t, err := parse(e)
+			if err != nil {
+				return err
+			}
+			return p.Finance.Withdrawn(ctx, tx, t.Order)
+		},
+		releaseWork: func(ctx context.Context, tx Tx, e Effect) error {
+			t, err := parse(e)
+			if err != nil {
+				return err
+			}
+			return p.Shipments.Failed(ctx, tx, t.Work, "it could not be handed over")
+		},
+	}
 	p.Queue.handlers = map[string]Handler{
 		registerOrder: p.register, withdrawOrder: p.withdraw, acknowledge: p.acknowledge,
 		releaseWork: p.release, recallWork: p.recall, postShipment: p.post, readInvoice: p.invoice, fulfilShop: p.publish,
@@ -78,6 +94,8 @@ type target struct {
 	Work     string        `json:"work,omitempty"`
 	Shipment string        `json:"shipment,omitempty"`
 	Return   string        `json:"return,omitempty"`
+	// Elsewhere asks that what a recall gives back is promised from somewhere else.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 func subject(id trade.OrderID) string { return "order/" + string(id) }
@@ -112,6 +130,9 @@ func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error 
 		if err := p.Shipments.Plan(ctx, tx, w); err != nil {
 			return err
 		}
+		if err := p.Inventory.Assign(ctx, tx, o.ID, w.Node, w.ID); err != nil {
+			return err
+		}
 		if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), releaseWork, target{Order: o.ID, Work: w.ID}); err != nil {
 			return err
 		}
@@ -121,26 +142,12 @@ func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error 
 
 // newWork is what the order's allocations ask for beyond the works that exist, one per node.
 func newWork(o *orders.Order, works []*shipments.Work) []*shipments.Work {
-	type at struct {
-		line int
-		node trade.NodeID
-	}
-	planned := map[at]trade.Decimal{}
-	for _, w := range works {
-		parts := w.Parts
-		if w.Status == shipments.Cancelled || w.Status == shipments.Incomplete {
-			parts = w.ShippedParts
-		}
-		for _, part := range parts {
-			k := at{part.Line, w.Node}
-			planned[k] = trade.Sum(planned[k], part.Quantity)
-		}
-	}
+	planned := carried(works)
 	var out []*shipments.Work
 	byNode := map[trade.NodeID]*shipments.Work{}
 	for _, l := range o.Lines {
 		for _, a := range l.Allocations {
-			rest := trade.Less(a.Quantity, planned[at{l.Number, a.Node}])
+			rest := trade.Less(a.Quantity, planned[l.Number][a.Node])
 			if !rest.IsPos() {
 				continue
 			}
@@ -156,6 +163,30 @@ func newWork(o *orders.Order, works []*shipments.Work) []*shipments.Work {
 	return out
 }
 
+// carried is what works have sent or are to send, by line and node.
+func carried(works []*shipments.Work) map[int]map[trade.NodeID]trade.Decimal {
+	out := map[int]map[trade.NodeID]trade.Decimal{}
+	for _, w := range works {
+		parts := w.Parts
+		if w.Status == shipments.Cancelled || w.Status == shipments.Incomplete {
+			parts = w.ShippedParts
+		}
+		for _, part := range parts {
+			if out[part.Line] == nil {
+				out[part.Line] = map[trade.NodeID]trade.Decimal{}
+			}
+			out[part.Line][w.Node] = trade.Sum(out[part.Line][w.Node], part.Quantity)
+		}
+	}
+	return out
+}
+
+// Kept implements orders.Dispatcher.
+func (p *Processes) Kept(ctx context.Context, tx Tx, o *orders.Order) (map[int]map[trade.NodeID]trade.Decimal, error) {
+	works, err := p.Shipments.WorkInTx(ctx, tx, o.ID)
+	return carried(works), err
+}
+
 // Decided implements orders.Dispatcher: the storefront hears what became of its order.
 func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 	if p.Systems.Shops[o.ChannelSource] == nil {
@@ -164,12 +195,12 @@ func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
 }
 
-// Cancelled implements orders.Dispatcher: what no node has heard of is taken back at once, the
+// Cancelling implements orders.Dispatcher: what no node has heard of is taken back at once, the
 // rest is recalled.
-func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error {
+func (p *Processes) Cancelling(ctx context.Context, tx Tx, o *orders.Order) (map[int]map[trade.NodeID]trade.Decimal, error) {
 	works, err := p.Shipments.WorkInTx(ctx, tx, o.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, w := range works {
 		if w.Status == shipments.Cancelled || w.Status == shipments.Shipped || w.Status == shipments.Incomplete {
@@ -177,19 +208,27 @@ func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error
 		}
 		untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), nodeDest(w.Node), releaseWork, "work", w.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if untold {
-			if err := p.Shipments.Unplan(ctx, tx, w.ID); err != nil {
-				return err
+		if !untold {
+			if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), recallWork, target{Order: o.ID, Work: w.ID}); err != nil {
+				return nil, err
 			}
 			continue
 		}
-		if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), recallWork, target{Order: o.ID, Work: w.ID}); err != nil {
-			return err
+		if err := p.Inventory.Recalled(ctx, tx, w.ID); err != nil {
+			return nil, err
+		}
+		if err := p.Shipments.Unplan(ctx, tx, w.ID); err != nil {
+			return nil, err
 		}
 	}
-	if o.Channel == orders.ERP {
+	return p.Kept(ctx, tx, o)
+}
+
+// Cancelled implements orders.Dispatcher.
+func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error {
+	if o.Channel == orders.ERP || o.Status != orders.Cancelled {
 		return nil
 	}
 	untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), p.erp(), registerOrder, "order", string(o.ID))
@@ -301,7 +340,7 @@ func (p *Processes) release(ctx context.Context, e Effect) (Apply, error) {
 	if node == nil {
 		return nil, fault.New(fault.Unsupported, "node %s takes no work: no source is configured for it", w.Node)
 	}
-	if err := p.Inventory.Releasing(ctx, w.Order, w.Node); err != nil {
+	if err := p.Inventory.Releasing(ctx, w.ID); err != nil {
 		return nil, err
 	}
 	ref := w.NodeRef
@@ -317,7 +356,7 @@ func (p *Processes) release(ctx context.Context, e Effect) (Apply, error) {
 			ref = r.NodeRef
 		} else if ref, err = node.Release(ctx, *w); err != nil {
 			if !fault.Unsure(err) {
-				return nil, errors.Join(err, p.Inventory.NotReleased(context.WithoutCancel(ctx), w.Order, w.Node))
+				return nil, errors.Join(err, p.Inventory.NotReleased(context.WithoutCancel(ctx), w.ID))
 			}
 			return nil, err
 		}
@@ -339,8 +378,13 @@ func (p *Processes) recall(ctx context.Context, e Effect) (Apply, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, tx Tx) error {
-		if stopped {
+		switch {
+		case stopped && t.Elsewhere:
+			return p.Shipments.Failed(ctx, tx, w.ID, "the node is stuck with it: "+w.Reason)
+		case stopped:
 			return p.Shipments.GivenBack(ctx, tx, w.ID)
+		case t.Elsewhere:
+			return nil
 		}
 		return p.Exceptions.Raise(ctx, tx, operations.Exception{
 			Code: "RECALL_TOO_LATE", Severity: "WARNING", Title: fmt.Sprintf("%s could not stop %s: it will ship", w.Node, w.Number),
@@ -351,15 +395,15 @@ func (p *Processes) recall(ctx context.Context, e Effect) (Apply, error) {
 
 // Released implements shipments.Followup.
 func (p *Processes) Released(ctx context.Context, tx Tx, w *shipments.Work) error {
-	if err := p.Inventory.Released(ctx, tx, w.Order, w.Node); err != nil {
+	if err := p.Inventory.Released(ctx, tx, w.ID); err != nil {
 		return err
 	}
-	return p.Orders.Advance(ctx, tx, w.Order, orders.StepReleased, w.Parts)
+	return p.Orders.Advance(ctx, tx, w.Order, orders.StepReleased, w.Node, w.Parts)
 }
 
 // Shipped implements shipments.Followup: the ERP posts it and the storefront shows it.
 func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *shipments.Shipment) error {
-	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShipped, s.Parts); err != nil {
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShipped, w.Node, s.Parts); err != nil {
 		return err
 	}
 	t := target{Order: w.Order, Shipment: s.ID}
@@ -378,16 +422,16 @@ func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *sh
 
 // Delivered implements shipments.Followup.
 func (p *Processes) Delivered(ctx context.Context, tx Tx, s *shipments.Shipment) error {
-	return p.Orders.Advance(ctx, tx, s.Order, orders.StepDelivered, s.Parts)
+	return p.Orders.Advance(ctx, tx, s.Order, orders.StepDelivered, s.Node, s.Parts)
 }
 
 // Shorted implements shipments.Followup: the rest goes back to the order, which is held until
 // it is promised from somewhere else, and a person hears of it.
 func (p *Processes) Shorted(ctx context.Context, tx Tx, w *shipments.Work, parts []trade.Part) error {
-	if err := p.Inventory.Recalled(ctx, tx, w.Order, w.Node); err != nil {
+	if err := p.Inventory.Recalled(ctx, tx, w.ID); err != nil {
 		return err
 	}
-	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShorted, parts); err != nil {
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShorted, w.Node, parts); err != nil {
 		return err
 	}
 	detail, err := json.Marshal(map[string]any{"work": w.Number, "reason": w.Reason, "parts": parts})
@@ -400,12 +444,18 @@ func (p *Processes) Shorted(ctx context.Context, tx Tx, w *shipments.Work, parts
 	})
 }
 
+// Stuck implements shipments.Followup: a node that cannot go on gives the work back, if it still
+// can, and another node is asked.
+func (p *Processes) Stuck(ctx context.Context, tx Tx, w *shipments.Work) error {
+	return p.Queue.Add(ctx, tx, subject(w.Order), nodeDest(w.Node), recallWork, target{Order: w.Order, Work: w.ID, Elsewhere: true})
+}
+
 // Recalled implements shipments.Followup.
 func (p *Processes) Recalled(ctx context.Context, tx Tx, w *shipments.Work, parts []trade.Part) error {
-	if err := p.Inventory.Recalled(ctx, tx, w.Order, w.Node); err != nil {
+	if err := p.Inventory.Recalled(ctx, tx, w.ID); err != nil {
 		return err
 	}
-	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepRecalled, parts); err != nil {
+	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepRecalled, w.Node, parts); err != nil {
 		return err
 	}
 	o, err := p.Orders.Lock(ctx, tx, w.Order)
@@ -425,9 +475,10 @@ func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	posting := finance.Posting{OrderNumber: o.Number, Shipped: map[int]trade.Decimal{}}
+	posting := finance.Posting{OrderNumber: o.Number, Shipped: map[int]trade.Decimal{}, Items: map[trade.SKU]trade.Decimal{}}
 	for _, l := range o.Lines {
 		posting.Shipped[l.Number] = l.Shipped
+		posting.Items[l.SKU] = trade.Sum(posting.Items[l.SKU], l.Shipped)
 	}
 	return nil, p.Systems.Books.Post(ctx, posting)
 }
@@ -467,7 +518,7 @@ func (p *Processes) ObserveInvoices(ctx context.Context, tx Tx, o *orders.Order,
 		if !fresh {
 			continue
 		}
-		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, invoiced(o, d)); err != nil {
+		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, "", invoiced(o, d)); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	for _, l := range r.Lines {
 		quantities[l.Line] = trade.Sum(quantities[l.Line], l.Quantity.Value)
 	}
-	conflicts, err := p.Orders.Amend(ctx, o.ID, r.Source, quantities)
+	conflicts, err := p.Orders.Amend(ctx, o.ID, r.Source, r.ModifiedAt, quantities)
 	if err != nil || len(conflicts) == 0 {
 		return err
 	}

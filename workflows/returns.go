@@ -53,7 +53,7 @@ func (p returnFollowup) Received(ctx context.Context, tx Tx, r *returns.Return) 
 			parts = append(parts, trade.Part{Line: l.Line, SKU: l.SKU, Quantity: l.Received, Unit: l.Unit})
 		}
 	}
-	if err := p.Orders.Advance(ctx, tx, r.Order, orders.StepReturned, parts); err != nil {
+	if err := p.Orders.Advance(ctx, tx, r.Order, orders.StepReturned, r.Node, parts); err != nil {
 		return err
 	}
 	return p.Queue.Add(ctx, tx, subject(r.Order), p.erp(), creditReturn, target{Order: r.Order, Return: r.ID})

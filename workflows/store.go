@@ -90,18 +90,21 @@ func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) 
 	return nil, max(10*time.Millisecond, time.Duration(*seconds*float64(time.Second))), nil
 }
 
-func (s effectStore) done(ctx context.Context, tx postgres.Tx, e *Effect) (next string, err error) {
+// done marks the effect of this attempt. It reports false when another attempt has taken over.
+func (s effectStore) done(ctx context.Context, tx postgres.Tx, e *Effect) (next string, mine bool, err error) {
 	if err := gate(ctx, tx, e.Subject, e.Destination); err != nil {
-		return "", fmt.Errorf("finish effect: %w", err)
+		return "", false, fmt.Errorf("finish effect: %w", err)
 	}
-	tag, err := tx.Exec(ctx, `UPDATE effects SET state = 'DONE', done_at = clock_timestamp(), leased_until = NULL, last_error = '' WHERE id = $1 AND state = 'WAITING'`, e.ID)
+	tag, err := tx.Exec(ctx, `
+		UPDATE effects SET state = 'DONE', done_at = clock_timestamp(), leased_until = NULL, last_error = '' WHERE id = $1 AND state = 'WAITING' AND attempts = $2`, e.ID, e.Attempts)
 	if err != nil {
-		return "", fmt.Errorf("finish effect: %w", err)
+		return "", false, fmt.Errorf("finish effect: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return "", nil
+		return "", false, nil
 	}
-	return head(ctx, tx, e.Subject, e.Destination)
+	next, err = head(ctx, tx, e.Subject, e.Destination)
+	return next, true, err
 }
 
 // head returns the first effect of the queue that is not finished, unless it is dead.
@@ -115,20 +118,20 @@ func head(ctx context.Context, tx postgres.Tx, subject, destination string) (id 
 	return id, err
 }
 
-func (s effectStore) retry(ctx context.Context, id string, pause time.Duration, unsure bool, cause string) error {
+func (s effectStore) retry(ctx context.Context, e *Effect, pause time.Duration, unsure bool, cause string) error {
 	_, err := s.pool.Exec(ctx, `
 		UPDATE effects SET leased_until = NULL, next_at = clock_timestamp() + $2, last_error = $3,
 		       unsure_since = CASE WHEN $4 THEN coalesce(unsure_since, clock_timestamp()) ELSE unsure_since END
-		WHERE id = $1 AND state = 'WAITING'`, id, pause, cause, unsure)
+		WHERE id = $1 AND state = 'WAITING' AND attempts = $5`, e.ID, pause, cause, unsure, e.Attempts)
 	if err != nil {
 		return fmt.Errorf("postpone effect: %w", err)
 	}
 	return nil
 }
 
-func (s effectStore) dead(ctx context.Context, tx postgres.Tx, id, cause string) error {
-	_, err := tx.Exec(ctx, `UPDATE effects SET state = 'DEAD', leased_until = NULL, last_error = $2 WHERE id = $1 AND state = 'WAITING'`, id, cause)
-	return err
+func (s effectStore) dead(ctx context.Context, tx postgres.Tx, e *Effect, cause string) (mine bool, err error) {
+	tag, err := tx.Exec(ctx, `UPDATE effects SET state = 'DEAD', leased_until = NULL, last_error = $2 WHERE id = $1 AND state = 'WAITING' AND attempts = $3`, e.ID, cause, e.Attempts)
+	return tag.RowsAffected() > 0, err
 }
 
 func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) error {
@@ -136,19 +139,21 @@ func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) erro
 	return err
 }
 
-func (s effectStore) drop(ctx context.Context, tx postgres.Tx, id string) (next string, err error) {
-	var subject, destination string
-	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp() WHERE id = $1 AND state = 'DEAD' RETURNING subject, destination`, id).Scan(&subject, &destination)
+func (s effectStore) drop(ctx context.Context, tx postgres.Tx, id string) (dropped *Effect, next string, err error) {
+	e := Effect{ID: id}
+	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp() WHERE id = $1 AND state = 'DEAD' RETURNING subject, destination, kind, payload`, id).
+		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload)
 	if postgres.NoRows(err) {
-		return "", nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("drop effect: %w", err)
+		return nil, "", fmt.Errorf("drop effect: %w", err)
 	}
-	if err := gate(ctx, tx, subject, destination); err != nil {
-		return "", err
+	if err := gate(ctx, tx, e.Subject, e.Destination); err != nil {
+		return nil, "", err
 	}
-	return head(ctx, tx, subject, destination)
+	next, err = head(ctx, tx, e.Subject, e.Destination)
+	return &e, next, err
 }
 
 // cancelUntried takes an effect back that nobody has begun. It returns whether it could.

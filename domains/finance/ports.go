@@ -11,8 +11,9 @@ import (
 // and not a difference, so repeating it posts nothing twice.
 type Posting struct {
 	OrderNumber string
-	// Shipped is by line number.
+	// Shipped is by line number, Items the same by item.
 	Shipped map[int]trade.Decimal
+	Items   map[trade.SKU]trade.Decimal
 }
 
 // CreditNote asks the ERP to credit what came back.

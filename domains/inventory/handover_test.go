@@ -46,6 +46,7 @@ type order struct {
 	sent     bool // Releasing was called
 	taken    bool // the node has it
 	known    bool // we know that the node has it
+	refused  bool // it was sent before, in vain
 }
 
 // TestEveryPromisedUnitCountsOnce runs random schedules of promise, release, loss of the answer,
@@ -114,7 +115,8 @@ func TestEveryPromisedUnitCountsOnce(t *testing.T) {
 				}
 			case "send":
 				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
-					must(s.Releasing(ctx, o.id, node))
+					inTx(func(tx postgres.Tx) error { return s.Assign(ctx, tx, o.id, node, string(o.id)) })
+					must(s.Releasing(ctx, string(o.id)))
 					o.sent = true
 				}
 			case "take":
@@ -124,17 +126,22 @@ func TestEveryPromisedUnitCountsOnce(t *testing.T) {
 				}
 			case "learn":
 				if o := pick(func(o *order) bool { return o.taken && !o.known }); o != nil {
-					inTx(func(tx postgres.Tx) error { return s.Released(ctx, tx, o.id, node) })
+					inTx(func(tx postgres.Tx) error { return s.Released(ctx, tx, string(o.id)) })
 					o.known = true
 				}
 			case "refuse":
 				if o := pick(func(o *order) bool { return o.sent && !o.taken }); o != nil {
-					must(s.NotReleased(ctx, o.id, node))
-					o.sent = false
+					must(s.NotReleased(ctx, string(o.id)))
+					o.sent, o.refused = false, true
 				}
 			case "withdraw":
 				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
-					inTx(func(tx postgres.Tx) error { return s.Adjust(ctx, tx, o.id, nil) })
+					inTx(func(tx postgres.Tx) error {
+						if o.refused {
+							return s.Recalled(ctx, tx, string(o.id))
+						}
+						return s.Adjust(ctx, tx, o.id, nil)
+					})
 					open = remove(open, o)
 				}
 			case "ship":

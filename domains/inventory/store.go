@@ -131,7 +131,7 @@ func (s *store) adopt(ctx context.Context, start time.Time, figures map[Key]Figu
 }
 
 const lockKeys = `
-	SELECT FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
+	SELECT f.node, f.sku FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
 	ORDER BY f.node, f.sku FOR UPDATE OF f`
 
 // Reserve promises what it can of the needs, in the caller's transaction, from figures that are
@@ -143,10 +143,16 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	}
 	keys := s.keys(skus)
 	nodes, names := split(keys)
-	if _, err := tx.Exec(ctx, lockKeys, nodes, names); err != nil {
+	rows, err := tx.Query(ctx, lockKeys, nodes, names)
+	if err != nil {
 		return nil, fmt.Errorf("lock stock figures: %w", err)
 	}
-	known, err := query(ctx, tx, selectFigures, keys)
+	// A key that nobody had a figure of when we locked is not promised from.
+	locked, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
+	if err != nil {
+		return nil, fmt.Errorf("lock stock figures: %w", err)
+	}
+	known, err := query(ctx, tx, selectFigures, locked)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +170,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	for _, p := range promises {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO reservations (order_id, line, node, sku, quantity) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (order_id, line, node) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
+			ON CONFLICT (order_id, line, node, work) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
 			order, p.Line, p.Node, skuOf[p.Line], p.Quantity)
 		if err != nil {
 			return nil, fmt.Errorf("reserve %s at %s: %w", skuOf[p.Line], p.Node, err)
@@ -173,7 +179,13 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	return promises, nil
 }
 
-// Adjust shrinks the order's promises that no node was told of to these.
+// Assign gives the order's promises at the node that no work carries yet to this work.
+func (s *Service) Assign(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID, work string) error {
+	_, err := tx.Exec(ctx, `UPDATE reservations SET work = $3 WHERE order_id = $1 AND node = $2 AND work = ''`, order, node, work)
+	return err
+}
+
+// Adjust shrinks the order's promises that no work carries to these.
 func (s *Service) Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderID, keep []Promise) error {
 	var lines []int
 	var nodes, quantities []string
@@ -182,52 +194,47 @@ func (s *Service) Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderI
 	}
 	_, err := tx.Exec(ctx, `
 		WITH keep AS (SELECT * FROM unnest($2::int[], $3::text[], $4::numeric[]) AS k(line, node, quantity)),
-		gone AS (DELETE FROM reservations r WHERE order_id = $1 AND release_start IS NULL
+		gone AS (DELETE FROM reservations r WHERE order_id = $1 AND work = ''
 		         AND NOT EXISTS (SELECT FROM keep k WHERE k.line = r.line AND k.node = r.node AND k.quantity > 0))
 		UPDATE reservations r SET quantity = least(r.quantity, k.quantity) FROM keep k
-		WHERE r.order_id = $1 AND r.release_start IS NULL AND k.line = r.line AND k.node = r.node AND k.quantity > 0`, order, lines, nodes, quantities)
+		WHERE r.order_id = $1 AND r.work = '' AND k.line = r.line AND k.node = r.node AND k.quantity > 0`, order, lines, nodes, quantities)
 	if err != nil {
 		return fmt.Errorf("adjust reservations of %s: %w", order, err)
 	}
 	return nil
 }
 
-// Releasing marks the order's promises at the node as being on their way to it. It commits
-// before anything is sent; repeating it keeps the first mark.
-func (s *Service) Releasing(ctx context.Context, order trade.OrderID, node trade.NodeID) error {
+// Releasing marks the work's promises as being on their way to the node. It commits before
+// anything is sent; repeating it keeps the first mark.
+func (s *Service) Releasing(ctx context.Context, work string) error {
 	return postgres.InTx(ctx, s.store.pool, func(tx postgres.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT DISTINCT sku FROM reservations WHERE order_id = $1 AND node = $2`, order, node)
-		if err != nil {
-			return fmt.Errorf("releasing %s: %w", order, err)
-		}
-		skus, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return fmt.Errorf("releasing %s: %w", order, err)
-		}
-		nodes := slices.Repeat([]string{string(node)}, len(skus))
-		if _, err := tx.Exec(ctx, lockKeys, nodes, skus); err != nil {
+		// The lock on the keys orders this after every adoption that has not seen it.
+		if _, err := tx.Exec(ctx, `
+			SELECT FROM stock_figures f WHERE EXISTS (SELECT FROM reservations r WHERE r.work = $1 AND r.node = f.node AND r.sku = f.sku)
+			ORDER BY f.node, f.sku FOR UPDATE`, work); err != nil {
 			return fmt.Errorf("lock stock figures: %w", err)
 		}
-		_, err = tx.Exec(ctx, `UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()) WHERE order_id = $1 AND node = $2`, order, node)
+		_, err := tx.Exec(ctx, `UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()) WHERE work = $1`, work)
 		return err
 	})
 }
 
 // NotReleased takes the mark back when nothing was sent after all.
-func (s *Service) NotReleased(ctx context.Context, order trade.OrderID, node trade.NodeID) error {
-	_, err := s.store.pool.Exec(ctx, `UPDATE reservations SET release_start = NULL WHERE order_id = $1 AND node = $2 AND release_end IS NULL`, order, node)
+func (s *Service) NotReleased(ctx context.Context, work string) error {
+	_, err := s.store.pool.Exec(ctx, `UPDATE reservations SET release_start = NULL WHERE work = $1 AND release_end IS NULL`, work)
 	return err
 }
 
 // Released records that the node has taken the work: its next figure includes it.
-func (s *Service) Released(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID) error {
-	_, err := tx.Exec(ctx, `UPDATE reservations SET release_end = clock_timestamp() WHERE order_id = $1 AND node = $2 AND release_start IS NOT NULL AND release_end IS NULL`, order, node)
+func (s *Service) Released(ctx context.Context, tx postgres.Tx, work string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()), release_end = clock_timestamp() WHERE work = $1 AND release_end IS NULL`, work)
 	return err
 }
 
-// Recalled ends the order's promises at the node: it has given the work back.
-func (s *Service) Recalled(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM reservations WHERE order_id = $1 AND node = $2`, order, node)
+// Recalled ends the work's promises: its node has given it back, or never heard of it.
+func (s *Service) Recalled(ctx context.Context, tx postgres.Tx, work string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM reservations WHERE work = $1`, work)
 	return err
 }
 

@@ -338,3 +338,11 @@ func (f *Finding) from(source string, asOf time.Time) *Finding {
 func (f *Finding) with(e trade.Evidence) {
 	f.Evidence = e
 }
+
+// unknownCredit says that the ERP's credit figure is missing or too old.
+func unknownCredit() Finding {
+	return Finding{
+		Code: "SOURCE_UNAVAILABLE", Severity: trade.Hold, Path: "credit", Message: "the account's credit figure is too old to decide on",
+		Remedies: []string{"wait: the order is checked again when the source answers"},
+	}
+}

@@ -52,7 +52,12 @@ type Dispatcher interface {
 	Accepted(ctx context.Context, tx postgres.Tx, o *Order) error
 	// Decided tells the channel what became of its order.
 	Decided(ctx context.Context, tx postgres.Tx, o *Order) error
-	// Cancelled recalls what was sent.
+	// Kept is what nodes have sent, have, or may have, by line and node.
+	Kept(ctx context.Context, tx postgres.Tx, o *Order) (map[int]map[trade.NodeID]trade.Decimal, error)
+	// Cancelling takes back what no node has heard of and recalls the rest, which it returns by
+	// line and node: what nodes have sent, have, or may have.
+	Cancelling(ctx context.Context, tx postgres.Tx, o *Order) (map[int]map[trade.NodeID]trade.Decimal, error)
+	// Cancelled gives the order up at the ERP when nothing of it is left.
 	Cancelled(ctx context.Context, tx postgres.Tx, o *Order) error
 }
 
@@ -199,9 +204,7 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, fac
 		return nil, fmt.Errorf("credit of %s: %w", o.Account, err)
 	}
 	if !position.Known && !facts.missing("credit") {
-		fs := findings(o.Findings)
-		fs.add("SOURCE_UNAVAILABLE", trade.Hold, "credit", "the account's credit figure is too old to decide on", "wait: the order is checked again when the source answers")
-		o.Findings = fs
+		o.Findings = append(o.Findings, unknownCredit())
 	}
 	o.Findings = append(o.Findings, checkCredit(position, total)...)
 	if !facts.missing("items") {
@@ -230,9 +233,12 @@ func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
 			continue
 		}
 		l.Backordered = trade.Sum(l.Backordered, short)
-		l.Outcome = LineBackordered
-		if l.Allocated.IsPos() {
+		switch {
+		case l.Outcome == LineHeld: // it still has no price
+		case l.Allocated.IsPos():
 			l.Outcome = LinePartlyBackordered
+		default:
+			l.Outcome = LineBackordered
 		}
 		fs.add("ATP_SHORT", trade.Hold, path(i, "quantity.value"), fmt.Sprintf("%s of %s is not available", short, l.SKU), fmt.Sprintf("order %s, or wait for stock", l.Allocated)).
 			with(trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String()})

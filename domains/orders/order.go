@@ -2,6 +2,7 @@ package orders
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,6 +85,8 @@ type Order struct {
 	PlacedBy      string          `json:"placedBy"`
 	CancelReason  string          `json:"cancelReason,omitempty"`
 	References    []Reference     `json:"references,omitempty"`
+	// AmendedAt is when the system of record last changed the order, of what we have seen.
+	AmendedAt time.Time `json:"amendedAt"`
 	// History marks an order loaded by backfill: its work was done elsewhere.
 	History bool `json:"history,omitempty"`
 	Version int  `json:"version"`
@@ -102,17 +105,19 @@ type Line struct {
 	UnitPrice         trade.Money     `json:"unitPrice"`
 	ExpectedUnitPrice *trade.Money    `json:"expectedUnitPrice,omitempty"`
 	Amount            trade.Money     `json:"amount"`
-	Outcome           LineOutcome     `json:"outcome"`
-	Allocations       []Allocation    `json:"allocations,omitempty"`
-	Allocated         trade.Decimal   `json:"allocated"`
-	Backordered       trade.Decimal   `json:"backordered"`
-	Released          trade.Decimal   `json:"released"`
-	Shipped           trade.Decimal   `json:"shipped"`
-	Delivered         trade.Decimal   `json:"delivered"`
-	Cancelled         trade.Decimal   `json:"cancelled"`
-	Rejected          trade.Decimal   `json:"rejected"`
-	Returned          trade.Decimal   `json:"returned"`
-	Invoiced          trade.Decimal   `json:"invoiced"`
+	// Registered is the quantity that the system of record had when it last told.
+	Registered  *trade.Decimal `json:"registered,omitempty"`
+	Outcome     LineOutcome    `json:"outcome"`
+	Allocations []Allocation   `json:"allocations,omitempty"`
+	Allocated   trade.Decimal  `json:"allocated"`
+	Backordered trade.Decimal  `json:"backordered"`
+	Released    trade.Decimal  `json:"released"`
+	Shipped     trade.Decimal  `json:"shipped"`
+	Delivered   trade.Decimal  `json:"delivered"`
+	Cancelled   trade.Decimal  `json:"cancelled"`
+	Rejected    trade.Decimal  `json:"rejected"`
+	Returned    trade.Decimal  `json:"returned"`
+	Invoiced    trade.Decimal  `json:"invoiced"`
 }
 
 // Allocation is the quantity of a line promised from one node.
@@ -278,13 +283,22 @@ func (o *Order) release(holdID, by, reason string, now time.Time) error {
 	return fault.New(fault.NotFound, "order %s has no hold %q; its holds are listed in order.holds", o.Number, holdID).At("holdId")
 }
 
-// cancelRest moves everything that no node works on to cancelled, and returns what nodes hold.
-func (o *Order) cancelRest() (released trade.Decimal) {
+// cancelRest cancels everything but what nodes have or may have, which stays released until
+// they give it back, and returns how much that is.
+func (o *Order) cancelRest(kept map[int]map[trade.NodeID]trade.Decimal) (released trade.Decimal) {
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		l.Cancelled = trade.Sum(l.Cancelled, l.Open(), l.Allocated, l.Backordered)
-		l.unallocate(l.Allocated)
+		total := trade.Decimal{}
+		l.Allocations = nil
+		for _, node := range slices.Sorted(maps.Keys(kept[l.Number])) {
+			q := kept[l.Number][node]
+			total = trade.Sum(total, q)
+			l.Allocations = append(l.Allocations, Allocation{Node: node, Quantity: q})
+		}
+		under := trade.Min(l.Allocated, trade.Less(total, trade.Sum(l.Released, l.Shipped)).Max(trade.Decimal{}))
+		l.Released = trade.Sum(l.Released, under)
 		l.Allocated, l.Backordered = trade.Decimal{}, trade.Decimal{}
+		l.Cancelled = trade.Less(l.Quantity.Value, trade.Sum(l.Released, l.Shipped, l.Rejected))
 		released = trade.Sum(released, l.Released)
 	}
 	return released

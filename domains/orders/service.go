@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"crossdock/domains/event"
@@ -123,18 +124,20 @@ func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID
 				o.Holds[i].Status, o.Holds[i].ReleasedBy, o.Holds[i].ReleasedAt, o.Holds[i].ReleaseReason = HoldReleased, who.Subject, &now, "order cancelled"
 			}
 		}
-		recalling := o.cancelRest()
-		if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+		kept, err := s.dispatch.Cancelling(ctx, tx, o)
+		if err != nil {
+			return nil, err
+		}
+		recalling := o.cancelRest(kept)
+		if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
 			return nil, err
 		}
 		o.derive()
+		events := []event.Event{o.event("order.cancel_requested", now, map[string]any{"by": who.Subject, "reason": reason, "recalling": recalling})}
 		if o.Status == Cancelled {
 			if err := s.exposure.Unexpose(ctx, tx, o.ID); err != nil {
 				return nil, err
 			}
-		}
-		events := []event.Event{o.event("order.cancel_requested", now, map[string]any{"by": who.Subject, "reason": reason, "recalling": recalling})}
-		if o.Status == Cancelled {
 			events = append(events, o.event("order.cancelled", now, map[string]any{"reason": reason}))
 		}
 		return events, s.dispatch.Cancelled(ctx, tx, o)
@@ -155,8 +158,9 @@ const (
 	StepInvoiced  Step = "INVOICED"  // of what was shipped
 )
 
-// Advance moves quantities of an order's lines in the caller's transaction.
-func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID, step Step, parts []trade.Part) error {
+// Advance moves quantities of an order's lines at a node in the caller's transaction. The node is
+// empty for steps that no node takes.
+func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID, step Step, node trade.NodeID, parts []trade.Part) error {
 	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
 		before, now := o.Status, s.now()
 		for _, p := range parts {
@@ -164,7 +168,7 @@ func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 			if l == nil {
 				return nil, fmt.Errorf("order %s has no line %d", o.Number, p.Line)
 			}
-			l.move(step, p.Quantity)
+			l.move(step, node, p.Quantity)
 		}
 		o.derive()
 		events := []event.Event{}
@@ -184,7 +188,7 @@ func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 }
 
 // move takes the quantity between buckets, never more than the bucket it comes from holds.
-func (l *Line) move(step Step, q trade.Decimal) {
+func (l *Line) move(step Step, node trade.NodeID, q trade.Decimal) {
 	take := func(from *trade.Decimal) trade.Decimal {
 		n := trade.Min(q, *from)
 		*from = trade.Less(*from, n)
@@ -194,21 +198,20 @@ func (l *Line) move(step Step, q trade.Decimal) {
 	case StepReleased:
 		l.Released = trade.Sum(l.Released, take(&l.Allocated))
 	case StepShipped:
-		n := take(&l.Released)
-		if rest := trade.Less(q, n); rest.IsPos() {
-			// The node shipped before we knew that it had taken the work.
-			m := trade.Min(rest, l.Allocated)
-			l.Allocated = trade.Less(l.Allocated, m)
-			n = trade.Sum(n, m)
+		// What left has left, wherever we thought that it was: a node can ship before we know that
+		// it took the work, or after we gave it up.
+		for _, bucket := range []*trade.Decimal{&l.Released, &l.Allocated, &l.Backordered, &l.Cancelled} {
+			n := trade.Min(q, *bucket)
+			*bucket, q = trade.Less(*bucket, n), trade.Less(q, n)
+			l.Shipped = trade.Sum(l.Shipped, n)
 		}
-		l.Shipped = trade.Sum(l.Shipped, n)
 	case StepShorted:
 		n := take(&l.Released)
-		l.unallocate(n)
+		l.unallocate(node, n)
 		l.Backordered = trade.Sum(l.Backordered, n)
 	case StepRecalled:
 		n := take(&l.Released)
-		l.unallocate(n)
+		l.unallocate(node, n)
 		l.Cancelled = trade.Sum(l.Cancelled, n)
 	case StepDelivered:
 		l.Delivered = trade.Min(trade.Sum(l.Delivered, q), l.Shipped)
@@ -231,17 +234,28 @@ func (l *Line) promise(a Allocation) {
 	l.Allocations = append(l.Allocations, a)
 }
 
-// unallocate shrinks the allocations from the last one backwards.
-func (l *Line) unallocate(q trade.Decimal) {
-	for i := len(l.Allocations) - 1; i >= 0 && q.IsPos(); i-- {
-		n := trade.Min(q, l.Allocations[i].Quantity)
-		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
-		q = trade.Less(q, n)
+// unallocate shrinks the allocation of the node.
+func (l *Line) unallocate(node trade.NodeID, q trade.Decimal) {
+	for i := range l.Allocations {
+		if l.Allocations[i].Node == node {
+			l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, trade.Min(q, l.Allocations[i].Quantity))
+		}
 	}
 	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
 }
 
-// Held returns the ids of orders whose active holds may all clear by themselves, oldest first.
+// backordered reports whether a line waits for stock.
+func (o *Order) backordered() bool {
+	return slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Backordered.IsPos() })
+}
+
+// registered reports whether a system of record has the order.
+func (o *Order) registered() bool {
+	return slices.ContainsFunc(o.References, func(r Reference) bool { return r.Type == salesOrder })
+}
+
+// Held returns ids of orders that may go on by themselves: their active holds all clear when
+// their cause is gone, or they only wait for stock. Each has the same chance to be among them.
 func (s *Service) Held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 	return s.store.held(ctx, limit)
 }
@@ -260,10 +274,10 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	}
 	cleared := false
 	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if o.Status != OnHold {
+		if o.Status != OnHold && !o.backordered() {
 			return nil, nil
 		}
-		now := s.now()
+		now, before := s.now(), o.Status
 		still, err := s.recheck(ctx, tx, o, d, facts)
 		if err != nil {
 			return nil, err
@@ -276,8 +290,10 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 				events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
 			}
 		}
-		if len(events) == 0 {
-			return nil, nil
+		if before != OnHold {
+			// Stock has come for what was backordered.
+			o.derive()
+			return events, s.dispatch.Accepted(ctx, tx, o)
 		}
 		events, err = s.resume(ctx, tx, o, events, now)
 		cleared = o.Status != OnHold
@@ -286,10 +302,14 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	return cleared, err
 }
 
-// recheck prices what could not be priced, reserves what is still short and returns the codes
-// that hold the order now.
+// recheck prices what could not be priced, reserves what is still short, holds the order for
+// what stands against it now, and returns the codes that do.
 func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft, facts Facts) (map[string]bool, error) {
-	lines, _, fs := Evaluate(d, facts)
+	lines, currency, fs := Evaluate(d, facts)
+	o.Currency = currency
+	if o.ShipTo.Line1 == "" {
+		o.ShipTo = shipTo(d, facts.Account)
+	}
 	var wants []Want
 	total := trade.Money{Currency: o.Currency}
 	for i := range o.Lines {
@@ -301,7 +321,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
 			l.Outcome = lines[i].Outcome
 			if l.Outcome == LineRejected {
-				l.Rejected = l.Open()
+				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
+				l.Rejected = trade.Sum(l.Rejected, l.Open())
 				continue
 			}
 		}
@@ -311,11 +332,20 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		}
 	}
 	o.Total = total
-	position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
-	if err != nil {
+	if !o.registered() {
+		// The ERP counts what it has registered; until then the order is ours to count.
+		position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
+		if err != nil {
+			return nil, err
+		}
+		if !position.Known {
+			fs = append(fs, unknownCredit())
+		}
+		fs = append(fs, checkCredit(position, total)...)
+	}
+	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 		return nil, err
 	}
-	fs = append(fs, checkCredit(position, total)...)
 	got, err := s.reserver.Reserve(ctx, tx, o.ID, wants)
 	if err != nil {
 		return nil, err
@@ -323,34 +353,65 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	for i := range o.Lines {
 		o.Lines[i].Backordered = trade.Decimal{}
 	}
-	fs = append(fs, allocate(o, got, false)...)
-	still := map[string]bool{}
-	for _, f := range fs {
-		still[f.Code] = still[f.Code] || f.Severity == trade.Hold
+	short := allocate(o, got, false)
+	still := map[string]bool{"SHORT_PICK": len(short) > 0}
+	if o.Status != OnHold {
+		// It was agreed that it waits for stock.
+		return still, nil
 	}
-	still["SHORT_PICK"] = still["ATP_SHORT"]
+	for _, f := range append(fs, short...) {
+		if f.Severity == trade.Hold || (f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines.")) {
+			still[f.Code] = true
+			if !o.heldBefore(f.Code) {
+				o.hold(f, s.now())
+			}
+		}
+	}
 	return still, nil
+}
+
+// heldBefore reports whether the order was held for the code: a hold that a person has released
+// stays released.
+func (o *Order) heldBefore(code string) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.Code == code && h.Status != HoldAutoCleared })
 }
 
 // Amend takes over a change that was made to the order in the system that registered it. The
 // quantities are what that system now has. What no node works on follows at once; a change to
 // work that was released returns the lines concerned, for a person or a recall to settle.
-func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, quantities map[int]trade.Decimal) (conflicts []int, err error) {
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at time.Time, quantities map[int]trade.Decimal) (conflicts []int, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if !at.After(o.AmendedAt) {
+			return nil, nil
+		}
+		o.AmendedAt = at
 		now := s.now()
+		kept, err := s.dispatch.Kept(ctx, tx, o)
+		if err != nil {
+			return nil, err
+		}
 		var changed []map[string]any
 		for n, q := range quantities {
 			l := o.Line(n)
-			if l == nil || trade.Less(l.Quantity.Value, l.Cancelled).Cmp(q) == 0 {
+			if l == nil {
+				conflicts = append(conflicts, n)
+				changed = append(changed, map[string]any{"line": n, "to": q.String()})
 				continue
 			}
-			was := trade.Less(l.Quantity.Value, l.Cancelled)
+			was := l.Registered
+			l.Registered = &q
+			if was == nil || was.Cmp(q) == 0 {
+				continue
+			}
 			worked := trade.Sum(l.Released, l.Shipped)
-			if q.Cmp(worked) < 0 || q.Cmp(was) > 0 {
+			for _, k := range kept[n] {
+				worked = worked.Max(k)
+			}
+			if q.Cmp(worked) < 0 || q.Cmp(*was) > 0 {
 				conflicts = append(conflicts, n)
 			}
-			if q.Cmp(was) < 0 {
-				l.shrink(trade.Less(was, q.Max(worked)))
+			if want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)); q.Cmp(want) < 0 {
+				l.shrink(trade.Less(want, q.Max(worked)))
 			}
 			changed = append(changed, map[string]any{"line": n, "from": was.String(), "to": q.String()})
 		}
@@ -380,10 +441,13 @@ func (l *Line) shrink(q trade.Decimal) {
 	l.Backordered = trade.Less(l.Backordered, n)
 	cancel(n)
 	cancel(trade.Min(q, l.Open()))
-	n = trade.Min(q, l.Allocated)
-	l.Allocated = trade.Less(l.Allocated, n)
-	l.unallocate(n)
-	cancel(n)
+	for i := len(l.Allocations) - 1; i >= 0; i-- {
+		n := trade.Min(trade.Min(q, l.Allocated), l.Allocations[i].Quantity)
+		l.Allocated = trade.Less(l.Allocated, n)
+		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
+		cancel(n)
+	}
+	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
 }
 
 // allocations are what the lines still want from each node.
@@ -401,6 +465,9 @@ func (o *Order) draft() Draft {
 	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
+	}
+	if d.Currency == trade.NoCurrency {
+		d.Currency = ""
 	}
 	for _, l := range o.Lines {
 		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice})
@@ -432,12 +499,21 @@ func notFound(what string) error {
 // Registered keeps what a system of record calls the order.
 func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration) error {
 	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
-		if !o.refer(Reference{System: r.Source, Type: "SALES_ORDER", Value: r.TheirNumber, ID: r.Ref}) {
+		for _, rl := range r.Lines {
+			if l := o.Line(rl.Line); l != nil && l.SKU == rl.SKU {
+				q := rl.Quantity.Value
+				l.Registered = &q
+			}
+		}
+		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
 			return nil, nil
 		}
 		return []event.Event{o.event("order.registered", s.now(), map[string]any{"source": r.Source, "number": r.TheirNumber})}, nil
 	})
 }
+
+// salesOrder is the type of a reference to an order in a system of record.
+const salesOrder = "SALES_ORDER"
 
 // refer adds a reference and reports whether it was new.
 func (o *Order) refer(r Reference) bool {
@@ -477,7 +553,7 @@ func (s *Service) Adopt(ctx context.Context, r Registration) (bool, error) {
 	o := &Order{
 		ID: trade.OrderID(postgres.NewID()), Account: r.Account, Channel: ERP, ChannelSource: r.Source, ChannelRef: r.Ref, PONumber: r.PONumber, Currency: r.Currency, ShipTo: r.ShipTo,
 		Status: Accepted, Decision: DecisionAccepted, PlacedAt: r.PlacedAt, UpdatedAt: now, PlacedBy: "source:" + r.Source, History: true,
-		References: []Reference{{System: r.Source, Type: "SALES_ORDER", Value: r.TheirNumber, ID: r.Ref}}, Total: trade.Money{Currency: r.Currency},
+		References: []Reference{{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}}, Total: trade.Money{Currency: r.Currency},
 	}
 	for i, l := range r.Lines {
 		line := Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Amount: l.UnitPrice.Times(l.Quantity.Value).Round(), Outcome: LineAccepted, Shipped: trade.Min(l.Shipped, l.Quantity.Value)}

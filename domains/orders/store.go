@@ -180,9 +180,11 @@ func scanOrder(row pgx.CollectableRow) (*Order, error) {
 func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id::text FROM orders
-		WHERE status = 'ON_HOLD' AND NOT EXISTS (
-			SELECT FROM jsonb_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean)
-		ORDER BY updated_at LIMIT $1`, limit)
+		WHERE (status = 'ON_HOLD' AND NOT EXISTS (
+				SELECT FROM jsonb_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
+			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND EXISTS (
+				SELECT FROM jsonb_array_elements(doc->'lines') l WHERE (l->>'backordered')::numeric > 0))
+		ORDER BY random() LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("held orders: %w", err)
 	}

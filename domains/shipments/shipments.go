@@ -183,6 +183,8 @@ type Followup interface {
 	Delivered(ctx context.Context, tx postgres.Tx, s *Shipment) error
 	// Shorted gives parts back that the node could not send.
 	Shorted(ctx context.Context, tx postgres.Tx, w *Work, parts []trade.Part) error
+	// Stuck tells that the node cannot go on with the work and has not given it back.
+	Stuck(ctx context.Context, tx postgres.Tx, w *Work) error
 	// Recalled gives parts back that the node agreed not to send.
 	Recalled(ctx context.Context, tx postgres.Tx, w *Work, parts []trade.Part) error
 }
@@ -312,6 +314,23 @@ func (s *Service) GivenBack(ctx context.Context, tx postgres.Tx, id string) erro
 	return s.store.updateWork(ctx, tx, "id::text", id, func(w *Work) ([]event.Event, error) { return s.recalled(ctx, tx, w, "crossdock") })
 }
 
+// Failed records that the node will not do what is left of the work, and that it must be done
+// elsewhere.
+func (s *Service) Failed(ctx context.Context, tx postgres.Tx, id, reason string) error {
+	return s.store.updateWork(ctx, tx, "id::text", id, func(w *Work) ([]event.Event, error) {
+		if w.Status.final() {
+			return nil, nil
+		}
+		return s.incomplete(ctx, tx, w, "crossdock", reason)
+	})
+}
+
+func (s *Service) incomplete(ctx context.Context, tx postgres.Tx, w *Work, source, reason string) ([]event.Event, error) {
+	rest := w.unshipped()
+	w.Status, w.Reason, w.UpdatedAt = Incomplete, reason, s.now()
+	return []event.Event{w.event("fulfillment.incomplete", source, w.UpdatedAt, map[string]any{"number": w.Number, "reason": reason, "parts": rest})}, s.follow.Shorted(ctx, tx, w, rest)
+}
+
 func (s *Service) recalled(ctx context.Context, tx postgres.Tx, w *Work, source string) ([]event.Event, error) {
 	if w.Status.final() {
 		return nil, nil
@@ -365,9 +384,12 @@ func (s *Service) difference(ctx context.Context, tx postgres.Tx, w *Work, r Rep
 		more, err := s.recalled(ctx, tx, w, r.Source)
 		return append(events, more...), err
 	case r.Status == Incomplete, r.Status == Shipped:
-		w.Status, w.Reason, w.UpdatedAt = Incomplete, r.Reason, now
-		events = append(events, w.event("fulfillment.incomplete", r.Source, now, map[string]any{"number": w.Number, "reason": r.Reason, "parts": rest}))
-		return events, s.follow.Shorted(ctx, tx, w, rest)
+		more, err := s.incomplete(ctx, tx, w, r.Source, r.Reason)
+		return append(events, more...), err
+	case r.Reason != "" && w.Reason == "":
+		w.Reason, w.UpdatedAt = r.Reason, now
+		events = append(events, w.event("fulfillment.stuck", r.Source, now, map[string]any{"number": w.Number, "reason": r.Reason}))
+		return events, s.follow.Stuck(ctx, tx, w)
 	case len(w.ShippedParts) > 0:
 		w.Status = PartiallyShipped
 	case r.Status == InProgress:

@@ -110,7 +110,7 @@ func (s *store) openWork(ctx context.Context, node trade.NodeID, limit int) ([]s
 		SELECT number FROM fulfillment_orders f WHERE node = $1 AND doc->>'nodeRef' <> '' AND (
 			status IN ('OPEN', 'IN_PROGRESS', 'PARTIALLY_SHIPPED')
 			OR EXISTS (SELECT FROM shipments s WHERE s.work_id = f.id AND s.status NOT IN ('DELIVERED', 'LOST')))
-		ORDER BY updated_at LIMIT $2`, node, limit)
+		ORDER BY random() LIMIT $2`, node, limit)
 	if err != nil {
 		return nil, fmt.Errorf("open work at %s: %w", node, err)
 	}

@@ -138,6 +138,8 @@ type Filter struct {
 	Accounts    []string
 	// Streams are kinds of stream, Types are types of event.
 	Streams, Types []string
+	// Without is a kind of stream to leave out.
+	Without string
 }
 
 // Head is the position of the newest sequenced event.
@@ -151,8 +153,8 @@ func (b *Bus) Read(ctx context.Context, f Filter, after int64, limit int) ([]eve
 	rows, err := b.pool.Query(ctx, `
 		SELECT id::text, stream_kind, stream_id, type, version, occurred_at, recorded_at, source, actor, account_id, order_id, correlation, causation, payload, sequence, position
 		FROM events WHERE position > $1 AND ($2 = '' OR order_id = $2) AND ($3 OR account_id = ANY($4))
-		AND (cardinality($5::text[]) = 0 OR stream_kind = ANY($5)) AND (cardinality($6::text[]) = 0 OR type = ANY($6))
-		ORDER BY position LIMIT $7`, after, f.OrderID, f.AllAccounts, texts(f.Accounts), texts(f.Streams), texts(f.Types), limit)
+		AND (cardinality($5::text[]) = 0 OR stream_kind = ANY($5)) AND (cardinality($6::text[]) = 0 OR type = ANY($6)) AND stream_kind <> $8
+		ORDER BY position LIMIT $7`, after, f.OrderID, f.AllAccounts, texts(f.Accounts), texts(f.Streams), texts(f.Types), limit, f.Without)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}

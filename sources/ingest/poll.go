@@ -56,15 +56,16 @@ func (n *Nodes) observe(ctx context.Context, id trade.NodeID, f shipments.Fulfil
 	if err != nil {
 		return err
 	}
+	var failed error
 	for _, r := range answers.Found {
 		if err := n.Shipments.Observe(ctx, r); err != nil {
-			return fmt.Errorf("work %s: %w", r.Number, err)
+			failed = fmt.Errorf("work %s: %w", r.Number, err) // and on with the others
 		}
 	}
 	for _, err := range answers.Failed {
-		return err
+		failed = err
 	}
-	return nil
+	return failed
 }
 
 func (n *Nodes) receipts(ctx context.Context, id trade.NodeID, r returns.Receiver) error {

@@ -103,6 +103,9 @@ func (c *Client) fetchToken(ctx context.Context) error {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
+	if res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests {
+		return &fault.Error{Kind: fault.Unavailable, Message: "the token service does not work", NotSent: true}
+	}
 	if err := json.NewDecoder(http.MaxBytesReader(nil, res.Body, 1<<20)).Decode(&out); err != nil || res.StatusCode != http.StatusOK || out.AccessToken == "" {
 		return &fault.Error{Kind: fault.Denied, Message: "the token service refused the client credentials", NotSent: true}
 	}
@@ -155,6 +158,7 @@ func (c *Client) call(ctx context.Context, r transport.Request, want int, out an
 		c.mu.Lock()
 		c.token = ""
 		c.mu.Unlock()
+		return &fault.Error{Kind: fault.Unavailable, Message: "the token was refused; the next call fetches another", Source: c.t.Name(), NotSent: true}
 	}
 	if res.Status != want {
 		return c.refusal(res.Status, res.Body)

@@ -43,6 +43,7 @@ type salesOrder struct {
 	CustomerNumber         string      `json:"customerNumber"`
 	CurrencyCode           string      `json:"currencyCode"`
 	OrderNumber            string      `json:"orderNumber"`
+	Status                 string      `json:"status"`
 	ShipToName             string      `json:"shipToName"`
 	ShipToAddressLine1     string      `json:"shipToAddressLine1"`
 	ShipToAddressLine2     string      `json:"shipToAddressLine2"`
@@ -56,6 +57,14 @@ type salesOrder struct {
 
 // lineStep is the distance of Business Central's line numbers: our line 1 is 10000.
 const lineStep = 10_000
+
+// ourLine is our number of a line, zero for one that was added in the ERP between two of ours.
+func ourLine(sequence int) int {
+	if sequence%lineStep != 0 {
+		return 0
+	}
+	return sequence / lineStep
+}
 
 // newOrder is the body of a new order. The order of its fields matters: Business Central
 // validates them as they come, the customer first and the price last.
@@ -107,7 +116,7 @@ func (c *Client) registration(o salesOrder) orders.Registration {
 	}
 	for _, l := range o.Lines {
 		r.Lines = append(r.Lines, orders.RegisteredLine{
-			Line: l.Sequence / lineStep, SKU: trade.SKU(l.LineObjectNumber), Quantity: trade.Quantity{Value: amount(l.Quantity), Unit: trade.Unit(l.UnitOfMeasureCode)},
+			Line: ourLine(l.Sequence), SKU: trade.SKU(l.LineObjectNumber), Quantity: trade.Quantity{Value: amount(l.Quantity), Unit: trade.Unit(l.UnitOfMeasureCode)},
 			UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: r.Currency}, Shipped: amount(l.ShippedQuantity),
 		})
 	}
@@ -145,6 +154,9 @@ func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.An
 		out.Found[r.Number] = r
 	}
 	for _, d := range posted {
+		if !(postedDocument{Status: d.Status}).posted() {
+			continue
+		}
 		number := d.ExternalDocumentNumber
 		r, ok := out.Found[number]
 		if !ok {
@@ -194,24 +206,15 @@ func (c *Client) RegistrationsSince(ctx context.Context, cursor string) (lookup.
 func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 	o, err := c.one(ctx, p.OrderNumber)
 	if fault.KindOf(err) == fault.NotFound {
-		found, err := c.Registrations(ctx, []string{p.OrderNumber})
-		if err == nil {
-			err = found.Failed[p.OrderNumber]
-		}
-		if err != nil {
-			return err
-		}
-		if found.Found[p.OrderNumber].Posted {
-			return nil
-		}
-		return fault.New(fault.NotFound, "the ERP has no order %s", p.OrderNumber).From(c.t.Name())
+		return c.postedInFull(ctx, p)
 	}
 	if err != nil {
 		return err
 	}
 	due := false
 	for _, l := range o.Lines {
-		rest := trade.Less(p.Shipped[l.Sequence/lineStep], amount(l.ShippedQuantity)).Max(trade.Decimal{})
+		// A line that somebody added in the ERP is not ours to ship: its target is zero.
+		rest := trade.Less(p.Shipped[ourLine(l.Sequence)], amount(l.ShippedQuantity)).Max(trade.Decimal{})
 		due = due || rest.IsPos()
 		if amount(l.ShipQuantity).Cmp(rest) == 0 && amount(l.InvoiceQuantity).Cmp(rest) == 0 {
 			continue
@@ -229,6 +232,29 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 		return nil
 	}
 	return c.call(ctx, transport.Request{Operation: "ship and invoice", Method: http.MethodPost, Path: c.path(c.standard(), "salesOrders("+o.ID+")/Microsoft.NAV.shipAndInvoice"), Keys: 1}, http.StatusNoContent, nil)
+}
+
+// postedInFull checks that an order which is gone was posted up to the target before it went.
+func (c *Client) postedInFull(ctx context.Context, p finance.Posting) error {
+	found, err := c.Invoices(ctx, []string{p.OrderNumber})
+	if err == nil {
+		err = found.Failed[p.OrderNumber]
+	}
+	if err != nil {
+		return err
+	}
+	invoiced := map[trade.SKU]trade.Decimal{}
+	for _, d := range found.Found[p.OrderNumber] {
+		for _, l := range d.Lines {
+			invoiced[l.SKU] = trade.Sum(invoiced[l.SKU], l.Quantity.Value)
+		}
+	}
+	for sku, q := range p.Items {
+		if invoiced[sku].Cmp(q) < 0 {
+			return fault.New(fault.Conflict, "order %s is gone from the ERP and %s of %s were invoiced, not %s", p.OrderNumber, invoiced[sku], sku, q).From(c.t.Name())
+		}
+	}
+	return nil
 }
 
 type postedDocument struct {

@@ -421,7 +421,8 @@ func (c *Client) report(o order) shipments.Report {
 			}
 		}
 	case "Exception":
-		r.Status = shipments.Incomplete
+		// It may still ship once ShipBob has settled it: not the end, and a reason to ask elsewhere.
+		r.Status = shipments.InProgress
 		r.Reason = reason(o)
 	default:
 		r.Status = shipments.InProgress

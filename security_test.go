@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+)
+
+// TestABuyerSeesOnlyTheAccountsRows tries every path to another account's data.
+func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	g := newGraph(t, w)
+	o := w.delivered("sec", "C10001", line("SKU-1000", "2"))
+	mine := g.query("C10001", `query($n: String!) { order(number: $n) { id account { id } shipments { id } invoices { id } fulfillmentOrders { id } } }`, map[string]any{"n": o.Number})
+	if len(mine.Errors) > 0 || mine.Data["order"] == nil {
+		t.Fatalf("the owner does not see the order: %+v", mine)
+	}
+	order := mine.Data["order"].(map[string]any)
+	ids := []string{order["id"].(string), order["account"].(map[string]any)["id"].(string)}
+	for _, field := range []string{"shipments", "invoices", "fulfillmentOrders"} {
+		ids = append(ids, order[field].([]any)[0].(map[string]any)["id"].(string))
+	}
+	for _, id := range ids {
+		got := g.query("C10002", `query($id: ID!) { node(id: $id) { __typename id } nodes(ids: [$id]) { id } }`, map[string]any{"id": id})
+		if got.Data["node"] != nil || got.Data["nodes"].([]any)[0] != nil {
+			t.Errorf("a stranger sees %s by node: %v", id, got.Data)
+		}
+		if own := g.query("C10001", `query($id: ID!) { node(id: $id) { id } }`, map[string]any{"id": id}); own.Data["node"] == nil {
+			t.Errorf("the owner does not see %s by node: %v", id, own)
+		}
+	}
+	representations := []map[string]any{
+		{"__typename": "Order", "id": ids[0]}, {"__typename": "Order", "number": o.Number}, {"__typename": "Account", "id": ids[1]}, {"__typename": "Shipment", "id": ids[2]},
+	}
+	got := g.query("C10002", `query($r: [_Any!]!) { _entities(representations: $r) { __typename } }`, map[string]any{"r": representations})
+	for i, e := range got.Data["_entities"].([]any) {
+		if e != nil {
+			t.Errorf("a stranger sees %v by _entities", representations[i])
+		}
+	}
+	if got := g.query("C10001", `query($r: [_Any!]!) { _entities(representations: $r) { __typename } }`, map[string]any{"r": representations}); len(got.Errors) > 0 || got.Data["_entities"].([]any)[1] == nil {
+		t.Errorf("the owner's entities: %+v", got)
+	}
+	for name, c := range map[string]struct {
+		query string
+		vars  map[string]any
+	}{
+		"order":     {`query($v: String!) { x: order(number: $v) { id } }`, map[string]any{"v": o.Number}},
+		"account":   {`query($v: ID!) { x: account(id: $v) { name } }`, map[string]any{"v": "C10001"}},
+		"shipment":  {`query($v: ID!) { x: shipment(id: $v) { id } }`, map[string]any{"v": ids[2]}},
+		"price":     {`query($v: ID!) { x: priceQuote(accountId: $v, lines: [{sku: "SKU-1000", quantity: {value: "1"}}]) { price { unitPrice { amount } } } }`, map[string]any{"v": "C10001"}},
+		"exception": {`query { x: exceptions { nodes { id } } }`, nil},
+	} {
+		if got := g.query("C10002", c.query, c.vars); got.Data["x"] != nil {
+			t.Errorf("a stranger sees %s: %v", name, got.Data)
+		}
+	}
+	lists := g.query("C10002", `query($a: [ID!]) { orders(filter: {accountIds: $a}) { totalCount } shipments { nodes { id } } returns { nodes { id } } }`, map[string]any{"a": []string{"C10001"}})
+	if n := lists.Data["orders"].(map[string]any)["totalCount"]; n != 0.0 {
+		t.Errorf("a stranger counts %v orders", n)
+	}
+	if n := len(lists.Data["shipments"].(map[string]any)["nodes"].([]any)); n != 0 {
+		t.Errorf("a stranger lists %d shipments", n)
+	}
+	for name, mutation := range map[string]string{
+		"cancel":  `mutation($id: ID!) { x: cancelOrder(input: {orderId: $id}) { order { id } errors { code } } }`,
+		"return":  `mutation($id: ID!) { x: requestReturn(input: {idempotencyKey: "s", orderId: $id, lines: [{line: 1, quantity: "1"}]}) { return { id } errors { code } } }`,
+		"release": `mutation($id: ID!) { x: releaseHold(input: {orderId: $id, holdId: "h", reason: "because"}) { order { id } errors { code } } }`,
+	} {
+		got := g.query("C10002", mutation, map[string]any{"id": ids[0]})
+		x, _ := got.Data["x"].(map[string]any)
+		if len(got.Errors) == 0 && (x == nil || len(x["errors"].([]any)) == 0) {
+			t.Errorf("a stranger may %s: %v", name, got)
+		}
+	}
+	if events := g.stream("C10002", `subscription { fulfillmentEvents(after: "p0") { type orderId } }`, "SKU-1001", "C10002"); strings.Contains(events, ids[0]) {
+		t.Errorf("a stranger hears of the order: %s", events)
+	}
+}
+
+// stream reads server-sent events until the fulfilment of a new order of the account comes by.
+func (g *graph) stream(who, query string, sku trade.SKU, account trade.AccountID) string {
+	g.t.Helper()
+	a := g.place("stream"+who, draft(account, orders.DraftLine{SKU: sku, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}}))
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodPost, g.url, strings.NewReader(string(body)))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Authorization", "Bearer "+g.tokens[who])
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var all strings.Builder
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		all.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "fulfillment.released") {
+			break
+		}
+	}
+	_ = a
+	return all.String()
+}
+
+// TestNobodyIsAnonymous asks without a token, with a forged one, and with another issuer's.
+func TestNobodyIsAnonymous(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	g.tokens["forged"] = g.tokens["buyer"][:len(g.tokens["buyer"])-6] + "AAAAAA"
+	g.tokens["nonsense"] = "x.y.z"
+	for _, who := range []string{"", "forged", "nonsense"} {
+		status, got := g.post(who, `{"query":"{ viewer { subject } }"}`)
+		if status != http.StatusUnauthorized || len(got.Errors) == 0 || got.Errors[0].Extensions["code"] != "UNAUTHENTICATED" {
+			t.Errorf("%q is answered %d %+v", who, status, got)
+		}
+	}
+}
+
+// TestBadInputNamesFieldValueAndRemedy sends what people send by mistake.
+func TestBadInputNamesFieldValueAndRemedy(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	place := func(input map[string]any) reply {
+		base := map[string]any{"idempotencyKey": "bad", "accountId": "C10001", "lines": []any{map[string]any{"sku": "SKU-1000", "quantity": map[string]any{"value": "1"}}}}
+		for k, v := range input {
+			base[k] = v
+		}
+		return g.query("C10001", `mutation($i: PlaceOrderInput!) { placeOrder(input: $i) { decision errors { code path message } } }`, map[string]any{"i": base})
+	}
+	lines := func(sku, quantity string) []any {
+		return []any{map[string]any{"sku": sku, "quantity": map[string]any{"value": quantity}}}
+	}
+	many := make([]any, 10_000)
+	for i := range many {
+		many[i] = lines("SKU-1000", "1")[0]
+	}
+	for name, c := range map[string]struct {
+		input               map[string]any
+		code, path, message string
+	}{
+		"unknown SKU":     {map[string]any{"idempotencyKey": "a", "lines": lines("NOPE", "1")}, "ITEM_UNKNOWN", "lines.0.sku", `"NOPE"; search items`},
+		"zero quantity":   {map[string]any{"idempotencyKey": "b", "lines": lines("SKU-1000", "0")}, "SANITY", "lines.0.quantity.value", "order more than zero"},
+		"wrong currency":  {map[string]any{"idempotencyKey": "c", "currency": "EUR"}, "CURRENCY_MISMATCH", "currency", "order in USD"},
+		"foreign account": {map[string]any{"idempotencyKey": "d", "accountId": "C10002"}, "FORBIDDEN", "accountId", `"C10002"`},
+		"missing key":     {map[string]any{"idempotencyKey": ""}, "INVALID", "idempotencyKey", "send a new unique value"},
+		"10,000 lines":    {map[string]any{"idempotencyKey": "e", "lines": many}, "TOO_MANY_LINES", "lines", "10000 lines; the limit is 1000"},
+		"odd quantity":    {map[string]any{"idempotencyKey": "f", "lines": lines("SKU-1007", "15")}, "QTY_MULTIPLE", "lines.0.quantity.value", "order 10 or 20"},
+	} {
+		got := place(c.input)
+		if len(got.Errors) > 0 {
+			t.Errorf("%s: %v", name, got.Errors)
+			continue
+		}
+		errs := got.Data["placeOrder"].(map[string]any)["errors"].([]any)
+		if len(errs) == 0 {
+			t.Errorf("%s: no error: %v", name, got.Data)
+			continue
+		}
+		e := errs[0].(map[string]any)
+		if e["code"] != c.code || e["path"] != c.path || !strings.Contains(e["message"].(string), c.message) {
+			t.Errorf("%s: %v", name, e)
+		}
+	}
+	if got := g.query("C10001", `{ order(id: "zzz") { id } }`, nil); len(got.Errors) != 1 || got.Errors[0].Extensions["code"] != "INVALID" || got.Errors[0].Extensions["argument"] != "id" {
+		t.Errorf("a malformed id: %+v", got.Errors)
+	}
+	if got := place(map[string]any{"lines": lines("SKU-1000", "five")}); len(got.Errors) == 0 || !strings.Contains(got.Errors[0].Message, `"five"`) {
+		t.Errorf("a word for a number: %+v", got)
+	}
+	if status, got := g.post("C10001", `{"query": `); status != http.StatusBadRequest || len(got.Errors) == 0 {
+		t.Errorf("broken JSON is answered %d %+v", status, got)
+	}
+}
