@@ -106,6 +106,9 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 		}
 	}
 	p.Attach()
+	for _, s := range cfg.Sources {
+		a.hook(s)
+	}
 	a.nodes = &ingest.Nodes{Shipments: a.shipments, Returns: a.returns, Fulfillers: p.Systems.Fulfillers, Receivers: p.Systems.Receivers, Log: log}
 	return a, nil
 }
@@ -190,6 +193,7 @@ func (a *app) run(ctx context.Context) error {
 	every := time.Duration(a.cfg.PollEvery)
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
+	g.Go(func() error { return a.subscribe(ctx) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
 	g.Go(func() error {

@@ -32,8 +32,9 @@ func TestMain(m *testing.M) {
 // world is Crossdock in front of a sandbox, over real sockets and a real database.
 type world struct {
 	*app
-	t   *testing.T
-	box *httptest.Server
+	t      *testing.T
+	box    *httptest.Server
+	engine *sandbox.Engine
 }
 
 // newWorld starts a world whose work moves only when step is called.
@@ -63,7 +64,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{app: a, t: t, box: server}
+	return &world{app: a, t: t, box: server, engine: box.Engine}
 }
 
 type testWriter struct{ t *testing.T }

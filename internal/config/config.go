@@ -68,8 +68,17 @@ type Source struct {
 	// WebhookSecret signs what the system sends us; RegisterWebhooks asks it to send.
 	WebhookSecret    string    `yaml:"webhookSecret"`
 	RegisterWebhooks bool      `yaml:"registerWebhooks"`
+	Webhook          Webhook   `yaml:"webhook"`
 	Operations       yaml.Node `yaml:"operations"`
 	Line             int       `yaml:"-"`
+}
+
+// Webhook says how a product without a package of its own signs its deliveries; see sources/rest.
+type Webhook struct {
+	Signature string `yaml:"signature"`
+	Delivery  string `yaml:"delivery"`
+	Topic     string `yaml:"topic"`
+	Number    string `yaml:"number"`
 }
 
 // Node is a place that fulfils.

@@ -127,7 +127,7 @@ func compile(name string, o Operation) (*operation, error) {
 		o.OK = []int{http.StatusOK, http.StatusCreated}
 	}
 	env, err := cel.NewEnv(cel.Variable("keys", cel.StringType), cel.Variable("nodes", cel.StringType), cel.Variable("node", cel.StringType),
-		cel.Variable("work", cel.DynType), cel.Variable("goods", cel.DynType), cel.Variable("row", cel.DynType))
+		cel.Variable("work", cel.DynType), cel.Variable("goods", cel.DynType), cel.Variable("hook", cel.DynType), cel.Variable("row", cel.DynType))
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +251,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	if req.Path, err = expand(op.Path, vars); err != nil {
 		return nil, false, err
 	}
-	all := map[string]any{"keys": "", "nodes": "", "node": "", "work": map[string]any{}, "goods": map[string]any{}, "row": map[string]any{}}
+	all := map[string]any{"keys": "", "nodes": "", "node": "", "work": map[string]any{}, "goods": map[string]any{}, "hook": map[string]any{}, "row": map[string]any{}}
 	maps.Copy(all, vars)
 	for k, p := range op.query {
 		v, _, err := p.Eval(all)

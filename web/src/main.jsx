@@ -16,17 +16,19 @@ socket.protocol = url.protocol.replace('http', 'ws');
 const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
 const remembered = window.localStorage.getItem('crossdock:token');
 if (token) window.localStorage.setItem('crossdock:token', token);
-const headers = JSON.stringify({ Authorization: `Bearer ${token ?? remembered ?? 'paste a token here'}` }, null, 2);
+const identity = `Bearer ${token ?? remembered ?? 'paste a token here'}`;
+const headers = JSON.stringify({ Authorization: identity }, null, 2);
 
 // GraphiQL hands the headers editor's content to each request; subscriptions need it in
 // connection_init, so every subscription gets a socket of its own.
 const http = createGraphiQLFetcher({ url: url.href });
 function fetcher(params, options) {
-  const bearer = options?.headers?.Authorization ?? options?.headers?.authorization;
+  // The first introspection runs before the headers editor is there.
+  const bearer = options?.headers?.Authorization ?? options?.headers?.authorization ?? identity;
   const isSubscription = options?.documentAST?.definitions.some(
     (d) => d.kind === 'OperationDefinition' && d.operation === 'subscription' && (!params.operationName || d.name?.value === params.operationName),
   );
-  if (!isSubscription) return http(params, options);
+  if (!isSubscription) return http(params, { ...options, headers: { ...options?.headers, Authorization: bearer } });
   const client = createClient({ url: socket.href, connectionParams: { Authorization: bearer }, retryAttempts: 5 });
   return client.iterate(params);
 }
