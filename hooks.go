@@ -7,6 +7,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/internal/config"
+	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
 	"crossdock/sources/threepl/shipbob"
@@ -15,6 +16,28 @@ import (
 // hook makes known what a source may send us.
 func (a *app) hook(s config.Source) {
 	if s.WebhookSecret == "" {
+		return
+	}
+	if c := a.shops[s.Name]; c != nil {
+		a.inbox.Hooks[s.Name] = ingest.Hook{
+			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
+				return shopify.Verify(s.WebhookSecret, h, body)
+			},
+			Handle: func(ctx context.Context, _ string, body []byte) error {
+				id, err := shopify.OrderOf(body)
+				if err != nil {
+					return err
+				}
+				answers, err := c.Placed(ctx, []string{id})
+				if err != nil {
+					return err
+				}
+				if o, ok := answers.Found[id]; ok {
+					return a.takeIn(ctx, s.Name, o)
+				}
+				return answers.Failed[id]
+			},
+		}
 		return
 	}
 	switch c := a.systems[s.Name].(type) {
@@ -82,7 +105,11 @@ func (a *app) subscribe(ctx context.Context) error {
 	open := map[string]func(context.Context) error{}
 	for _, s := range a.cfg.Sources {
 		target := a.cfg.PublicURL + "/webhooks/" + s.Name
-		c, ok := a.systems[s.Name].(interface {
+		var system any = a.systems[s.Name]
+		if shop := a.shops[s.Name]; shop != nil {
+			system = shop
+		}
+		c, ok := system.(interface {
 			Subscribe(ctx context.Context, target, secret string) error
 		})
 		if ok && s.RegisterWebhooks && s.WebhookSecret != "" {

@@ -25,6 +25,7 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
+	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/erp/businesscentral"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
@@ -43,6 +44,7 @@ type app struct {
 
 	erp        *businesscentral.Client
 	systems    map[string]route.System
+	shops      map[string]*shopify.Client
 	transports map[string]*transport.Client
 
 	accounts   *accounts.Service
@@ -65,7 +67,7 @@ type app struct {
 // build wires everything. It opens no connection to a source and starts nothing. The process is
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]*shopify.Client{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -99,6 +101,10 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	p := a.processes
 	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
 	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
+	p.Systems.Shops, p.Systems.Notifiers = map[string]orders.Shop{}, map[string]shipments.Notifier{}
+	for name, c := range a.shops {
+		p.Systems.Shops[name], p.Systems.Notifiers[name] = c, c
+	}
 	for _, n := range nodes {
 		if system := a.systems[n.Source]; system != nil {
 			place := route.Place{System: system, Location: trade.NodeID(n.Location)}
@@ -130,6 +136,12 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 				return nil, err
 			}
 			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
+		case "shopify":
+			c, err := shopify.New(s.Name, s.URL, shopify.Config{Token: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Timeout: time.Duration(s.Timeout)})
+			if err != nil {
+				return nil, err
+			}
+			a.shops[s.Name], a.transports[s.Name] = c, c.Transport()
 		case "rest":
 			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Timeout: time.Duration(s.Timeout)}
 			if err := s.Operations.Decode(&cfg.Operations); err != nil {
@@ -196,6 +208,8 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return a.subscribe(ctx) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
+	g.Go(func() error { return ingest.Every(ctx, every, a.pollShops) })
+	g.Go(func() error { return ingest.Every(ctx, 4*every, a.publishStock) })
 	g.Go(func() error {
 		return ingest.Every(ctx, every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
 	})
@@ -223,6 +237,52 @@ func (a *app) pollERP(ctx context.Context) {
 				level = slog.LevelWarn
 			}
 			a.log.Log(ctx, level, "poll", "source", name, "feed", feed, "error", err)
+		}
+	}
+}
+
+// pollShops takes in what storefronts have sold, which webhooks may have lost.
+func (a *app) pollShops(ctx context.Context) {
+	for name, c := range a.shops {
+		err := ingest.Feed(ctx, a.cursors, name, "orders", c.PlacedSince, func(ctx context.Context, list []orders.PlacedOrder) error {
+			for _, o := range list {
+				if err := a.takeIn(ctx, name, o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
+		}
+	}
+}
+
+// takeIn puts a storefront's order through intake. Its reference is its idempotency key: an order
+// that is known changes nothing.
+func (a *app) takeIn(ctx context.Context, shop string, o orders.PlacedOrder) error {
+	known, err := a.orders.Known(ctx, o.Draft)
+	if err != nil || known {
+		return err
+	}
+	who := trade.System("storefront")
+	who.Client = shop
+	_, err = a.orders.Place(ctx, who, o.Ref, o.Draft)
+	if _, ok := errors.AsType[*orders.KeyError](err); ok {
+		return nil // somebody takes it in just now, or has; the next round sees it
+	}
+	return err
+}
+
+// publishStock tells storefronts what they may sell.
+func (a *app) publishStock(ctx context.Context) {
+	for name, c := range a.shops {
+		available, err := a.inventory.Sellable(ctx)
+		if err == nil && len(available) > 0 {
+			err = c.PublishStock(ctx, available)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "publish stock", "source", name, "error", err)
 		}
 	}
 }

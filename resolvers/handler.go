@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -52,11 +53,11 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 		InitFunc: func(ctx context.Context, init transport.InitPayload) (context.Context, *transport.InitPayload, error) {
 			token, ok := auth.Bearer(init.Authorization())
 			if !ok {
-				return ctx, nil, fault.New(fault.Denied, "send a token in connection_init: {\"Authorization\": \"Bearer …\"}")
+				return forbidden(ctx), nil, fault.New(fault.Denied, "send a token in connection_init: {\"Authorization\": \"Bearer …\"}")
 			}
 			who, err := verifier.Verify(token)
 			if err != nil {
-				return ctx, nil, err
+				return forbidden(ctx), nil, err
 			}
 			return auth.With(ctx, who), nil, nil
 		},
@@ -70,7 +71,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.SetParserTokenLimit(maxTokens)
 	srv.SetErrorPresenter(Present(log))
 	srv.SetRecoverFunc(func(ctx context.Context, v any) error {
-		log.ErrorContext(ctx, "panic", "value", v)
+		log.ErrorContext(ctx, "panic", "value", v, "stack", string(debug.Stack()))
 		return fault.New(fault.Internal, "panic")
 	})
 	srv.AroundOperations(guard)
@@ -78,6 +79,12 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.AroundRootFields(root)
 	srv.AroundFields(resolved)
 	return http.MaxBytesHandler(srv, maxBody)
+}
+
+// forbidden has the socket closed with the code that graphql-transport-ws gives a refused
+// connection.
+func forbidden(ctx context.Context) context.Context {
+	return transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Forbidden"), 4403)
 }
 
 // guard refuses operations that nobody asks, that ask for too much, or for what the caller's

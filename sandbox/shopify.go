@@ -1,17 +1,352 @@
 package sandbox
 
-import "net/http"
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"crossdock/domains/trade"
+)
+
+//go:embed shopify.graphqls
+var shopifySDL string
 
 // shopOrder is an order placed in the storefront.
-type shopOrder struct{ ID string }
+type shopOrder struct {
+	Number           int64
+	Lines            []shopLine
+	Tags             []string
+	Tracking         []shopTracking
+	ShipTo           trade.Address
+	PO               string
+	Created, Updated time.Time
+}
+
+type shopLine struct {
+	SKU                 string
+	Quantity, Remaining int
+	Price               trade.Decimal
+}
+
+type shopTracking struct{ Company, Number, URL string }
+
+func (o *shopOrder) gid() string { return fmt.Sprintf("gid://shopify/Order/%d", o.Number) }
 
 // shopify serves the storefront.
 func (s *Server) shopify(secrets Secrets) {
+	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "shopify.graphqls", Input: shopifySDL})
 	s.mux.HandleFunc("POST /shopify/admin/api/2026-04/graphql.json", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Shopify-Access-Token") != secrets.ShopifyToken {
 			reply(w, http.StatusUnauthorized, object{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"})
 			return
 		}
-		reply(w, http.StatusOK, object{"errors": []object{{"message": "not served yet"}}})
+		var in struct {
+			Query     string
+			Variables map[string]any
+		}
+		if !read(w, r, &in) {
+			reply(w, http.StatusBadRequest, object{"errors": "Invalid JSON"})
+			return
+		}
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		data, errs := s.runShop(schema, in.Query, in.Variables)
+		// shopify.dev/docs/api/usage/rate-limits: every reply carries what it cost.
+		out := object{"extensions": object{"cost": object{"requestedQueryCost": 10, "actualQueryCost": 10, "throttleStatus": object{"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}}}}
+		if errs != nil {
+			out["errors"] = errs
+		} else {
+			out["data"] = data
+		}
+		reply(w, http.StatusOK, out)
 	})
+	// An order placed by a customer in the storefront.
+	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
+	s.mux.HandleFunc("GET /admin/shop/orders", func(w http.ResponseWriter, _ *http.Request) {
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		out := []object{}
+		for _, k := range sorted(s.world.shop) {
+			o := s.world.shop[k]
+			out = append(out, object{"id": o.gid(), "tags": o.Tags, "tracking": o.Tracking, "lines": o.Lines})
+		}
+		reply(w, http.StatusOK, object{"orders": out, "stock": s.world.shopStock})
+	})
+}
+
+func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		PO    string
+		Lines []struct {
+			SKU      string
+			Quantity int
+			Price    json.Number
+		}
+	}
+	if !read(w, r, &in) || len(in.Lines) == 0 {
+		http.Error(w, `{"error":"lines are required"}`, http.StatusBadRequest)
+		return
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	now := s.world.now()
+	o := &shopOrder{Number: 820982911946154508 + s.world.next(), PO: in.PO, Created: now, Updated: now, ShipTo: trade.Address{Name: "Wanda Web", Line1: "1 Shop St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}}
+	for _, l := range in.Lines {
+		p, err := trade.ParseDecimal(string(l.Price))
+		if err != nil {
+			if item := s.world.items[l.SKU]; item != nil {
+				p = item.Price
+			}
+		}
+		o.Lines = append(o.Lines, shopLine{SKU: l.SKU, Quantity: l.Quantity, Remaining: l.Quantity, Price: p})
+	}
+	s.world.shop[o.gid()] = o
+	s.world.keep(record("shop", o.gid(), o))
+	s.Engine.tellShop("orders/create", o)
+	reply(w, http.StatusCreated, object{"id": o.gid()})
+}
+
+// tellShop sends a webhook in the REST shape, with an id that floats cannot hold.
+func (e *Engine) tellShop(topic string, o *shopOrder) {
+	lines := []object{}
+	for _, l := range o.Lines {
+		lines = append(lines, object{"sku": l.SKU, "quantity": l.Quantity, "price": l.Price.String()})
+	}
+	body, err := json.Marshal(object{"id": o.Number, "admin_graphql_api_id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "line_items": lines, "updated_at": o.Updated.Format(time.RFC3339)})
+	if err != nil {
+		panic(err)
+	}
+	for _, key := range sorted(e.world.hooks) {
+		h := e.world.hooks[key]
+		if h.System == "shopify" && slices.Contains(h.Topics, topic) {
+			e.send(delivery{hook: *h, topic: topic, body: body, id: guid()})
+		}
+	}
+}
+
+func (s *Server) runShop(schema *ast.Schema, query string, vars map[string]any) (any, gqlerror.List) {
+	doc, errs := gqlparser.LoadQuery(schema, query)
+	if errs != nil {
+		return nil, errs
+	}
+	op := doc.Operations[0]
+	values, err := validator.VariableValues(schema, op, vars)
+	if err != nil {
+		return nil, gqlerror.List{gqlerror.Wrap(err)}
+	}
+	data := object{}
+	for _, sel := range op.SelectionSet {
+		f, ok := sel.(*ast.Field)
+		if !ok {
+			continue
+		}
+		v, err := s.shopField(f, f.ArgumentMap(values), values)
+		if err != nil {
+			return nil, gqlerror.List{err}
+		}
+		data[f.Alias] = shape(v, f.SelectionSet)
+	}
+	return data, nil
+}
+
+// shopField resolves a field at the root.
+func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqlerror.Error) {
+	text := func(key string) string { v, _ := args[key].(string); return v }
+	switch f.Name {
+	case "node":
+		return s.shopNode(text("id")), nil
+	case "nodes":
+		var out []any
+		ids, _ := args["ids"].([]any)
+		for _, id := range ids {
+			out = append(out, s.shopNode(fmt.Sprint(id)))
+		}
+		return out, nil
+	case "orders":
+		var out []any
+		_, since, _ := strings.Cut(text("query"), "updated_at:>='")
+		at, _ := time.Parse(time.RFC3339, strings.TrimSuffix(since, "'"))
+		for _, k := range sorted(s.world.shop) {
+			if o := s.world.shop[k]; !o.Updated.Before(at) {
+				out = append(out, s.shopNode(k))
+			}
+		}
+		return object{"nodes": out, "pageInfo": object{"hasNextPage": false}}, nil
+	case "productVariants":
+		var out []any
+		if i := s.world.items[strings.TrimPrefix(text("query"), "sku:")]; i != nil {
+			out = append(out, object{"__typename": "ProductVariant", "id": "gid://shopify/ProductVariant/" + i.Number, "sku": i.Number, "inventoryItem": object{"id": "gid://shopify/InventoryItem/" + i.Number, "sku": i.Number}})
+		}
+		return object{"nodes": out}, nil
+	case "tagsAdd":
+		o := s.world.shop[text("id")]
+		if o == nil {
+			return object{"userErrors": []any{object{"field": []any{"id"}, "message": "Order does not exist"}}}, nil
+		}
+		tags, _ := args["tags"].([]any)
+		for _, t := range tags {
+			if !slices.Contains(o.Tags, fmt.Sprint(t)) {
+				o.Tags = append(o.Tags, fmt.Sprint(t))
+			}
+		}
+		slices.Sort(o.Tags)
+		s.touch(o)
+		return object{"node": s.shopNode(o.gid()), "userErrors": []any{}}, nil
+	case "fulfillmentCreate":
+		return s.fulfilShop(args["fulfillment"].(map[string]any)), nil //nolint:forcetypeassert // validated above
+	case "inventorySetQuantities":
+		return s.setStock(f, args, vars)
+	case "webhookSubscriptionCreate":
+		hook, _ := args["webhookSubscription"].(map[string]any)
+		topic := strings.ToLower(strings.Replace(text("topic"), "_", "/", 1))
+		url := fmt.Sprint(hook["uri"])
+		var topics []string
+		for _, h := range s.world.hooks {
+			if h.System == "shopify" && h.URL == url {
+				topics = h.Topics
+			}
+		}
+		if !slices.Contains(topics, topic) {
+			topics = append(topics, topic)
+		}
+		h := s.world.hook("shopify", url, shopSecret, topics)
+		return object{"webhookSubscription": object{"id": "gid://shopify/WebhookSubscription/" + h.ID, "topic": text("topic"), "uri": url}, "userErrors": []any{}}, nil
+	}
+	return nil, gqlerror.Errorf("Field '%s' doesn't exist", f.Name)
+}
+
+// shopSecret is the app's secret, which signs webhooks.
+const shopSecret = "shopify-sandbox-secret"
+
+func (s *Server) touch(o *shopOrder) {
+	o.Updated = s.world.now()
+	s.world.keep(record("shop", o.gid(), o))
+}
+
+func (s *Server) shopNode(id string) any {
+	o := s.world.shop[id]
+	if o == nil {
+		return nil
+	}
+	lines, work, shipped := []any{}, []any{}, []any{}
+	open := false
+	for i, l := range o.Lines {
+		price := object{"shopMoney": object{"amount": l.Price.String(), "currencyCode": "USD"}}
+		lines = append(lines, object{"id": fmt.Sprintf("gid://shopify/LineItem/%d%d", o.Number, i), "sku": l.SKU, "quantity": l.Quantity, "currentQuantity": l.Quantity, "discountedUnitPriceSet": price})
+		work = append(work, object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrderLineItem/%d%d", o.Number, i), "sku": l.SKU, "totalQuantity": l.Quantity, "remainingQuantity": l.Remaining})
+		open = open || l.Remaining > 0
+	}
+	for i, t := range o.Tracking {
+		shipped = append(shipped, object{"id": fmt.Sprintf("gid://shopify/Fulfillment/%d%d", o.Number, i), "status": "SUCCESS", "trackingInfo": []any{object{"company": t.Company, "number": t.Number, "url": t.URL}}})
+	}
+	tags := []any{}
+	for _, t := range o.Tags {
+		tags = append(tags, t)
+	}
+	return object{
+		"__typename": "Order", "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
+		"shippingAddress": object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
+		"lineItems":       object{"nodes": lines}, "fulfillments": shipped,
+		"fulfillmentOrders": object{"nodes": []any{object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrder/%d", o.Number), "status": map[bool]string{true: "OPEN", false: "CLOSED"}[open], "lineItems": object{"nodes": work}}}},
+	}
+}
+
+func (s *Server) fulfilShop(in map[string]any) any {
+	refuse := func(message string) any {
+		return object{"fulfillment": nil, "userErrors": []any{object{"field": []any{"fulfillment"}, "message": message}}}
+	}
+	groups, _ := in["lineItemsByFulfillmentOrder"].([]any)
+	for _, g := range groups {
+		group, _ := g.(map[string]any)
+		var o *shopOrder
+		for _, v := range s.world.shop {
+			if fmt.Sprintf("gid://shopify/FulfillmentOrder/%d", v.Number) == group["fulfillmentOrderId"] {
+				o = v
+			}
+		}
+		if o == nil {
+			return refuse("Fulfillment order does not exist.")
+		}
+		lines, _ := group["fulfillmentOrderLineItems"].([]any)
+		for _, raw := range lines {
+			l, _ := raw.(map[string]any)
+			n := 0
+			_, _ = fmt.Sscan(fmt.Sprint(l["quantity"]), &n)
+			for i := range o.Lines {
+				if fmt.Sprintf("gid://shopify/FulfillmentOrderLineItem/%d%d", o.Number, i) != l["id"] {
+					continue
+				}
+				if n > o.Lines[i].Remaining {
+					return refuse("Invalid fulfillment order line item quantity requested.")
+				}
+				o.Lines[i].Remaining -= n
+			}
+		}
+		t, _ := in["trackingInfo"].(map[string]any)
+		text := func(k string) string { v, _ := t[k].(string); return v }
+		o.Tracking = append(o.Tracking, shopTracking{text("company"), text("number"), text("url")})
+		s.touch(o)
+	}
+	return object{"fulfillment": object{"id": "gid://shopify/Fulfillment/" + guid(), "status": "SUCCESS"}, "userErrors": []any{}}
+}
+
+// setStock is shopify.dev/docs/api/admin-graphql/2026-04/mutations/inventorySetQuantities.
+func (s *Server) setStock(f *ast.Field, args, _ map[string]any) (any, *gqlerror.Error) {
+	if f.Directives.ForName("idempotent") == nil {
+		return nil, &gqlerror.Error{Message: "The @idempotent directive is required for this mutation but was not provided.", Extensions: map[string]any{"code": "BAD_REQUEST"}}
+	}
+	in, _ := args["input"].(map[string]any)
+	quantities, _ := in["quantities"].([]any)
+	for _, raw := range quantities {
+		q, _ := raw.(map[string]any)
+		if _, ok := q["changeFromQuantity"]; !ok {
+			return nil, &gqlerror.Error{Message: "InventoryQuantityInput must include the following argument: changeFromQuantity.", Extensions: map[string]any{"code": "INVALID_FIELD_ARGUMENTS"}}
+		}
+		sku := strings.TrimPrefix(fmt.Sprint(q["inventoryItemId"]), "gid://shopify/InventoryItem/")
+		s.world.shopStock[sku] = fmt.Sprint(q["quantity"])
+	}
+	return object{"userErrors": []any{}}, nil
+}
+
+// shape keeps of a value what the selection asks for.
+func shape(v any, set ast.SelectionSet) any {
+	switch x := v.(type) {
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			out[i] = shape(e, set)
+		}
+		return out
+	case object:
+		if x == nil {
+			return nil
+		}
+		out := object{}
+		for _, sel := range set {
+			switch f := sel.(type) {
+			case *ast.Field:
+				out[f.Alias] = shape(x[f.Name], f.SelectionSet)
+			case *ast.InlineFragment:
+				if f.TypeCondition == "" || f.TypeCondition == x["__typename"] {
+					if inner, ok := shape(x, f.SelectionSet).(object); ok {
+						for k, e := range inner {
+							out[k] = e
+						}
+					}
+				}
+			}
+		}
+		return out
+	default:
+		return v
+	}
 }

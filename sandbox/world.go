@@ -37,6 +37,8 @@ type World struct {
 	returns   map[string]*goodsReturn
 	hooks     map[string]*hook
 	shop      map[string]*shopOrder
+	// shopStock is what the storefront was last told to sell, by SKU.
+	shopStock map[string]string
 }
 
 // The records. What is exported is kept in the log.
@@ -140,7 +142,7 @@ func Open(dir string, seed int64, size Size, now func() time.Time) (*World, erro
 	w := &World{
 		now: now, customers: map[string]*customer{}, items: map[string]*item{}, orders: map[string]*salesOrder{}, invoices: map[string]*document{},
 		memos: map[string]*document{}, shipments: map[string]*document{}, stock: map[string]*stock{}, work: map[string]*work{}, returns: map[string]*goodsReturn{},
-		hooks: map[string]*hook{}, shop: map[string]*shopOrder{},
+		hooks: map[string]*hook{}, shop: map[string]*shopOrder{}, shopStock: map[string]string{},
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox folder: %w", err)

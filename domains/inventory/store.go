@@ -255,3 +255,27 @@ func byKey(a, b Key) int {
 	}
 	return strings.Compare(string(a.SKU), string(b.SKU))
 }
+
+// Sellable returns what can be promised of every item that a node has told of, by the figures at
+// hand. Items whose figures are too old to promise from are left out.
+func (s *Service) Sellable(ctx context.Context) (map[trade.SKU]trade.Decimal, error) {
+	rows, err := s.store.pool.Query(ctx, `SELECT node, sku FROM stock_figures WHERE source <> '' AND read_start > clock_timestamp() - $1::interval`, s.stale)
+	if err != nil {
+		return nil, fmt.Errorf("sellable stock: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
+	if err != nil {
+		return nil, fmt.Errorf("sellable stock: %w", err)
+	}
+	known, err := s.store.figures(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := map[trade.SKU]trade.Decimal{}
+	for k, c := range known {
+		if n, ok := s.Node(k.Node); ok {
+			out[k.SKU] = trade.Sum(out[k.SKU], c.free(n))
+		}
+	}
+	return out, nil
+}

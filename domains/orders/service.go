@@ -577,3 +577,12 @@ func (s *Service) Adopt(ctx context.Context, r Registration) (bool, error) {
 func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []string) (map[string]*Order, error) {
 	return s.store.byNumbers(ctx, who, numbers)
 }
+
+// Known reports whether the draft's channel gave us this order before.
+func (s *Service) Known(ctx context.Context, d Draft) (known bool, err error) {
+	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
+		known, err = s.store.knows(ctx, tx, &Order{Channel: d.Channel, ChannelSource: d.ChannelSource, ChannelRef: d.ChannelRef})
+		return err
+	})
+	return known, err
+}

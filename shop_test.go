@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+)
+
+// TestAStorefrontOrderArrivesAndItsTrackingReturns follows an order from the shop and back.
+func TestAStorefrontOrderArrivesAndItsTrackingReturns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	id := w.admin("POST", "/admin/shop/orders", `{"po":"WEB-1","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
+	find := func() *orders.Order {
+		list, err := w.orders.List(t.Context(), trade.System("test"), orders.Filter{Accounts: []trade.AccountID{"C10003"}}, orders.Paging{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list.Orders, func(o *orders.Order) bool { return o.ChannelRef == id })
+		if i < 0 {
+			return nil
+		}
+		return list.Orders[i]
+	}
+	w.until("the order has arrived", func() bool { return find() != nil })
+	w.until("the shop has its number and its tracking", func() bool {
+		w.step()
+		o := w.admin("GET", "/admin/shop/orders", "")["orders"].([]any)[0].(map[string]any)
+		tags, _ := o["tags"].([]any)
+		tracking, _ := o["tracking"].([]any)
+		return slices.Contains(tags, any("crossdock-"+find().Number)) && len(tracking) == 1
+	})
+	w.until("the shop knows what it may sell", func() bool {
+		stock := w.admin("GET", "/admin/shop/orders", "")["stock"].(map[string]any)
+		return stock["SKU-1000"] == fmt.Sprint(w.available("SKU-1000"))
+	})
+}
+
+// TestAStorefrontOrderIsHeldAndNotTurnedDown: the shop has taken it already.
+func TestAStorefrontOrderIsHeldAndNotTurnedDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/shop/orders", `{"lines":[{"sku":"NOPE","quantity":1}]}`)
+	w.until("it is held with remedies", func() bool {
+		list, err := w.orders.List(t.Context(), trade.System("test"), orders.Filter{Accounts: []trade.AccountID{"C10003"}}, orders.Paging{})
+		if err != nil || len(list.Orders) != 1 {
+			return false
+		}
+		o := list.Orders[0]
+		return o.Status == orders.OnHold && len(o.ActiveHolds()) == 1 && slices.Contains(o.ActiveHolds()[0].Remedies, "CANCEL_AND_REFUND")
+	})
+}
