@@ -221,7 +221,7 @@ func TestNothingIsCountedTwiceOrNever(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
-	before := w.available("SKU-1000")
+	before := w.available()
 	var wg sync.WaitGroup
 	for i := range 12 {
 		wg.Go(func() {
@@ -230,32 +230,34 @@ func TestNothingIsCountedTwiceOrNever(t *testing.T) {
 				t.Errorf("%v %v", a, err)
 			}
 			// Whatever is on its way, every promised unit counts exactly once.
-			if got := w.available("SKU-1000"); trade.Less(before, got).Cmp(trade.MustDecimal("24")) > 0 {
+			if got := w.available(); trade.Less(before, got).Cmp(trade.MustDecimal("24")) > 0 {
 				t.Errorf("%s of %s are left: something counts twice", got, before)
 			}
 		})
 	}
 	wg.Wait()
-	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+	if got := trade.Less(before, w.available()).String(); got != "24" {
 		t.Errorf("24 units are promised and %s are missing", got)
 	}
 	w.until("all is released", func() bool {
 		n, err := w.queue.Waiting(t.Context())
 		return err == nil && n == 0
 	})
-	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+	if got := trade.Less(before, w.available()).String(); got != "24" {
 		t.Errorf("24 units are released and %s are missing", got)
 	}
 	for range 5 {
 		w.step()
 	}
-	if got := trade.Less(before, w.available("SKU-1000")).String(); got != "24" {
+	if got := trade.Less(before, w.available()).String(); got != "24" {
 		t.Errorf("24 units are shipped and %s are missing", got)
 	}
 }
 
-func (w *world) available(sku trade.SKU) trade.Decimal {
+// available is what can be promised of SKU-1000.
+func (w *world) available() trade.Decimal {
 	w.t.Helper()
+	const sku = trade.SKU("SKU-1000")
 	answers, err := w.inventory.Availability(w.t.Context(), []trade.SKU{sku})
 	if err != nil || answers.Found[sku] == nil {
 		w.t.Fatalf("availability of %s: %v %v", sku, answers.Failed, err)

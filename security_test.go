@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -135,9 +136,7 @@ func TestBadInputNamesFieldValueAndRemedy(t *testing.T) {
 	g := newGraph(t, newWorld(t))
 	place := func(input map[string]any) reply {
 		base := map[string]any{"idempotencyKey": "bad", "accountId": "C10001", "lines": []any{map[string]any{"sku": "SKU-1000", "quantity": map[string]any{"value": "1"}}}}
-		for k, v := range input {
-			base[k] = v
-		}
+		maps.Copy(base, input)
 		return g.query("C10001", `mutation($i: PlaceOrderInput!) { placeOrder(input: $i) { decision errors { code path message } } }`, map[string]any{"i": base})
 	}
 	lines := func(sku, quantity string) []any {

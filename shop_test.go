@@ -36,7 +36,7 @@ func TestAStorefrontOrderArrivesAndItsTrackingReturns(t *testing.T) {
 	})
 	w.until("the shop knows what it may sell", func() bool {
 		stock := w.admin("GET", "/admin/shop/orders", "")["stock"].(map[string]any)
-		return stock["SKU-1000"] == fmt.Sprint(w.available("SKU-1000"))
+		return stock["SKU-1000"] == fmt.Sprint(w.available())
 	})
 }
 

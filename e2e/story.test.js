@@ -65,30 +65,33 @@ async function open() {
   return page;
 }
 
-// shows waits until the response pane holds the text; the editor writes blanks that do not break.
-function shows(page, text) {
-  return page.waitForFunction((t) => document.querySelector('.graphiql-response')?.innerText.replaceAll('\u00a0', ' ').includes(t), text, { timeout: 30_000 });
-}
-
-async function execute(page, tab) {
+// execute opens a tab, runs it and waits until the response pane shows the text. GraphiQL learns a
+// tab's operation a moment after it shows it, so an early click asks for the last tab's: click again.
+async function execute(page, tab, text) {
   await page.getByRole('tab').nth(tab).click();
-  await page.getByRole('button', { name: /execute query/i }).click();
+  for (let tries = 1; ; tries++) {
+    await page.getByRole('button', { name: /execute query/i }).click();
+    try {
+      // The editor writes blanks that do not break.
+      await page.waitForFunction((t) => document.querySelector('.graphiql-response')?.innerText.replaceAll('\u00a0', ' ').includes(t), text, { timeout: 5_000 });
+      return;
+    } catch (e) {
+      if (tries === 5) throw e;
+    }
+  }
 }
 
 test('GraphiQL works offline, runs the story and shows the answer', async () => {
   const page = await open();
-  await execute(page, 0);
-  await shows(page, 'Bea Buyer');
-  await execute(page, 1);
-  await shows(page, '"ACCEPTED"');
+  await execute(page, 0, 'Bea Buyer');
+  await execute(page, 1, '"ACCEPTED"');
   assert.deepEqual(page.strangers, []);
   await page.close();
 });
 
 test('GraphiQL streams a subscription', async () => {
   const page = await open();
-  await execute(page, 2);
-  await shows(page, '"fulfillment.');
+  await execute(page, 2, '"fulfillment.');
   await page.close();
 });
 

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/catalog"
 	"crossdock/domains/inventory"
 	"crossdock/domains/trade"

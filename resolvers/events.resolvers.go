@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/event"
 	"crossdock/graph/generated"
 	"crossdock/graph/model"

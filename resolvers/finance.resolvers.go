@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/graph/generated"
 	"crossdock/graph/scalar"
 )

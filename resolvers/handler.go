@@ -174,6 +174,9 @@ func lacking(def *ast.FieldDefinition, has func(string) bool) string {
 // answered from the first one's.
 func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	op := graphql.GetOperationContext(ctx)
+	if op.Operation == nil {
+		return next(ctx) // the operation could not be read
+	}
 	roots := 0
 	if op.Operation.Operation == ast.Query {
 		roots = countRoots(op.Operation.SelectionSet)

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/trade"

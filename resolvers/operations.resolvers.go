@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"

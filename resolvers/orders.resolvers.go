@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/event"

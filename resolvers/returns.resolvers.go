@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/finance"
 	"crossdock/domains/orders"
 	"crossdock/domains/returns"

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+
 	"crossdock/domains/orders"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"crossdock/domains/trade"
 )
@@ -134,7 +136,7 @@ func (e *Engine) tellShop(topic string, o *shopOrder) {
 }
 
 func (s *Server) runShop(schema *ast.Schema, query string, vars map[string]any) (any, gqlerror.List) {
-	doc, errs := gqlparser.LoadQuery(schema, query)
+	doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 	if errs != nil {
 		return nil, errs
 	}
@@ -338,9 +340,7 @@ func shape(v any, set ast.SelectionSet) any {
 			case *ast.InlineFragment:
 				if f.TypeCondition == "" || f.TypeCondition == x["__typename"] {
 					if inner, ok := shape(x, f.SelectionSet).(object); ok {
-						for k, e := range inner {
-							out[k] = e
-						}
+						maps.Copy(out, inner)
 					}
 				}
 			}

@@ -38,7 +38,7 @@ func Verify(secret string, h http.Header, body []byte, now time.Time) (delivery,
 	mac := hmac.New(sha256.New, key)
 	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
 	want := mac.Sum(nil)
-	for _, signature := range strings.Fields(h.Get("webhook-signature")) {
+	for signature := range strings.FieldsSeq(h.Get("webhook-signature")) {
 		got, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
 		if err == nil && hmac.Equal(got, want) {
 			return id, h.Get("x-webhook-topic"), nil
