@@ -91,7 +91,8 @@ test('GraphiQL works offline, runs the story and shows the answer', async () => 
 
 test('GraphiQL streams a subscription', async () => {
   const page = await open();
-  await execute(page, 2, '"fulfillment.');
+  // The pane shows the newest event, whichever that is by now.
+  await execute(page, 2, '"cursor": "p');
   await page.close();
 });
 
