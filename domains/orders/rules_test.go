@@ -1,0 +1,108 @@
+package orders_test
+
+import (
+	"testing"
+	"time"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+)
+
+func money(amount string) *trade.Money {
+	return &trade.Money{Amount: trade.MustDecimal(amount), Currency: "USD"}
+}
+
+func quantity(value, unit string) trade.Quantity {
+	return trade.Quantity{Value: trade.MustDecimal(value), Unit: trade.Unit(unit)}
+}
+
+// facts are of an account in order and one item at ten a piece, by packs of two.
+func facts() orders.Facts {
+	return orders.Facts{
+		Account: &orders.AccountFact{ID: "C1", Currency: "USD", TaxContext: true},
+		Items:   map[trade.SKU]orders.ItemFact{"A": {SKU: "A", Unit: "PCS", Minimum: trade.MustDecimal("2"), Multiple: trade.MustDecimal("2"), TaxClass: "T"}},
+		Prices:  map[int]orders.PriceFact{0: {UnitPrice: *money("10")}},
+	}
+}
+
+func draft(q trade.Quantity, expected *trade.Money) orders.Draft {
+	return orders.Draft{Account: "C1", Lines: []orders.DraftLine{{SKU: "A", Quantity: q, ExpectedUnitPrice: expected}}}
+}
+
+// TestChecks is a table of the checks that need no lock: what changes, and the one finding that
+// must follow.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		quantity trade.Quantity
+		expected *trade.Money
+		change   func(*orders.Facts)
+		code     string
+		severity trade.Severity
+		path     string
+	}{
+		"in order":                 {quantity: quantity("4", "PCS")},
+		"the item's own unit":      {quantity: quantity("4", "")},
+		"another unit":             {quantity: quantity("4", "BOX"), code: "UOM_INVALID", severity: trade.Reject, path: "lines.0.quantity.unit"},
+		"below the minimum":        {quantity: quantity("1", "PCS"), code: "QTY_MIN", severity: trade.Reject, path: "lines.0.quantity.value"},
+		"half a pack":              {quantity: quantity("3", "PCS"), code: "QTY_MULTIPLE", severity: trade.Reject, path: "lines.0.quantity.value"},
+		"a fraction":               {quantity: quantity("4.5", "PCS"), code: "QTY_PRECISION", severity: trade.Reject, path: "lines.0.quantity.value"},
+		"a fraction of zeros":      {quantity: quantity("4.00", "PCS")},
+		"0.05 a unit is tolerated": {quantity: quantity("4", "PCS"), expected: money("9.95"), code: "PRICE_TOLERANCE", severity: trade.Change, path: "lines.0.expectedUnitPrice"},
+		"0.06 a unit holds":        {quantity: quantity("4", "PCS"), expected: money("9.94"), code: "PRICE_TOLERANCE", severity: trade.Hold, path: "lines.0.expectedUnitPrice"},
+		"1.00 a line is tolerated": {quantity: quantity("20", "PCS"), expected: money("9.95"), code: "PRICE_TOLERANCE", severity: trade.Change, path: "lines.0.expectedUnitPrice"},
+		"1.10 a line holds":        {quantity: quantity("22", "PCS"), expected: money("9.95"), code: "PRICE_TOLERANCE", severity: trade.Hold, path: "lines.0.expectedUnitPrice"},
+		"a price in their favour":  {quantity: quantity("4", "PCS"), expected: money("12"), code: "PRICE_TOLERANCE", severity: trade.Change, path: "lines.0.expectedUnitPrice"},
+		"a price in other money":   {quantity: quantity("4", "PCS"), expected: &trade.Money{Amount: trade.MustDecimal("10"), Currency: "EUR"}, code: "CURRENCY_MISMATCH", severity: trade.Reject, path: "lines.0.expectedUnitPrice.currency"},
+		"no such account":          {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { f.Account = nil }, code: "CUSTOMER_UNKNOWN", severity: trade.Reject, path: "accountId"},
+		"a stopped account":        {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { f.Account.Stopped = "blocked" }, code: "CUSTOMER_STOPPED", severity: trade.Reject, path: "accountId"},
+		"terms that need a PO":     {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { f.Account.PORequired = true }, code: "PO_REQUIRED", severity: trade.Reject, path: "poNumber"},
+		"no tax area":              {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { f.Account.TaxContext = false }, code: "TAX_CONTEXT_INCOMPLETE", severity: trade.Hold, path: "accountId"},
+		"no such item":             {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { clear(f.Items) }, code: "ITEM_UNKNOWN", severity: trade.Reject, path: "lines.0.sku"},
+		"no price":                 {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) { clear(f.Prices) }, code: "PRICE_MISSING", severity: trade.Hold, path: "lines.0.sku"},
+		"prices that cannot be asked": {quantity: quantity("4", "PCS"), change: func(f *orders.Facts) {
+			clear(f.Prices)
+			f.Missing = []orders.Missing{{What: "prices", Source: "erp", Reason: "SOURCE_TIMEOUT"}}
+		}, code: "SOURCE_UNAVAILABLE", severity: trade.Hold, path: "prices"},
+	} {
+		f := facts()
+		if c.change != nil {
+			c.change(&f)
+		}
+		_, _, findings := orders.Evaluate(draft(c.quantity, c.expected), f)
+		if c.code == "" {
+			if len(findings) != 0 {
+				t.Errorf("%s: %+v", name, findings)
+			}
+			continue
+		}
+		if len(findings) != 1 || findings[0].Code != c.code || findings[0].Severity != c.severity || findings[0].Path != c.path {
+			t.Errorf("%s: %+v, want one %s %s at %s", name, findings, c.severity, c.code, c.path)
+		}
+	}
+}
+
+// TestStructure is what is wrong with a draft in itself.
+func TestStructure(t *testing.T) {
+	t.Parallel()
+	today := trade.Date(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC).Format(time.DateOnly))
+	for name, c := range map[string]struct {
+		change func(*orders.Draft)
+		path   string
+	}{
+		"in order":          {func(*orders.Draft) {}, ""},
+		"no lines":          {func(d *orders.Draft) { d.Lines = nil }, "lines"},
+		"a negative line":   {func(d *orders.Draft) { d.Lines[0].Quantity.Value = trade.MustDecimal("-1") }, "lines.0.quantity.value"},
+		"a line of nothing": {func(d *orders.Draft) { d.Lines[0].SKU = " " }, "lines.0.sku"},
+		"yesterday":         {func(d *orders.Draft) { d.RequestedDate = "2026-11-22" }, "requestedDate"},
+		"no town":           {func(d *orders.Draft) { d.ShipTo = &trade.Address{Line1: "1", PostalCode: "2", Country: "US"} }, "shipTo.city"},
+		"odd money":         {func(d *orders.Draft) { d.Currency = "dollars" }, "currency"},
+	} {
+		d := draft(quantity("4", "PCS"), nil)
+		c.change(&d)
+		findings := orders.Structure(d, today)
+		if c.path == "" && len(findings) > 0 || c.path != "" && (len(findings) != 1 || findings[0].Path != c.path) {
+			t.Errorf("%s: %+v, want %q", name, findings, c.path)
+		}
+	}
+}
