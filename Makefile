@@ -10,8 +10,9 @@ help: ## Show the targets
 
 check: generate diff lint vet test ## Everything that must be true of a commit
 
-generate: ## Rewrite generated code
+generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be restored
 	go tool gqlgen generate
+	$(GOBIN)/golangci-lint fmt ./resolvers/
 
 diff: ## Fail when generated code was not committed
 	git diff --exit-code -- graph resolvers

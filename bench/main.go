@@ -1,0 +1,198 @@
+// Command bench measures the order page and placeOrder against `crossdock dev`, over HTTP, with a
+// durable database and the sandbox behind real sockets. See README.md beside it.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+const page = `query Page($n: Int!) { orders(first: $n) { nodes { number account(maxAge: 0) { name }
+	lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available } }
+	shipments { trackingNumber status } } } }`
+
+const place = `mutation Place($i: PlaceOrderInput!) { placeOrder(input: $i) { decision order { number } errors { code } } }`
+
+func main() {
+	runs := flag.Int("runs", 200, "requests of each kind")
+	at := flag.Int("concurrent", 4, "requests at once")
+	flag.Parse()
+	if err := run(context.Background(), *runs, *at); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type world struct {
+	GraphQL string
+	Tokens  map[string]string
+	Sandbox string
+}
+
+func run(ctx context.Context, runs, at int) error {
+	dir, err := os.MkdirTemp("", "crossdock-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the database's user must pass through
+		return err
+	}
+	binary := filepath.Join(dir, "crossdock")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w: %s", err, out)
+	}
+	server := exec.CommandContext(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tick", "1h", "--size", "medium")
+	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := server.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = server.Process.Signal(os.Interrupt)
+		_ = server.Wait()
+	}()
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("crossdock dev: %w", err)
+	}
+	var w world
+	if err := json.Unmarshal(line, &w); err != nil {
+		return err
+	}
+	placeOne := func(ctx context.Context, n int) error {
+		lines := []any{}
+		for k := range 5 {
+			lines = append(lines, map[string]any{"sku": fmt.Sprintf("SKU-%04d", 1000+10*((n+k)%40)+k%3), "quantity": map[string]any{"value": "1"}})
+		}
+		var out struct{ PlaceOrder struct{ Decision string } }
+		err := w.ask(ctx, "service", place, map[string]any{"i": map[string]any{"idempotencyKey": fmt.Sprint("bench-", n), "accountId": fmt.Sprintf("C%05d", 10000+20*(n%15)), "lines": lines}}, &out)
+		if err == nil && out.PlaceOrder.Decision == "" {
+			err = errors.New("no decision")
+		}
+		return err
+	}
+	fmt.Println("| what | requests | at once | p50 ms | p99 ms | per second | source calls each |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	if err := w.measure(ctx, "placeOrder, 5 lines", runs, at, placeOne); err != nil {
+		return err
+	}
+	for _, n := range []int{5, 20, 100} {
+		err := w.measure(ctx, fmt.Sprintf("order page, %d orders, maxAge 0", n), runs, at, func(ctx context.Context, _ int) error {
+			return w.ask(ctx, "service", page, map[string]any{"n": n}, &struct{}{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs fn and prints a row.
+func (w *world) measure(ctx context.Context, what string, runs, at int, fn func(context.Context, int) error) error {
+	if _, err := w.calls(ctx); err != nil {
+		return err
+	}
+	took := make([]time.Duration, runs)
+	errs := make(chan error, runs)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range at {
+		wg.Go(func() {
+			for n := range next {
+				begin := time.Now()
+				errs <- fn(ctx, n)
+				took[n] = time.Since(begin)
+			}
+		})
+	}
+	for n := range runs {
+		next <- n
+	}
+	close(next)
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	all := time.Since(start)
+	calls, err := w.calls(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.0f | %.1f |\n", what, runs, at, ms(took[runs/2]), ms(took[runs*99/100]), float64(runs)/all.Seconds(), float64(calls)/float64(runs))
+	return nil
+}
+
+// calls is how many requests the sandbox got since it was last asked.
+func (w *world) calls(ctx context.Context) (n int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Sandbox+"/admin/calls?reset=1", nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	by := map[string]int{}
+	err = json.NewDecoder(res.Body).Decode(&by)
+	for _, v := range by {
+		n += v
+	}
+	return n, err
+}
+
+func (w *world) ask(ctx context.Context, who, query string, vars map[string]any, data any) error {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": vars})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.GraphQL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+w.Tokens[who])
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Data   any
+		Errors []struct{ Message string }
+	}{Data: data}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return err
+	}
+	if len(out.Errors) > 0 {
+		return errors.New(out.Errors[0].Message)
+	}
+	return nil
+}
