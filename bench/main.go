@@ -52,10 +52,10 @@ func run(ctx context.Context, runs, at int) error {
 		return err
 	}
 	binary := filepath.Join(dir, "crossdock")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // our own binary, in our own folder
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
-	server := exec.CommandContext(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tick", "1h", "--size", "medium")
+	server := exec.CommandContext(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tick", "1h", "--size", "medium") //nolint:gosec // the binary just built
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	stdout, err := server.StdoutPipe()
 	if err != nil {
