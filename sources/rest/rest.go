@@ -269,7 +269,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 			return nil, false, fault.Wrap(fault.Invalid, err, "body of %s", name).From(c.t.Name())
 		}
 	}
-	for {
+	for range maxPages {
 		res, err := c.t.Do(ctx, req)
 		if err != nil {
 			return nil, false, err
@@ -290,7 +290,11 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		}
 		req.Path, req.Query = next, nil
 	}
+	return nil, exists, fault.New(fault.BadResponse, "%s has more than %d pages", name, maxPages).From(c.t.Name())
 }
+
+// maxPages bounds a list that does not end.
+const maxPages = 1000
 
 func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 	if len(body) == 0 {

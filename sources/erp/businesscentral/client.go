@@ -135,7 +135,7 @@ type page[T any] struct {
 func collect[T any](ctx context.Context, c *Client, operation, path string, q url.Values, keys int) ([]T, error) {
 	var out []T
 	req := transport.Request{Operation: operation, Method: http.MethodGet, Path: path, Query: q, Keys: keys, Read: true}
-	for {
+	for range maxPages {
 		var p page[T]
 		if err := c.call(ctx, req, http.StatusOK, &p); err != nil {
 			return nil, err
@@ -146,7 +146,11 @@ func collect[T any](ctx context.Context, c *Client, operation, path string, q ur
 		}
 		req.Path, req.Query = p.Next, nil
 	}
+	return nil, fault.New(fault.BadResponse, "a list of more than %d pages", maxPages).From(c.t.Name())
 }
+
+// maxPages bounds a list that does not end.
+const maxPages = 1000
 
 // call sends a request and decodes a reply of the wanted status into out, if it is not nil.
 func (c *Client) call(ctx context.Context, r transport.Request, want int, out any) error {

@@ -163,7 +163,7 @@ func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.
 	}
 	ids := map[trade.SKU]int64{}
 	path, q := "/inventory-level", url.Values{"PageSize": {"250"}}
-	for {
+	for range maxPages {
 		var page struct {
 			Items []struct {
 				ID  int64  `json:"inventory_id"`
@@ -178,17 +178,20 @@ func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.
 			ids[trade.SKU(i.SKU)] = i.ID
 		}
 		if page.Next == nil || *page.Next == "" {
-			break
+			c.ids = ids
+			return ids, nil
 		}
 		next, err := url.Parse(*page.Next)
-		if err != nil {
-			return nil, fault.Wrap(fault.BadResponse, err, "a next page that cannot be read").From(c.t.Name())
+		if err != nil || !strings.HasPrefix(next.Path, version+"/") {
+			return nil, fault.New(fault.BadResponse, "a next page that cannot be read").From(c.t.Name())
 		}
 		path, q = strings.TrimPrefix(next.Path, version), next.Query()
 	}
-	c.ids = ids
-	return ids, nil
+	return nil, fault.New(fault.BadResponse, "a list of more than %d pages", maxPages).From(c.t.Name())
 }
+
+// maxPages bounds a list that does not end.
+const maxPages = 1000
 
 // Learn reads the inventory ids ahead of the first question.
 func (c *Client) Learn(ctx context.Context) error {
