@@ -290,3 +290,41 @@ func (w *world) delivered(key string, account trade.AccountID, lines ...orders.D
 	})
 	return w.order(a.OrderID)
 }
+
+// TestReturnsAreCreditedOnceThoughRepliesGetLost loses a third of the sources' replies after their
+// effect and fails one in ten calls, from expecting the goods to posting the memo.
+func TestReturnsAreCreditedOnceThoughRepliesGetLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	var list []*returns.Return
+	for i := range 4 {
+		o := w.delivered(fmt.Sprint("lost", i), "C10001", line("SKU-1000", "2"))
+		r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("1"), Reason: returns.NotNeeded}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, r)
+	}
+	w.admin("POST", "/admin/knobs", `{"chances":{"lost:bc":0.3,"lost:wms":0.3,"error:bc":0.1,"error:wms":0.1}}`)
+	for _, r := range list {
+		if _, err := w.returns.Approve(t.Context(), service(), r.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until("all are credited", func() bool {
+		w.step()
+		for _, r := range list {
+			if w.returned(r.ID).Status != returns.Closed {
+				return false
+			}
+		}
+		return true
+	})
+	memos := w.admin("GET", "/admin/truth", "")["creditMemos"].(map[string]any)
+	for _, r := range list {
+		if memos[r.Number] != 1.0 {
+			t.Errorf("return %s has %v credit memos", r.Number, memos[r.Number])
+		}
+	}
+}
