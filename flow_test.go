@@ -81,7 +81,7 @@ func TestReturnEndsInACreditMemo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
-	o := w.delivered("ret", "C10001", line("SKU-1000", "6"), line("SKU-1001", "2"))
+	o := w.delivered("ret", line("SKU-1000", "6"), line("SKU-1001", "2"))
 	who := buyer("C10001")
 	if _, err := w.returns.Request(t.Context(), who, "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("7"), Reason: returns.NotNeeded}}, ""); err == nil {
 		t.Error("more than was shipped could be sent back")
@@ -274,10 +274,10 @@ func (w *world) returned(id string) *returns.Return {
 	return found[id]
 }
 
-// delivered places an order and moves it to its doorstep and its invoice.
-func (w *world) delivered(key string, account trade.AccountID, lines ...orders.DraftLine) *orders.Order {
+// delivered places an order of C10001 and moves it to its doorstep and its invoice.
+func (w *world) delivered(key string, lines ...orders.DraftLine) *orders.Order {
 	w.t.Helper()
-	a := w.place(key, draft(account, lines...))
+	a := w.place(key, draft("C10001", lines...))
 	w.until("the order is delivered and invoiced", func() bool {
 		w.step()
 		o := w.order(a.OrderID)
@@ -299,7 +299,7 @@ func TestReturnsAreCreditedOnceThoughRepliesGetLost(t *testing.T) {
 	w.start()
 	var list []*returns.Return
 	for i := range 4 {
-		o := w.delivered(fmt.Sprint("lost", i), "C10001", line("SKU-1000", "2"))
+		o := w.delivered(fmt.Sprint("lost", i), line("SKU-1000", "2"))
 		r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("1"), Reason: returns.NotNeeded}}, "")
 		if err != nil {
 			t.Fatal(err)

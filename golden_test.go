@@ -195,7 +195,7 @@ func TestTheSandboxServesOnlyDocumentedFields(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
-	w.delivered("golden", "C10001", line("SKU-1000", "1"))
+	w.delivered("golden", line("SKU-1000", "1"))
 	w.place("open", draft("C10001", line("SKU-1000", "1")))
 	w.until("the ERP has an open order", func() bool {
 		n, err := w.queue.Waiting(t.Context())

@@ -18,7 +18,7 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	g := newGraph(t, w)
-	o := w.delivered("sec", "C10001", line("SKU-1000", "2"))
+	o := w.delivered("sec", line("SKU-1000", "2"))
 	mine := g.query("C10001", `query($n: String!) { order(number: $n) { id account { id } shipments { id } invoices { id } fulfillmentOrders { id } } }`, map[string]any{"n": o.Number})
 	if len(mine.Errors) > 0 || mine.Data["order"] == nil {
 		t.Fatalf("the owner does not see the order: %+v", mine)

@@ -125,7 +125,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 	for _, s := range a.cfg.Sources {
 		switch s.Product {
 		case "businesscentral":
-			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Timeout: time.Duration(s.Timeout)})
+			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Currency: trade.Currency(s.Currency), Timeout: time.Duration(s.Timeout)})
 			if err != nil {
 				return nil, err
 			}

@@ -4,9 +4,7 @@ package accounts
 
 import (
 	"context"
-	"time"
 
-	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -63,24 +61,7 @@ func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.Ac
 	if len(mine) == 0 {
 		return lookup.Empty[trade.AccountID, Account](0), nil
 	}
-	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		kept, err := s.store.byID(ctx, mine)
-		if err == nil && allYounger(kept, mine, time.Now().Add(-age)) {
-			out := lookup.Empty[trade.AccountID, Account](len(kept))
-			out.Found = kept
-			return out, nil
-		}
-	}
-	answers, err := s.source.Accounts(ctx, mine)
-	if err != nil {
-		return answers, err
-	}
-	if len(answers.Found) > 0 {
-		if err := s.store.save(ctx, answers.Found); err != nil {
-			return answers, err
-		}
-	}
-	return s.fallBack(ctx, answers)
+	return lookup.Through(ctx, s.store, s.source.Accounts, func(a *Account) *lookup.Provenance { return &a.Provenance }, mine)
 }
 
 // ShipTos returns the places that the viewer's accounts have goods sent to.
@@ -97,42 +78,11 @@ func (s *Service) ShipTos(ctx context.Context, who trade.Viewer, ids []trade.Acc
 	return s.source.ShipTos(ctx, mine)
 }
 
-func (s *Service) fallBack(ctx context.Context, answers lookup.Answers[trade.AccountID, Account]) (lookup.Answers[trade.AccountID, Account], error) {
-	var failed []trade.AccountID
-	for id, err := range answers.Failed {
-		if fault.Retryable(err) {
-			failed = append(failed, id)
-		}
-	}
-	if len(failed) == 0 {
-		return answers, nil
-	}
-	kept, err := s.store.byID(ctx, failed)
-	if err != nil {
-		return answers, err
-	}
-	for id, a := range kept {
-		a.Provenance.Freshness = lookup.LastKnown
-		answers.Found[id] = a
-		delete(answers.Failed, id)
-	}
-	return answers, nil
-}
-
-func allYounger(kept map[trade.AccountID]Account, ids []trade.AccountID, than time.Time) bool {
-	for _, id := range ids {
-		if a, ok := kept[id]; !ok || a.Provenance.AsOf.Before(than) {
-			return false
-		}
-	}
-	return true
-}
-
 // Observe keeps accounts that a poll of the source reported.
 func (s *Service) Observe(ctx context.Context, accounts []Account) error {
 	m := make(map[trade.AccountID]Account, len(accounts))
 	for _, a := range accounts {
 		m[a.ID] = a
 	}
-	return s.store.save(ctx, m)
+	return s.store.Save(ctx, m)
 }

@@ -17,7 +17,8 @@ import (
 
 type store struct{ pool *postgres.Pool }
 
-func (s *store) save(ctx context.Context, accounts map[trade.AccountID]Account) error {
+// Save implements lookup.Keeper.
+func (s *store) Save(ctx context.Context, accounts map[trade.AccountID]Account) error {
 	batch := &pgx.Batch{}
 	// In one order, so that two pages being kept at once do not wait in a circle.
 	for _, id := range slices.Sorted(maps.Keys(accounts)) {
@@ -37,7 +38,8 @@ func (s *store) save(ctx context.Context, accounts map[trade.AccountID]Account) 
 	return nil
 }
 
-func (s *store) byID(ctx context.Context, ids []trade.AccountID) (map[trade.AccountID]Account, error) {
+// Kept implements lookup.Keeper.
+func (s *store) Kept(ctx context.Context, ids []trade.AccountID) (map[trade.AccountID]Account, error) {
 	keys := make([]string, len(ids))
 	for i, k := range ids {
 		keys[i] = string(k)

@@ -4,7 +4,6 @@ package catalog
 
 import (
 	"context"
-	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
@@ -56,61 +55,12 @@ func New(pool *postgres.Pool, source Source) *Service { return &Service{&store{p
 // Items returns the items. They come from the source unless the copies at hand are young
 // enough for the caller; while the source is down, from the last known copies.
 func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Item], error) {
-	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		kept, err := s.store.bySKU(ctx, skus)
-		if err == nil && allYounger(kept, skus, time.Now().Add(-age)) {
-			out := lookup.Empty[trade.SKU, Item](len(kept))
-			out.Found = kept
-			return out, nil
-		}
-	}
-	answers, err := s.source.Items(ctx, skus)
-	if err != nil {
-		return answers, err
-	}
-	if len(answers.Found) > 0 {
-		if err := s.store.save(ctx, answers.Found); err != nil {
-			return answers, err
-		}
-	}
-	return s.fallBack(ctx, answers)
+	return lookup.Through(ctx, s.store, s.source.Items, func(i *Item) *lookup.Provenance { return &i.Provenance }, skus)
 }
 
 // Rules returns how items may be ordered.
 func (s *Service) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error) {
 	return s.source.Rules(ctx, skus)
-}
-
-// fallBack gives what was last known of the keys that failed.
-func (s *Service) fallBack(ctx context.Context, answers lookup.Answers[trade.SKU, Item]) (lookup.Answers[trade.SKU, Item], error) {
-	var failed []trade.SKU
-	for sku, err := range answers.Failed {
-		if fault.Retryable(err) {
-			failed = append(failed, sku)
-		}
-	}
-	if len(failed) == 0 {
-		return answers, nil
-	}
-	kept, err := s.store.bySKU(ctx, failed)
-	if err != nil {
-		return answers, err
-	}
-	for sku, item := range kept {
-		item.Provenance.Freshness = lookup.LastKnown
-		answers.Found[sku] = item
-		delete(answers.Failed, sku)
-	}
-	return answers, nil
-}
-
-func allYounger(kept map[trade.SKU]Item, skus []trade.SKU, than time.Time) bool {
-	for _, sku := range skus {
-		if item, ok := kept[sku]; !ok || item.Provenance.AsOf.Before(than) {
-			return false
-		}
-	}
-	return true
 }
 
 // Observe keeps items that a poll of the source reported.
@@ -119,7 +69,7 @@ func (s *Service) Observe(ctx context.Context, items []Item) error {
 	for _, i := range items {
 		m[i.SKU] = i
 	}
-	return s.store.save(ctx, m)
+	return s.store.Save(ctx, m)
 }
 
 // List is one page of items by SKU.

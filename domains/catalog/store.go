@@ -17,7 +17,8 @@ import (
 
 type store struct{ pool *postgres.Pool }
 
-func (s *store) save(ctx context.Context, items map[trade.SKU]Item) error {
+// Save implements lookup.Keeper.
+func (s *store) Save(ctx context.Context, items map[trade.SKU]Item) error {
 	batch := &pgx.Batch{}
 	// In one order, so that two pages being kept at once do not wait in a circle.
 	for _, sku := range slices.Sorted(maps.Keys(items)) {
@@ -49,7 +50,8 @@ func scan(row pgx.CollectableRow) (Item, error) {
 	return i, err
 }
 
-func (s *store) bySKU(ctx context.Context, skus []trade.SKU) (map[trade.SKU]Item, error) {
+// Kept implements lookup.Keeper.
+func (s *store) Kept(ctx context.Context, skus []trade.SKU) (map[trade.SKU]Item, error) {
 	keys := make([]string, len(skus))
 	for i, k := range skus {
 		keys[i] = string(k)

@@ -60,6 +60,7 @@ type Source struct {
 	ClientID string   `yaml:"clientId"`
 	TokenURL string   `yaml:"tokenUrl"`
 	Company  string   `yaml:"company"`
+	Currency string   `yaml:"currency"`
 	Channel  string   `yaml:"channel"`
 	Header   string   `yaml:"header"`
 	Account  string   `yaml:"account"`

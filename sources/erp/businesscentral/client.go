@@ -13,6 +13,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
 	"crossdock/sources/transport"
 )
 
@@ -27,6 +28,8 @@ type Config struct {
 	Scope string
 	// Extension is the path of the published extension; "/api/crossdock/gateway/v1.0".
 	Extension string
+	// Currency is the company's own, which list prices are in; USD.
+	Currency trade.Currency
 	// Timeout bounds one call.
 	Timeout time.Duration
 	// Batch bounds the keys of one filter; 25 keeps URLs short.
@@ -54,6 +57,9 @@ func New(name, base string, cfg Config) (*Client, error) {
 	}
 	if cfg.Scope == "" {
 		cfg.Scope = "https://api.businesscentral.dynamics.com/.default"
+	}
+	if cfg.Currency == "" {
+		cfg.Currency = "USD"
 	}
 	if cfg.Batch == 0 {
 		cfg.Batch = 25

@@ -189,9 +189,6 @@ func amount(n json.Number) trade.Decimal {
 	return d
 }
 
-// localCurrency is what list prices are in.
-const localCurrency = trade.Currency("USD")
-
 // Items reads items.
 func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
 	skus = lookup.Unique(skus)
@@ -205,7 +202,7 @@ func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 		return failAll[trade.SKU, catalog.Item](skus, err), ctx.Err()
 	}
 	for _, i := range list {
-		out.Found[trade.SKU(i.Number)] = i.decode(localCurrency, at)
+		out.Found[trade.SKU(i.Number)] = i.decode(c.cfg.Currency, at)
 	}
 	return out, nil
 }
@@ -233,7 +230,7 @@ func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[cat
 	page := lookup.Page[catalog.Item]{Next: next}
 	at := c.live(time.Now())
 	for _, i := range list {
-		page.Items = append(page.Items, i.decode(localCurrency, at))
+		page.Items = append(page.Items, i.decode(c.cfg.Currency, at))
 	}
 	return page, err
 }
