@@ -261,14 +261,20 @@ func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order,
 	return found[id], nil
 }
 
+// ofOrder reads what an effect is about, and the order.
+func (p *Processes) ofOrder(ctx context.Context, e Effect) (target, *orders.Order, error) {
+	t, err := parse(e)
+	if err != nil {
+		return t, nil, err
+	}
+	o, err := p.order(ctx, t.Order)
+	return t, o, err
+}
+
 // register makes the order known to the ERP, once: it looks before it creates, and a lost
 // answer is waited out by the queue before it looks again.
 func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -312,11 +318,7 @@ func (p *Processes) raiseCopies(ctx context.Context, tx Tx, o *orders.Order, r o
 }
 
 func (p *Processes) withdraw(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -467,11 +469,7 @@ func (p *Processes) Recalled(ctx context.Context, tx Tx, w *shipments.Work, part
 
 // post tells the ERP how much has shipped in all.
 func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -485,11 +483,7 @@ func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
 
 // invoice reads back what the ERP has invoiced of the order.
 func (p *Processes) invoice(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -547,11 +541,7 @@ func invoiced(o *orders.Order, d finance.Document) []trade.Part {
 }
 
 func (p *Processes) acknowledge(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -559,11 +549,7 @@ func (p *Processes) acknowledge(ctx context.Context, e Effect) (Apply, error) {
 }
 
 func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
-	t, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	o, err := p.order(ctx, t.Order)
+	t, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
 	}

@@ -40,11 +40,7 @@ func (s *store) Save(ctx context.Context, accounts map[trade.AccountID]Account) 
 
 // Kept implements lookup.Keeper.
 func (s *store) Kept(ctx context.Context, ids []trade.AccountID) (map[trade.AccountID]Account, error) {
-	keys := make([]string, len(ids))
-	for i, k := range ids {
-		keys[i] = string(k)
-	}
-	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM accounts WHERE id = ANY($1)`, keys)
+	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM accounts WHERE id = ANY($1)`, postgres.Texts(ids))
 	if err != nil {
 		return nil, fmt.Errorf("kept accounts: %w", err)
 	}

@@ -52,11 +52,7 @@ func scan(row pgx.CollectableRow) (Item, error) {
 
 // Kept implements lookup.Keeper.
 func (s *store) Kept(ctx context.Context, skus []trade.SKU) (map[trade.SKU]Item, error) {
-	keys := make([]string, len(skus))
-	for i, k := range skus {
-		keys[i] = string(k)
-	}
-	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM items WHERE sku = ANY($1)`, keys)
+	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM items WHERE sku = ANY($1)`, postgres.Texts(skus))
 	if err != nil {
 		return nil, fmt.Errorf("kept items: %w", err)
 	}

@@ -142,30 +142,15 @@ func (s *store) observe(ctx context.Context, tx postgres.Tx, d Document) (bool, 
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) documents(ctx context.Context, who trade.Viewer, where string, keys []string) ([]*Document, error) {
-	accounts := make([]string, len(who.Accounts))
-	for i, a := range who.Accounts {
-		accounts[i] = string(a)
-	}
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM finance_documents WHERE `+visible+` AND `+where+` ORDER BY posted_on, number`, who.AllAccounts, accounts, keys)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM finance_documents WHERE `+visible+` AND `+where+` ORDER BY posted_on, number`, who.AllAccounts, postgres.Texts(who.Accounts), keys)
 	if err != nil {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Document, error) {
-		var raw []byte
-		if err := row.Scan(&raw); err != nil {
-			return nil, err
-		}
-		var d Document
-		return &d, json.Unmarshal(raw, &d)
-	})
+	return pgx.CollectRows(rows, postgres.Document[Document])
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Document, error) {
-	keys := make([]string, len(orders))
-	for i, o := range orders {
-		keys[i] = string(o)
-	}
-	docs, err := s.documents(ctx, who, `order_id::text = ANY($3)`, keys)
+	docs, err := s.documents(ctx, who, `order_id::text = ANY($3)`, postgres.Texts(orders))
 	out := map[trade.OrderID][]*Document{}
 	for _, d := range docs {
 		out[d.Order] = append(out[d.Order], d)

@@ -238,17 +238,6 @@ func (s *Service) Recalled(ctx context.Context, tx postgres.Tx, work string) err
 	return err
 }
 
-// Promised returns how much of each key is reserved and not in the figures yet. For tests and
-// reconciliation.
-func (s *Service) Promised(ctx context.Context, keys []Key) (map[Key]trade.Decimal, error) {
-	known, err := s.store.figures(ctx, keys)
-	out := make(map[Key]trade.Decimal, len(known))
-	for k, c := range known {
-		out[k] = c.reserved
-	}
-	return out, err
-}
-
 func byKey(a, b Key) int {
 	if a.Node != b.Node {
 		return strings.Compare(string(a.Node), string(b.Node))

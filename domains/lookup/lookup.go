@@ -74,28 +74,6 @@ type Window struct {
 	Start, End time.Time
 }
 
-// Order is how two windows stand to each other.
-type Order int
-
-// A window lies before, after, or partly at the same time as another.
-const (
-	Overlaps Order = iota
-	Before
-	After
-)
-
-// Compare returns how w stands to other: Before when w certainly ended before other began.
-func (w Window) Compare(other Window) Order {
-	switch {
-	case !w.End.IsZero() && w.End.Before(other.Start):
-		return Before
-	case !other.End.IsZero() && other.End.Before(w.Start):
-		return After
-	default:
-		return Overlaps
-	}
-}
-
 type maxAgeKey struct{}
 
 // WithMaxAge returns a context whose reads accept values at most d old; zero means live. Like

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"crossdock/domains/fault"
-	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 )
 
@@ -175,11 +174,6 @@ type Finding struct {
 	AsOf     *time.Time     `json:"asOf,omitempty"`
 	// Evaluated is false when the check's inputs were missing.
 	Evaluated bool `json:"evaluated"`
-}
-
-// Provenance of what we decide ourselves.
-func (o *Order) Provenance() lookup.Provenance {
-	return lookup.Provenance{Source: "crossdock", AsOf: o.UpdatedAt, Freshness: lookup.Live}
 }
 
 // Open is what no bucket of the line holds yet.

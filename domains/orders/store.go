@@ -79,38 +79,35 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 	if err != nil {
 		return err
 	}
+	before, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
 	events, err := fn(o)
 	if err != nil {
 		return err
 	}
-	o.Version++
 	o.attach()
 	if err := o.Check(); err != nil {
 		return err
 	}
-	doc, err := json.Marshal(o)
+	after, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
-	if bytes.Equal(stripVersion(raw), stripVersion(doc)) && len(events) == 0 {
-		o.Version--
+	if bytes.Equal(before, after) && len(events) == 0 {
 		return nil
+	}
+	o.Version++
+	doc, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	if err := tx.QueryRow(ctx, `UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5 WHERE id = $1 RETURNING updated_at`,
 		id, o.Status, o.Total.Amount, o.Version, doc).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)
-}
-
-func stripVersion(doc []byte) []byte {
-	var m map[string]any
-	if json.Unmarshal(doc, &m) != nil {
-		return doc
-	}
-	delete(m, "version")
-	out, _ := json.Marshal(m) //nolint:errchkjson // what was just unmarshalled marshals
-	return out
 }
 
 func decode(raw []byte) (*Order, error) {
@@ -134,7 +131,7 @@ func (o *Order) attach() {
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []trade.OrderID) (map[trade.OrderID]*Order, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, accounts(who), texts(ids))
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(ids))
 	if err != nil {
 		return nil, fmt.Errorf("orders: %w", err)
 	}
@@ -150,7 +147,7 @@ func (s *store) byID(ctx context.Context, who trade.Viewer, ids []trade.OrderID)
 }
 
 func (s *store) byNumber(ctx context.Context, who trade.Viewer, number string) (*Order, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = $3`, who.AllAccounts, accounts(who), number)
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = $3`, who.AllAccounts, postgres.Texts(who.Accounts), number)
 	if err != nil {
 		return nil, fmt.Errorf("order %s: %w", number, err)
 	}
@@ -200,16 +197,16 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		return nil, err
 	}
 	where := []string{visible}
-	args := []any{who.AllAccounts, accounts(who)}
+	args := []any{who.AllAccounts, postgres.Texts(who.Accounts)}
 	and := func(format string, arg any) {
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(format, len(args)))
 	}
 	if len(f.Accounts) > 0 {
-		and(`account_id = ANY($%d)`, texts(f.Accounts))
+		and(`account_id = ANY($%d)`, postgres.Texts(f.Accounts))
 	}
 	if len(f.Statuses) > 0 {
-		and(`status = ANY($%d)`, texts(f.Statuses))
+		and(`status = ANY($%d)`, postgres.Texts(f.Statuses))
 	}
 	if f.PONumber != "" {
 		and(`po_number = $%d`, f.PONumber)
@@ -374,16 +371,6 @@ func (s *store) abandon(ctx context.Context, scope, key string) {
 	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
-func accounts(who trade.Viewer) []string { return texts(who.Accounts) }
-
-func texts[T ~string](in []T) []string {
-	out := make([]string, len(in))
-	for i, v := range in {
-		out[i] = string(v)
-	}
-	return out
-}
-
 // knows reports whether the order's channel gave it to us before, and holds the question until
 // the transaction ends.
 func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (known bool, err error) {
@@ -396,7 +383,7 @@ func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (known bool
 }
 
 func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []string) (map[string]*Order, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = ANY($3)`, who.AllAccounts, accounts(who), numbers)
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND number = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), numbers)
 	if err != nil {
 		return nil, fmt.Errorf("orders: %w", err)
 	}

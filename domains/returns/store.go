@@ -25,21 +25,12 @@ func (s *store) inTx(ctx context.Context, fn func(postgres.Tx) error) error {
 	return postgres.InTx(ctx, s.pool, fn)
 }
 
-func document(row pgx.CollectableRow) (*Return, error) {
-	var raw []byte
-	if err := row.Scan(&raw); err != nil {
-		return nil, err
-	}
-	var r Return
-	return &r, json.Unmarshal(raw, &r)
-}
-
 func (s *store) ofOrder(ctx context.Context, tx postgres.Tx, order trade.OrderID) ([]*Return, error) {
 	rows, err := tx.Query(ctx, `SELECT doc FROM returns WHERE order_id = $1`, order)
 	if err != nil {
 		return nil, fmt.Errorf("returns of %s: %w", order, err)
 	}
-	return pgx.CollectRows(rows, document)
+	return pgx.CollectRows(rows, postgres.Document[Return])
 }
 
 func (s *store) insert(ctx context.Context, tx postgres.Tx, r *Return, e func() event.Event) error {
@@ -66,7 +57,7 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, column, value string
 	if err != nil {
 		return fmt.Errorf("return %s: %w", value, err)
 	}
-	r, err := pgx.CollectExactlyOneRow(rows, document)
+	r, err := pgx.CollectExactlyOneRow(rows, postgres.Document[Return])
 	if postgres.NoRows(err) {
 		return fault.New(fault.NotFound, "no return %q", value).At("returnId")
 	}
@@ -103,11 +94,11 @@ func (s *store) awaited(ctx context.Context, node trade.NodeID, limit int) ([]st
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Return, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, texts(who.Accounts), ids)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
 	if err != nil {
 		return nil, fmt.Errorf("returns: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document)
+	list, err := pgx.CollectRows(rows, postgres.Document[Return])
 	out := map[string]*Return{}
 	for _, r := range list {
 		out[r.ID] = r
@@ -116,11 +107,11 @@ func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[s
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Return, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY requested_at`, who.AllAccounts, texts(who.Accounts), texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY requested_at`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
 	if err != nil {
 		return nil, fmt.Errorf("returns: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document)
+	list, err := pgx.CollectRows(rows, postgres.Document[Return])
 	out := map[trade.OrderID][]*Return{}
 	for _, r := range list {
 		out[r.Order] = append(out[r.Order], r)
@@ -135,21 +126,13 @@ func (s *store) list(ctx context.Context, who trade.Viewer, first int, after str
 	rows, err := s.pool.Query(ctx, `
 		SELECT doc FROM returns WHERE `+visible+`
 		AND ($3 = '' OR (requested_at, id) < (SELECT requested_at, id FROM returns WHERE id::text = $3))
-		ORDER BY requested_at DESC, id DESC LIMIT $4`, who.AllAccounts, texts(who.Accounts), after, first+1)
+		ORDER BY requested_at DESC, id DESC LIMIT $4`, who.AllAccounts, postgres.Texts(who.Accounts), after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("returns: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document)
+	list, err := pgx.CollectRows(rows, postgres.Document[Return])
 	if len(list) > first {
 		return list[:first], true, err
 	}
 	return list, false, err
-}
-
-func texts[T ~string](in []T) []string {
-	out := make([]string, len(in))
-	for i, v := range in {
-		out[i] = string(v)
-	}
-	return out
 }

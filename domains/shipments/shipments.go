@@ -170,12 +170,6 @@ type Fulfiller interface {
 	Recall(ctx context.Context, w Work) (bool, error)
 }
 
-// Feed is a source of reports by polling.
-type Feed interface {
-	// ReportsSince returns what changed since the cursor, oldest first, repeats allowed.
-	ReportsSince(ctx context.Context, cursor string) (lookup.Page[Report], error)
-}
-
 // Followup is what happens elsewhere when work moves on, in the same transaction.
 type Followup interface {
 	Released(ctx context.Context, tx postgres.Tx, w *Work) error

@@ -117,21 +117,12 @@ func (s *store) openWork(ctx context.Context, node trade.NodeID, limit int) ([]s
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-func document[T any](row pgx.CollectableRow) (*T, error) {
-	var raw []byte
-	if err := row.Scan(&raw); err != nil {
-		return nil, err
-	}
-	v := new(T)
-	return v, json.Unmarshal(raw, v)
-}
-
 func (s *store) workByID(ctx context.Context, id string) (*Work, error) {
 	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE id::text = $1`, id)
 	if err != nil {
 		return nil, fmt.Errorf("work %s: %w", id, err)
 	}
-	w, err := pgx.CollectExactlyOneRow(rows, document[Work])
+	w, err := pgx.CollectExactlyOneRow(rows, postgres.Document[Work])
 	if postgres.NoRows(err) {
 		return nil, fault.New(fault.NotFound, "no fulfilment order %q", id)
 	}
@@ -142,11 +133,11 @@ func (s *store) workByID(ctx context.Context, id string) (*Work, error) {
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Work, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY number`, who.AllAccounts, texts(who.Accounts), texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY number`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
 	if err != nil {
 		return nil, fmt.Errorf("fulfilment orders: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document[Work])
+	list, err := pgx.CollectRows(rows, postgres.Document[Work])
 	out := map[trade.OrderID][]*Work{}
 	for _, w := range list {
 		out[w.Order] = append(out[w.Order], w)
@@ -155,11 +146,11 @@ func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trad
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Shipment, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY shipped_at, id`, who.AllAccounts, texts(who.Accounts), texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY shipped_at, id`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
 	if err != nil {
 		return nil, fmt.Errorf("shipments: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document[Shipment])
+	list, err := pgx.CollectRows(rows, postgres.Document[Shipment])
 	out := map[trade.OrderID][]*Shipment{}
 	for _, sh := range list {
 		out[sh.Order] = append(out[sh.Order], sh)
@@ -168,11 +159,11 @@ func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.Or
 }
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Shipment, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, texts(who.Accounts), ids)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
 	if err != nil {
 		return nil, fmt.Errorf("shipments: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document[Shipment])
+	list, err := pgx.CollectRows(rows, postgres.Document[Shipment])
 	out := map[string]*Shipment{}
 	for _, sh := range list {
 		out[sh.ID] = sh
@@ -187,23 +178,15 @@ func (s *store) list(ctx context.Context, who trade.Viewer, first int, after str
 	rows, err := s.pool.Query(ctx, `
 		SELECT doc FROM shipments WHERE `+visible+`
 		AND ($3 = '' OR (shipped_at, id) < (SELECT shipped_at, id FROM shipments WHERE id::text = $3))
-		ORDER BY shipped_at DESC, id DESC LIMIT $4`, who.AllAccounts, texts(who.Accounts), after, first+1)
+		ORDER BY shipped_at DESC, id DESC LIMIT $4`, who.AllAccounts, postgres.Texts(who.Accounts), after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("shipments: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, document[Shipment])
+	list, err := pgx.CollectRows(rows, postgres.Document[Shipment])
 	if len(list) > first {
 		return list[:first], true, err
 	}
 	return list, false, err
-}
-
-func texts[T ~string](in []T) []string {
-	out := make([]string, len(in))
-	for i, v := range in {
-		out[i] = string(v)
-	}
-	return out
 }
 
 func (s *store) workInTx(ctx context.Context, tx postgres.Tx, order trade.OrderID) ([]*Work, error) {
@@ -211,5 +194,5 @@ func (s *store) workInTx(ctx context.Context, tx postgres.Tx, order trade.OrderI
 	if err != nil {
 		return nil, fmt.Errorf("fulfilment orders: %w", err)
 	}
-	return pgx.CollectRows(rows, document[Work])
+	return pgx.CollectRows(rows, postgres.Document[Work])
 }

@@ -154,7 +154,7 @@ func (b *Bus) Read(ctx context.Context, f Filter, after int64, limit int) ([]eve
 		SELECT id::text, stream_kind, stream_id, type, version, occurred_at, recorded_at, source, actor, account_id, order_id, correlation, causation, payload, sequence, position
 		FROM events WHERE position > $1 AND ($2 = '' OR order_id = $2) AND ($3 OR account_id = ANY($4))
 		AND (cardinality($5::text[]) = 0 OR stream_kind = ANY($5)) AND (cardinality($6::text[]) = 0 OR type = ANY($6)) AND stream_kind <> $8
-		ORDER BY position LIMIT $7`, after, f.OrderID, f.AllAccounts, texts(f.Accounts), texts(f.Streams), texts(f.Types), limit, f.Without)
+		ORDER BY position LIMIT $7`, after, f.OrderID, f.AllAccounts, postgres.Texts(f.Accounts), postgres.Texts(f.Streams), postgres.Texts(f.Types), limit, f.Without)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
@@ -163,13 +163,6 @@ func (b *Bus) Read(ctx context.Context, f Filter, after int64, limit int) ([]eve
 			&e.Correlation, &e.Causation, &e.Payload, &e.Sequence, &e.Position)
 		return e, err
 	})
-}
-
-func texts(in []string) []string {
-	if in == nil {
-		return []string{}
-	}
-	return in
 }
 
 // Follow sends every event after the position to out, in order and without a gap, until the

@@ -210,12 +210,6 @@ func (s *Server) URL(database string) string {
 	return "postgres:///" + url.PathEscape(database) + "?" + q.Encode()
 }
 
-// Version is the server's major version, and Binaries the folder it was found in.
-func (s *Server) Version() int { return s.bin.major }
-
-// Binaries is the folder that the server was found in.
-func (s *Server) Binaries() string { return s.bin.dir }
-
 // Ping reports whether the server takes connections.
 func (s *Server) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
@@ -137,6 +136,3 @@ func Every(ctx context.Context, pause time.Duration, fn func(context.Context)) e
 		}
 	}
 }
-
-// Transient reports whether a failed round is worth no more than a line in the log.
-func Transient(err error) bool { return fault.Retryable(err) }
