@@ -52,11 +52,12 @@ func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, err
 				keep(typ, id, v)
 			}
 		case scalar.TypeWork:
-			for _, id := range inner {
-				w, err := r.Shipments.WorkByID(ctx, id)
-				if err == nil && who.MaySee(w.Account) {
-					keep(typ, id, w)
-				}
+			list, err := r.Shipments.WorkByID(ctx, who, inner)
+			if err != nil {
+				return nil, err
+			}
+			for id, w := range list {
+				keep(typ, id, w)
 			}
 		case scalar.TypeReturn:
 			list, err := r.Returns.ByID(ctx, who, inner)

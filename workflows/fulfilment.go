@@ -101,7 +101,7 @@ type target struct {
 func subject(id trade.OrderID) string { return "order/" + string(id) }
 func nodeDest(id trade.NodeID) string { return "node:" + string(id) }
 func (p *Processes) erp() string      { return "erp:" + p.Systems.ERP }
-func system(name string) trade.Viewer { return trade.System(name) }
+
 func parse(e Effect) (t target, _ error) {
 	if err := json.Unmarshal(e.Payload, &t); err != nil {
 		return t, fault.Wrap(fault.Invalid, err, "effect payload")
@@ -251,12 +251,23 @@ func (p *Processes) giveUp(ctx context.Context, tx Tx, o *orders.Order) error {
 }
 
 func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order, error) {
-	found, err := p.Orders.Orders(ctx, system("process"), []trade.OrderID{id})
+	found, err := p.Orders.Orders(ctx, trade.System("process"), []trade.OrderID{id})
 	if err != nil {
 		return nil, err
 	}
 	if found[id] == nil {
 		return nil, fault.New(fault.NotFound, "no order %q", id)
+	}
+	return found[id], nil
+}
+
+func (p *Processes) work(ctx context.Context, id string) (*shipments.Work, error) {
+	found, err := p.Shipments.WorkByID(ctx, trade.System("process"), []string{id})
+	if err != nil {
+		return nil, err
+	}
+	if found[id] == nil {
+		return nil, fault.New(fault.NotFound, "no fulfilment order %q", id)
 	}
 	return found[id], nil
 }
@@ -334,7 +345,7 @@ func (p *Processes) release(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := p.Shipments.WorkByID(ctx, t.Work)
+	w, err := p.work(ctx, t.Work)
 	if err != nil {
 		return nil, err
 	}
@@ -371,7 +382,7 @@ func (p *Processes) recall(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := p.Shipments.WorkByID(ctx, t.Work)
+	w, err := p.work(ctx, t.Work)
 	if err != nil {
 		return nil, err
 	}
@@ -553,7 +564,7 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.Shipments.ByID(ctx, system("process"), []string{t.Shipment})
+	found, err := p.Shipments.ByID(ctx, trade.System("process"), []string{t.Shipment})
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (p returnFollowup) Missing(ctx context.Context, tx Tx, r *returns.Return) e
 }
 
 func (p *Processes) returned(ctx context.Context, id string) (*returns.Return, error) {
-	found, err := p.Returns.ByID(ctx, system("process"), []string{id})
+	found, err := p.Returns.ByID(ctx, trade.System("process"), []string{id})
 	if err != nil {
 		return nil, err
 	}

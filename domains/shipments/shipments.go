@@ -357,7 +357,7 @@ func (s *Service) difference(ctx context.Context, tx postgres.Tx, w *Work, r Rep
 	}
 	if r.Pick.rank() > w.Pick.rank() && !w.Status.final() {
 		w.Pick, w.UpdatedAt = r.Pick, now
-		events = append(events, w.event(event.Type("fulfillment."+lower(string(r.Pick))), r.Source, now, map[string]any{"number": w.Number, "node": w.Node}))
+		events = append(events, w.event(event.Type("fulfillment."+strings.ToLower(string(r.Pick))), r.Source, now, map[string]any{"number": w.Number, "node": w.Node}))
 	}
 	for _, sh := range r.Shipments {
 		more, err := s.shipment(ctx, tx, w, r, sh, now)
@@ -455,9 +455,9 @@ func (s *Service) OpenWork(ctx context.Context, node trade.NodeID, limit int) ([
 	return s.store.openWork(ctx, node, limit)
 }
 
-// WorkByID returns one piece of work.
-func (s *Service) WorkByID(ctx context.Context, id string) (*Work, error) {
-	return s.store.workByID(ctx, id)
+// WorkByID returns the works with these ids that the viewer may see.
+func (s *Service) WorkByID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Work, error) {
+	return s.store.workByID(ctx, who, ids)
 }
 
 // WorkByOrder returns the works of each order that the viewer may see.
@@ -479,8 +479,6 @@ func (s *Service) ByID(ctx context.Context, who trade.Viewer, ids []string) (map
 func (s *Service) List(ctx context.Context, who trade.Viewer, first int, after string) ([]*Shipment, bool, error) {
 	return s.store.list(ctx, who, first, after)
 }
-
-func lower(s string) string { return strings.ToLower(s) }
 
 // Notifier is a storefront that shows its customers what was sent.
 type Notifier interface {

@@ -117,20 +117,21 @@ func (s *store) openWork(ctx context.Context, node trade.NodeID, limit int) ([]s
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-func (s *store) workByID(ctx context.Context, id string) (*Work, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE id::text = $1`, id)
-	if err != nil {
-		return nil, fmt.Errorf("work %s: %w", id, err)
-	}
-	w, err := pgx.CollectExactlyOneRow(rows, postgres.Document[Work])
-	if postgres.NoRows(err) {
-		return nil, fault.New(fault.NotFound, "no fulfilment order %q", id)
-	}
-	return w, err
-}
-
 // visible is the row security of every read: $1 lifts it, $2 lists the accounts.
 const visible = `($1 OR account_id = ANY($2))`
+
+func (s *store) workByID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Work, error) {
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
+	if err != nil {
+		return nil, fmt.Errorf("fulfilment orders: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, postgres.Document[Work])
+	out := map[string]*Work{}
+	for _, w := range list {
+		out[w.ID] = w
+	}
+	return out, err
+}
 
 func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Work, error) {
 	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY number`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
