@@ -141,7 +141,7 @@ func (r *runner) where() string {
 // and the sources lose replies after their effect.
 func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	t.Parallel()
-	world, err := sandbox.Open(t.TempDir(), 3, sandbox.Size{Customers: 20, Items: 60}, time.Now)
+	world, err := sandbox.Open(t.TempDir(), sandbox.Seeded(3, sandbox.Size{Customers: 20, Items: 60}), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	}
 	url := pgtest.URL(t)
 	r := &runner{t: t, done: make(chan struct{}), env: []string{
-		"CROSSDOCK_TEST_CONFIG=" + sandboxConfig(box.URL, "127.0.0.1:0", world.Company()), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(keys),
+		"CROSSDOCK_TEST_CONFIG=" + tell(world, box.URL).config("127.0.0.1:0"), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(keys),
 	}}
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1}}`)
 	rng := rand.New(rand.NewPCG(crashSeed, 1))

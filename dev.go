@@ -20,10 +20,8 @@ import (
 	"crossdock/internal/config"
 	"crossdock/internal/embedded"
 	"crossdock/sandbox"
+	"crossdock/sandbox/exports"
 )
-
-// devAccount is whom the development buyer buys for.
-const devAccount = "C10001"
 
 type devCmd struct {
 	Listen  string        `default:"127.0.0.1:8080" help:"Where to listen."`
@@ -32,6 +30,48 @@ type devCmd struct {
 	Tick    time.Duration `default:"3s" help:"How long each step of picking, packing and carrying takes."`
 	Seed    int64         `default:"1" help:"What the simulated distributor is made from, at its first start."`
 	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
+	exportFlags
+}
+
+// exportFlags choose a distributor's own exports in place of the simulated one.
+type exportFlags struct {
+	Data        string `type:"existingdir" placeholder:"DIR" help:"Load a distributor's own exports in place of the simulated one: accounts.csv, items.csv and more; docs/exports.md describes them."`
+	SkipBadRows bool   `help:"Leave rows out that are wrong, after listing them, instead of stopping."`
+}
+
+// read reads the exports and says on w how they were understood.
+func (f exportFlags) read(w io.Writer) (*exports.Business, error) {
+	b, err := exports.Read(f.Data)
+	if b != nil {
+		for _, file := range b.Files {
+			_, _ = fmt.Fprintf(w, "%s: %d rows; %s\n", file.Name, file.Rows, understood(file))
+		}
+	}
+	if _, bad := errors.AsType[exports.RowErrors](err); bad && f.SkipBadRows {
+		_, _ = fmt.Fprintf(w, "left out: %v\n", err)
+		return b, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w\nMend the files, name columns in columns.yaml, or leave bad rows out with --skip-bad-rows", err)
+	}
+	return b, nil
+}
+
+// understood says which heading was taken for which column.
+func understood(f exports.File) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(f.Columns)) {
+		if heading := f.Columns[name]; heading == name {
+			out = append(out, name)
+		} else {
+			out = append(out, name+" from "+heading)
+		}
+	}
+	text := strings.Join(out, ", ")
+	if len(f.Ignored) > 0 {
+		text += "; not read: " + strings.Join(f.Ignored, ", ")
+	}
+	return text
 }
 
 // Run starts the database, the sandbox and the gateway, and stops them in reverse.
@@ -60,10 +100,11 @@ func (c *devCmd) Run(s *shell) error {
 		return err
 	}
 	defer box.stop()
-	cfg, err := config.Parse(strings.NewReader(sandboxConfig(box.URL, l.Addr().String(), box.Company)), s.getenv)
+	cfg, err := config.Parse(strings.NewReader(box.config(l.Addr().String())), s.getenv)
 	if err != nil {
 		return err
 	}
+	cfg.Nodes = box.nodes()
 	cfg.Database.URL = url
 	issuer, err := auth.OpenDev(c.DataDir)
 	if err != nil {
@@ -83,7 +124,7 @@ func (c *devCmd) Run(s *shell) error {
 	}()
 	err = s.serve(ctx, l, cfg, issuers, func(a *app) error {
 		a.pollERP(ctx)
-		return c.announce(s, l.Addr().String(), box.URL, issuer)
+		return c.announce(s, l.Addr().String(), box, issuer)
 	})
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
@@ -92,9 +133,9 @@ func (c *devCmd) Run(s *shell) error {
 }
 
 // announce says that everything is ready and what to do next.
-func (c *devCmd) announce(s *shell, addr, box string, issuer *auth.Dev) error {
+func (c *devCmd) announce(s *shell, addr string, box *child, issuer *auth.Dev) error {
 	tokens := map[string]string{}
-	for who, grant := range auth.DevGrants(devAccount) {
+	for who, grant := range auth.DevGrants(box.Guide.Buyer) {
 		t, err := issuer.Token(grant)
 		if err != nil {
 			return err
@@ -103,16 +144,16 @@ func (c *devCmd) announce(s *shell, addr, box string, issuer *auth.Dev) error {
 	}
 	graphql, graphiql := "http://"+addr+"/graphql", "http://"+addr+"/graphiql/"
 	if c.Print == "json" {
-		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box})
+		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box.URL})
 	}
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], graphql, box, c.DataDir)
+	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s&skus=%s,%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], box.Guide.SKUs[0], box.Guide.SKUs[1], graphql, box.URL, c.DataDir)
 	for _, who := range slices.Sorted(maps.Keys(tokens)) {
 		fmt.Fprintf(&b, "  export %s=%s\n\n", strings.ToUpper(who), tokens[who])
 	}
 	_, _ = fmt.Fprintf(&b, `Place an order:
 
-  curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"mutation { placeOrder(input: {idempotencyKey: \"first\", poNumber: \"PO-1\", lines: [{sku: \"SKU-1000\", quantity: {value: \"5\"}}, {sku: \"SKU-1001\", quantity: {value: \"2\"}}]}) { decision order { id number status } findings { code message } errors { code path message } } }"}'
+  curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"mutation { placeOrder(input: {idempotencyKey: \"first\", poNumber: \"PO-1\", lines: [{sku: \"%[2]s\", quantity: {value: \"5\"}}, {sku: \"%[3]s\", quantity: {value: \"2\"}}]}) { decision order { id number status } findings { code message } errors { code path message } } }"}'
 
 Watch it being picked, packed, shipped and delivered:
 
@@ -123,18 +164,48 @@ See it whole:
   curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { number status fulfillment shipments { trackingNumber status } invoices { number total { amount currency } } } } }"}'
 
 Ctrl-C stops everything; the next start goes on from here.
-`, graphql)
+`, graphql, box.Guide.SKUs[0], box.Guide.SKUs[1])
 	_, err := io.WriteString(s.out, b.String())
 	return err
 }
 
+// told is what the sandbox says of itself on one line when it is ready.
+type told struct {
+	URL      string         `json:"url"`
+	Company  string         `json:"company"`
+	Currency string         `json:"currency"`
+	World    string         `json:"world"`
+	Sites    []sandbox.Site `json:"sites"`
+	Guide    sandbox.Guide  `json:"guide"`
+}
+
+func tell(w *sandbox.World, url string) told {
+	return told{URL: url, Company: w.Company(), Currency: w.Currency(), World: w.String(), Sites: w.Sites(), Guide: w.Guide()}
+}
+
+// config is sandbox.yaml for this sandbox.
+func (t told) config(listen string) string {
+	return strings.NewReplacer("{base}", t.URL, "{listen}", listen, "{company}", t.Company, "{currency}", t.Currency, "{shop}", t.Guide.Shop).Replace(sandboxYAML)
+}
+
+// nodes are the sandbox's places as Crossdock's configuration has them.
+func (t told) nodes() []config.Node {
+	out := make([]config.Node, len(t.Sites))
+	for i, s := range t.Sites {
+		out[i] = config.Node{ID: s.Node, Name: s.Name, Kind: "WAREHOUSE", Source: "wms", Location: s.Code, Priority: i + 1, TimeZone: s.TimeZone}
+		if s.System == "shipbob" {
+			out[i].Kind, out[i].Source = "THIRD_PARTY", "threepl"
+		}
+	}
+	return out
+}
+
 // child is the sandbox as a process of its own.
 type child struct {
-	URL     string `json:"url"`
-	Company string `json:"company"`
-	cmd     *exec.Cmd
-	stdin   io.Closer
-	exited  chan error
+	told
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	exited chan error
 }
 
 func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
@@ -145,6 +216,9 @@ func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
 	// The sandbox ends when its standard input does, whatever ends us.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, "sandbox", "--dir", filepath.Join(c.DataDir, "sandbox"), "--tick", c.Tick.String(), //nolint:gosec // ourselves
 		"--seed", fmt.Sprint(c.Seed), "--size", c.Size, "--until-eof")
+	if c.Data != "" {
+		cmd.Args = append(cmd.Args, "--data", c.Data, fmt.Sprintf("--skip-bad-rows=%t", c.SkipBadRows))
+	}
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -160,7 +234,7 @@ func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
 	out := &child{cmd: cmd, stdin: stdin, exited: make(chan error, 1)}
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, out)
+		err = json.Unmarshal(line, &out.told)
 	}
 	go func() { out.exited <- cmd.Wait() }()
 	if err != nil {
@@ -185,12 +259,21 @@ type sandboxCmd struct {
 	Seed     int64         `default:"1" help:"What the world is made from, at its first start."`
 	Size     string        `enum:"small,medium,large" default:"small" help:"How large it is."`
 	UntilEOF bool          `name:"until-eof" hidden:"" help:"End when standard input ends."`
+	exportFlags
 }
 
 // Run serves the world until the process is told to stop.
 func (c *sandboxCmd) Run(s *shell) error {
 	size := map[string]sandbox.Size{"small": {Customers: 40, Items: 60}, "medium": {Customers: 400, Items: 500}, "large": {Customers: 4000, Items: 5000}}[c.Size]
-	world, err := sandbox.Open(c.Dir, c.Seed, size, time.Now)
+	from := sandbox.Seeded(c.Seed, size)
+	if c.Data != "" {
+		business, err := c.read(os.Stderr)
+		if err != nil {
+			return err
+		}
+		from = sandbox.Loaded(business)
+	}
+	world, err := sandbox.Open(c.Dir, from, time.Now)
 	if err != nil {
 		return err
 	}
@@ -207,7 +290,7 @@ func (c *sandboxCmd) Run(s *shell) error {
 			cancel()
 		}()
 	}
-	if err := json.NewEncoder(s.out).Encode(map[string]string{"url": "http://" + l.Addr().String(), "company": world.Company()}); err != nil {
+	if err := json.NewEncoder(s.out).Encode(tell(world, "http://"+l.Addr().String())); err != nil {
 		return err
 	}
 	return sandbox.New(world, sandbox.DefaultSecrets(), c.Tick, s.log).Serve(ctx, l)

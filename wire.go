@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -292,8 +291,4 @@ func (a *app) close() {
 	for _, t := range a.transports {
 		t.CloseIdle()
 	}
-}
-
-func sandboxConfig(base, listen string, company string) string {
-	return strings.NewReplacer("{base}", base, "{listen}", listen, "{company}", company).Replace(sandboxYAML)
 }

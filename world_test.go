@@ -40,7 +40,13 @@ type world struct {
 // newWorld starts a world whose work moves only when step is called.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w, err := sandbox.Open(t.TempDir(), 1, sandbox.Size{Customers: 30, Items: 60}, time.Now)
+	return worldOf(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}))
+}
+
+// worldOf is newWorld for another distributor.
+func worldOf(t *testing.T, from sandbox.Maker) *world {
+	t.Helper()
+	w, err := sandbox.Open(t.TempDir(), from, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,10 +54,12 @@ func newWorld(t *testing.T) *world {
 	box := sandbox.New(w, sandbox.DefaultSecrets(), 0, slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(box)
 	t.Cleanup(server.Close)
-	cfg, err := config.Parse(strings.NewReader(sandboxConfig(server.URL, "127.0.0.1:0", w.Company())), os.Getenv)
+	said := tell(w, server.URL)
+	cfg, err := config.Parse(strings.NewReader(said.config("127.0.0.1:0")), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Nodes = said.nodes()
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
 	pool := pgtest.Database(t)

@@ -28,6 +28,9 @@ func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines
 		out[i] = &model.QuotedPrice{Sku: l.Sku, Quantity: l.Quantity}
 		if i < len(prices) {
 			out[i].Price = prices[i]
+			if p := prices[i]; p != nil && l.Quantity.Unit == "" {
+				out[i].Quantity = &trade.Quantity{Value: l.Quantity.Value, Unit: p.Unit}
+			}
 		}
 	}
 	return out, err

@@ -199,16 +199,26 @@ func (b *bc) outstanding(customer string) trade.Decimal {
 			continue
 		}
 		for _, l := range o.Lines {
-			total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: "USD"}.Times(trade.Less(l.Quantity, l.Invoiced)).Round().Amount)
+			total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: trade.Currency(o.Currency)}.Times(trade.Less(l.Quantity, l.Invoiced)).Round().Amount)
 		}
 	}
 	return total
 }
 
-// priceOf is the customer's price: list less the customer's discount less the quantity break.
-func (b *bc) priceOf(c *customer, i *item, q trade.Decimal) trade.Decimal {
+// priceOf is the customer's price on a day: the lowest of the price list lines that apply, or else
+// the item's price less the customer's discount less the quantity break.
+func (b *bc) priceOf(c *customer, i *item, q trade.Decimal, day trade.Date) trade.Decimal {
+	var best *priceLine
+	for n := range i.Prices {
+		if p := &i.Prices[n]; p.applies(c.Number, day) && p.From.Cmp(q) <= 0 && (best == nil || p.Price.Cmp(best.Price) < 0) {
+			best = p
+		}
+	}
+	if best != nil {
+		return best.Price
+	}
 	off := c.Discount
-	if q.Cmp(i.BreakFrom) >= 0 {
+	if i.BreakFrom.IsPos() && q.Cmp(i.BreakFrom) >= 0 {
 		off = trade.Sum(off, i.BreakOff)
 	}
 	keep, err := trade.Less(whole(100), off).Quo(whole(100))
@@ -220,6 +230,27 @@ func (b *bc) priceOf(c *customer, i *item, q trade.Decimal) trade.Decimal {
 		return i.Price
 	}
 	return p.Round(4).Trim(2)
+}
+
+func (p *priceLine) applies(customer string, day trade.Date) bool {
+	return (p.Customer == "" || p.Customer == customer) && (p.Starts == "" || p.Starts <= day) && (p.Ends == "" || day <= p.Ends)
+}
+
+// breakOf is the next quantity from which the customer pays less; zero when there is none.
+func (b *bc) breakOf(c *customer, i *item, q trade.Decimal, day trade.Date) trade.Decimal {
+	next := trade.Decimal{}
+	consider := func(from trade.Decimal) {
+		if from.Cmp(q) > 0 && (next.IsZero() || from.Cmp(next) < 0) && b.priceOf(c, i, from, day).Cmp(b.priceOf(c, i, q, day)) < 0 {
+			next = from
+		}
+	}
+	consider(i.BreakFrom)
+	for n := range i.Prices {
+		if i.Prices[n].applies(c.Number, day) {
+			consider(i.Prices[n].From)
+		}
+	}
+	return next
 }
 
 func (b *bc) priceQuote(r *http.Request) (int, any, *bcError) {
@@ -238,17 +269,22 @@ func (b *bc) priceQuote(r *http.Request) (int, any, *bcError) {
 	if c == nil {
 		return 0, nil, dialog("The Customer does not exist. Identification fields and values: No.='%s'", in.CustomerNumber)
 	}
+	day := trade.Date(in.PriceDate)
+	if day == "" {
+		day = trade.Date(b.world.now().Format(time.DateOnly))
+	}
 	lines := []object{}
 	for _, l := range in.PriceQuoteLines {
 		i := b.world.items[l.ItemNumber]
 		q, err := trade.ParseDecimal(string(l.Quantity))
-		if i == nil || err != nil || l.UnitOfMeasureCode != i.Unit {
+		if i == nil || err != nil || (l.UnitOfMeasureCode != "" && l.UnitOfMeasureCode != i.Unit) {
 			lines = append(lines, object{"lineNo": l.LineNo, "itemNumber": l.ItemNumber, "found": false})
 			continue
 		}
+		from := b.breakOf(c, i, q, day)
 		lines = append(lines, object{
-			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(b.priceOf(c, i, q)), "listPrice": number(i.Price),
-			"priceListCode": "PL-" + c.Discount.String(), "currencyCode": c.Currency, "breakQuantity": number(i.BreakFrom), "breakPrice": number(b.priceOf(c, i, i.BreakFrom)),
+			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(b.priceOf(c, i, q, day)), "listPrice": number(i.Price),
+			"priceListCode": "PL-" + c.Discount.String(), "currencyCode": c.Currency, "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day)),
 		})
 	}
 	return http.StatusCreated, object{"id": guid(), "customerNumber": c.Number, "currencyCode": c.Currency, "priceQuoteLines": lines}, nil
@@ -378,7 +414,7 @@ func (b *bc) line(c *customer, in lineInput, sequence int) (*orderLine, *bcError
 	if in.Sequence != 0 {
 		sequence = in.Sequence
 	}
-	l := &orderLine{ID: guid(), ItemNumber: i.Number, Name: i.Name, Unit: i.Unit, Sequence: sequence, Quantity: q, Price: b.priceOf(c, i, q)}
+	l := &orderLine{ID: guid(), ItemNumber: i.Number, Name: i.Name, Unit: i.Unit, Sequence: sequence, Quantity: q, Price: b.priceOf(c, i, q, trade.Date(b.world.now().Format(time.DateOnly)))}
 	if in.UnitPrice != "" {
 		if l.Price, err = trade.ParseDecimal(string(in.UnitPrice)); err != nil {
 			return nil, &bcError{http.StatusBadRequest, "BadRequest", "Unable to convert value to Decimal"}
@@ -425,36 +461,43 @@ func (b *bc) patchLine(r *http.Request, id string) (int, any, *bcError) {
 	return 0, nil, recordMissing("Sales Line")
 }
 
-// shipAndInvoice posts what is to ship and to invoice. A fully posted order is gone.
+// shipAndInvoice posts what is to ship and to invoice.
 func (b *bc) shipAndInvoice(o *salesOrder) (int, any, *bcError) {
 	w := b.world
-	now := w.now()
-	inv := &document{ID: guid(), External: o.External, OrderNumber: o.Number, OrderID: o.ID, Customer: o.Customer, Currency: o.Currency, Posted: true, Date: now.Format(time.DateOnly), Version: 1, Modified: now}
+	inv, ship := w.post(o, w.now())
+	if inv == nil {
+		return 0, nil, dialog("There is nothing to post.")
+	}
+	c := w.customers[o.Customer]
+	c.Balance = trade.Sum(c.Balance, inv.total())
+	w.keep(record("order", o.ID, o), record("invoice", inv.ID, inv), record("shipment", ship.ID, ship), record("customer", c.Number, c))
+	return http.StatusNoContent, nil, nil
+}
+
+// post moves what is to ship into an invoice and a shipment, which are nil when that is nothing. A
+// fully posted order is gone.
+func (w *World) post(o *salesOrder, now time.Time) (inv, ship *document) {
+	inv = &document{ID: guid(), External: o.External, OrderNumber: o.Number, OrderID: o.ID, Customer: o.Customer, Currency: o.Currency, ShipTo: o.ShipTo, Posted: true, Date: now.Format(time.DateOnly), Version: 1, Modified: now}
 	done := true
-	total := trade.Decimal{}
 	for _, l := range o.Lines {
 		if l.ToShip.IsPos() {
 			p := *l
 			p.Quantity = l.ToShip
 			inv.Lines = append(inv.Lines, &p)
-			total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: "USD"}.Times(l.ToShip).Round().Amount)
 		}
 		l.Shipped, l.Invoiced = trade.Sum(l.Shipped, l.ToShip), trade.Sum(l.Invoiced, l.ToShip)
 		l.ToShip, l.ToInvoice = trade.Decimal{}, trade.Decimal{}
 		done = done && l.Shipped.Cmp(l.Quantity) >= 0
 	}
 	if len(inv.Lines) == 0 {
-		return 0, nil, dialog("There is nothing to post.")
+		return nil, nil
 	}
-	ship := *inv
-	ship.ID, ship.Number = guid(), fmt.Sprintf("S-SHPT%06d", w.next())
+	shipped := *inv
+	shipped.ID, shipped.Number = guid(), fmt.Sprintf("S-SHPT%06d", w.next())
 	inv.Number = fmt.Sprintf("PS-INV%06d", w.next())
 	o.Deleted, o.Version, o.Modified = done, o.Version+1, now
-	c := w.customers[o.Customer]
-	c.Balance = trade.Sum(c.Balance, total)
-	w.invoices[inv.ID], w.shipments[ship.ID] = inv, &ship
-	w.keep(record("order", o.ID, o), record("invoice", inv.ID, inv), record("shipment", ship.ID, &ship), record("customer", c.Number, c))
-	return http.StatusNoContent, nil, nil
+	w.invoices[inv.ID], w.shipments[shipped.ID] = inv, &shipped
+	return inv, &shipped
 }
 
 // creditMemos serves …/resources/dynamics_salescreditmemo and its post action.
@@ -506,7 +549,7 @@ func (b *bc) creditMemos(r *http.Request, id, action string) (int, any, *bcError
 func (d *document) total() trade.Decimal {
 	total := trade.Decimal{}
 	for _, l := range d.Lines {
-		total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: "USD"}.Times(l.Quantity).Round().Amount)
+		total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: trade.Currency(d.Currency)}.Times(l.Quantity).Round().Amount)
 	}
 	return total
 }
@@ -516,7 +559,7 @@ func (b *bc) order(o *salesOrder, lines bool) object {
 	total := trade.Decimal{}
 	for _, l := range o.Lines {
 		shipped = shipped && l.Shipped.Cmp(l.Quantity) >= 0
-		total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: "USD"}.Times(l.Quantity).Round().Amount)
+		total = trade.Sum(total, trade.Money{Amount: l.Price, Currency: trade.Currency(o.Currency)}.Times(l.Quantity).Round().Amount)
 	}
 	out := object{
 		"@odata.etag": o.etag(), "id": o.ID, "number": o.Number, "externalDocumentNumber": o.External, "orderDate": o.OrderDate, "customerNumber": o.Customer, "customerName": b.world.customers[o.Customer].Name,
@@ -541,18 +584,21 @@ func (b *bc) orderLine(o *salesOrder, l *orderLine) object {
 }
 
 func (b *bc) document(d *document, kind string, lines bool) object {
-	status := "Draft"
-	if d.Posted {
+	total := d.total()
+	status, left := "Draft", total
+	switch {
+	case d.Paid:
+		status, left = "Paid", trade.Decimal{}
+	case d.Posted:
 		status = "Open"
 	}
-	total := d.total()
 	out := object{
 		"@odata.etag": fmt.Sprintf(`W/"%d"`, d.Version), "id": d.ID, "number": d.Number, "externalDocumentNumber": d.External, "postingDate": d.Date, "dueDate": d.Date, "customerNumber": d.Customer, "currencyCode": d.Currency,
 		"lastModifiedDateTime": stampOf(d.Modified),
 	}
 	switch kind {
 	case "salesInvoice":
-		out["invoiceDate"], out["orderNumber"], out["orderId"], out["remainingAmount"] = d.Date, d.OrderNumber, d.OrderID, number(total)
+		out["invoiceDate"], out["orderNumber"], out["orderId"], out["remainingAmount"] = d.Date, d.OrderNumber, d.OrderID, number(left)
 	case "salesShipment":
 		out["orderNumber"] = d.OrderNumber
 		return out

@@ -122,8 +122,8 @@ func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	site := string(in.LocationID)
-	if site == "" {
-		site = centerMain
+	if centers := s.world.codes("shipbob"); site == "" && len(centers) > 0 {
+		site = centers[0]
 	}
 	var lines []workLine
 	for _, p := range in.Products {
@@ -267,7 +267,7 @@ func (s *Server) sbLevels(w http.ResponseWriter, r *http.Request) {
 	skus := slices.Sorted(slices.Values(s.world.skus))
 	for _, sku := range skus[min(from, len(skus)):min(from+size, len(skus))] {
 		var on, committed trade.Decimal
-		for _, site := range Sites()["shipbob"] {
+		for _, site := range s.world.codes("shipbob") {
 			if st := s.world.stock[stockKey("shipbob", site, sku)]; st != nil {
 				on, committed = trade.Sum(on, st.OnHand), trade.Sum(committed, st.Allocated)
 			}
@@ -293,7 +293,7 @@ func (s *Server) sbLocations(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		places := []object{}
-		for _, site := range Sites()["shipbob"] {
+		for _, site := range s.world.codes("shipbob") {
 			st := s.world.stock[stockKey("shipbob", site, sku)]
 			if st == nil {
 				continue

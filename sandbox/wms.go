@@ -65,9 +65,9 @@ func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
 	}
 	items := []object{}
 	for _, sku := range skus {
-		for _, site := range Sites()["wms"] {
+		for _, site := range s.world.codes("wms") {
 			if st := s.world.stock[stockKey("wms", site, sku)]; st != nil {
-				items = append(items, object{"site": site, "sku": sku, "uom": "PCS", "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)})
+				items = append(items, object{"site": site, "sku": sku, "uom": s.world.items[sku].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)})
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func (s *Server) wmsCreate(w http.ResponseWriter, r *http.Request) {
 			Qty    json.Number
 		}
 	}
-	if !read(w, r, &in) || in.Reference == "" || !slices.Contains(Sites()["wms"], in.Site) || len(in.Lines) == 0 {
+	if !read(w, r, &in) || in.Reference == "" || !slices.Contains(s.world.codes("wms"), in.Site) || len(in.Lines) == 0 {
 		reply(w, http.StatusBadRequest, object{"error": object{"code": "BAD_REQUEST", "message": "reference, site and lines are required"}})
 		return
 	}

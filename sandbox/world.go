@@ -23,8 +23,15 @@ type World struct {
 	log *os.File
 	now func() time.Time
 
-	company   string
-	seq       int64
+	company string
+	seq     int64
+	// origin is what the world was made from.
+	origin string
+	sites  []Site
+	guide  Guide
+	// fresh collects records until a new world is whole.
+	fresh []entry
+
 	customers map[string]*customer
 	items     map[string]*item
 	skus      []string
@@ -56,8 +63,15 @@ type (
 		Blocked                                          bool
 		Price, Minimum, Multiple                         trade.Decimal
 		BreakFrom, BreakOff                              trade.Decimal
+		Prices                                           []priceLine
 		InventoryID                                      int64
 		Modified                                         time.Time
+	}
+	// priceLine is one line of the ERP's price lists; Customer is empty for everybody's price.
+	priceLine struct {
+		Customer     string
+		From, Price  trade.Decimal
+		Starts, Ends trade.Date
 	}
 	orderLine struct {
 		ID, ItemNumber, Name, Unit string
@@ -77,8 +91,9 @@ type (
 	}
 	document struct {
 		ID, Number, External, OrderNumber, OrderID, Customer, Currency, InvoiceNumber string
-		Posted                                                                        bool
+		Posted, Paid                                                                  bool
 		Date                                                                          string
+		ShipTo                                                                        trade.Address
 		Lines                                                                         []*orderLine
 		Version                                                                       int
 		Modified                                                                      time.Time
@@ -137,8 +152,17 @@ type entry struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// Open loads the world kept in the folder, or makes one from the seed and size.
-func Open(dir string, seed int64, size Size, now func() time.Time) (*World, error) {
+// Maker fills a new world.
+type Maker struct {
+	origin string
+	// insists says that a world which was made from something else will not do.
+	insists bool
+	make    func(*World)
+}
+
+// Open loads the world kept in the folder, or makes a new one. It fails when the world there was not
+// made from the exports that are asked for.
+func Open(dir string, from Maker, now func() time.Time) (*World, error) {
 	w := &World{
 		now: now, customers: map[string]*customer{}, items: map[string]*item{}, orders: map[string]*salesOrder{}, invoices: map[string]*document{},
 		memos: map[string]*document{}, shipments: map[string]*document{}, stock: map[string]*stock{}, work: map[string]*work{}, returns: map[string]*goodsReturn{},
@@ -151,15 +175,44 @@ func Open(dir string, seed int64, size Size, now func() time.Time) (*World, erro
 	if err := w.replay(path); err != nil {
 		return nil, err
 	}
-	var err error
-	if w.log, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
-		return nil, fmt.Errorf("sandbox log: %w", err)
+	switch {
+	case len(w.items) == 0:
+		if err := w.create(path, from); err != nil {
+			return nil, err
+		}
+	case from.insists && w.origin != from.origin:
+		return nil, fmt.Errorf("the world in %s was made from %s, not from %s: choose another folder, or remove this one", dir, w.origin, from.origin)
 	}
-	if len(w.items) == 0 {
-		w.seed(seed, size)
+	var err error
+	if w.log, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return nil, fmt.Errorf("sandbox log: %w", err)
 	}
 	return w, nil
 }
+
+// create makes a new world and keeps it, whole or not at all.
+func (w *World) create(path string, from Maker) error {
+	w.company, w.origin, w.seq = guid(), from.origin, 1000
+	from.make(w)
+	f, err := os.Create(path + ".new")
+	if err != nil {
+		return fmt.Errorf("sandbox log: %w", err)
+	}
+	out := bufio.NewWriterSize(f, 1<<20)
+	lines := json.NewEncoder(out)
+	head := []entry{record("company", "", w.company), record("origin", "", w.origin), record("sites", "", w.sites), record("guide", "", w.guide), record("seq", "", w.seq)}
+	for _, e := range append(head, w.fresh...) {
+		err = errors.Join(err, lines.Encode(e))
+	}
+	w.fresh = nil
+	if err := errors.Join(err, out.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("sandbox log: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// add keeps a record of a world that is being made.
+func (w *World) add(kind, id string, v any) { w.fresh = append(w.fresh, record(kind, id, v)) }
 
 // Close ends the log.
 func (w *World) Close() error { return w.log.Close() }
@@ -204,6 +257,12 @@ func (w *World) restore(e entry) error {
 		return json.Unmarshal(e.Data, &w.seq)
 	case "company":
 		return json.Unmarshal(e.Data, &w.company)
+	case "origin":
+		return json.Unmarshal(e.Data, &w.origin)
+	case "guide":
+		return json.Unmarshal(e.Data, &w.guide)
+	case "sites":
+		return json.Unmarshal(e.Data, &w.sites)
 	case "customer":
 		return put(w.customers, e)
 	case "item":
@@ -269,7 +328,9 @@ func record(kind, id string, v any) entry {
 // next returns a number that was never given before.
 func (w *World) next() int64 {
 	w.seq++
-	w.keep(record("seq", "", w.seq))
+	if w.log != nil {
+		w.keep(record("seq", "", w.seq))
+	}
 	return w.seq
 }
 

@@ -41,6 +41,7 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 func (p *Processes) observeRegistration(ctx context.Context, r orders.Registration) error {
 	o, err := p.Orders.ByNumber(ctx, trade.System("ingest"), r.Number)
 	if r.Number == "" || fault.KindOf(err) == fault.NotFound {
+		r.PONumber = r.Number // what is no number of ours is the customer's
 		_, err = p.Orders.Adopt(ctx, r)
 		return err
 	}

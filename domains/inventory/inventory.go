@@ -227,7 +227,9 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key
 			case failed[n.ID] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
-			a.Unit = c.Unit
+			if c.Unit != "" { // not every system names one
+				a.Unit = c.Unit
+			}
 			a.Available = trade.Sum(a.Available, at.Available)
 			a.Nodes = append(a.Nodes, at)
 		}

@@ -10,7 +10,8 @@ import (
 )
 
 // Key is one price question, whole: two questions that may have different answers have
-// different keys. Quantity is in its canonical form, so that equal numbers are equal keys.
+// different keys. Quantity is in its canonical form, so that equal numbers are equal keys. An empty
+// unit is the one that the ERP sells the item in.
 type Key struct {
 	Account  trade.AccountID
 	SKU      trade.SKU
@@ -28,7 +29,9 @@ func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade
 
 // Price is what the account pays for one unit.
 type Price struct {
-	Key        Key
+	Key Key
+	// Unit is what UnitPrice is for one of.
+	Unit       trade.Unit
 	UnitPrice  trade.Money
 	ListPrice  trade.Money
 	List       string

@@ -11,9 +11,11 @@ const url = new URL('/graphql', window.location.href);
 const socket = new URL(url);
 socket.protocol = url.protocol.replace('http', 'ws');
 
-// The development server puts a token into the page's address, after the #, where it stays in
-// the browser; with it the first click already has an identity.
-const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
+// The development server puts a token and two items into the page's address, after the #, where they
+// stay in the browser; with them the first click already has an identity and something to order.
+const hints = new URLSearchParams(window.location.hash.slice(1));
+const token = hints.get('token');
+const [one, two] = (hints.get('skus') ?? 'SKU-1000,SKU-1001').split(',');
 const remembered = window.localStorage.getItem('crossdock:token');
 if (token) window.localStorage.setItem('crossdock:token', token);
 const identity = `Bearer ${token ?? remembered ?? 'paste a token here'}`;
@@ -38,7 +40,7 @@ createRoot(document.getElementById('root')).render(
     fetcher={fetcher}
     defaultHeaders={headers}
     initialHeaders={headers}
-    defaultTabs={story.map((step) => ({ ...step, headers }))}
+    defaultTabs={story(one, two).map((step) => ({ ...step, headers }))}
     defaultEditorToolsVisibility="headers"
     shouldPersistHeaders
   />,

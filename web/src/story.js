@@ -1,11 +1,11 @@
-// The operations that tell the story of an order, one a tab. They work on the sandbox's data.
-export const story = [
+// The operations that tell the story of an order, one a tab, about two items.
+export const story = (one, two) => [
   {
     query: `# 1. Who am I, and what can I buy?
 query Look {
   viewer { name role accounts { id number name currency credit { available currency } } }
   items(first: 5) { nodes { sku name listPrice { amount currency } availability { available nodes { name available } } } }
-  priceQuote(lines: [{ sku: "SKU-1000", quantity: { value: "60" } }]) { sku price { unitPrice { amount } breaks { from unitPrice { amount } } } }
+  priceQuote(lines: [{ sku: "${one}", quantity: { value: "60" } }]) { sku price { unitPrice { amount } breaks { from unitPrice { amount } } } }
 }
 `,
   },
@@ -16,8 +16,8 @@ mutation Place($key: String!) {
     idempotencyKey: $key
     poNumber: "PO-4711"
     lines: [
-      { sku: "SKU-1000", quantity: { value: "5" } }
-      { sku: "SKU-1001", quantity: { value: "2" } }
+      { sku: "${one}", quantity: { value: "5" } }
+      { sku: "${two}", quantity: { value: "2" } }
     ]
   }) {
     decision

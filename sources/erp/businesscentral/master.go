@@ -268,12 +268,13 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 type quoteLine struct {
 	LineNo            int         `json:"lineNo"`
 	ItemNumber        string      `json:"itemNumber"`
-	UnitOfMeasureCode string      `json:"unitOfMeasureCode"`
+	UnitOfMeasureCode string      `json:"unitOfMeasureCode,omitempty"`
 	Quantity          json.Number `json:"quantity"`
 }
 
 type quotedLine struct {
 	LineNo        int         `json:"lineNo"`
+	Unit          string      `json:"unitOfMeasureCode"`
 	Found         bool        `json:"found"`
 	UnitPrice     json.Number `json:"unitPrice"`
 	ListPrice     json.Number `json:"listPrice"`
@@ -350,7 +351,7 @@ func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) look
 			continue
 		}
 		k, cur := keys[l.LineNo-1], trade.Currency(l.CurrencyCode)
-		p := pricing.Price{Key: k, UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
+		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
 		if from := amount(l.BreakQuantity); from.IsPos() {
 			p.Breaks = []pricing.Break{{From: from, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
 		}

@@ -256,7 +256,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 					continue
 				}
 				k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
-				out.Found[k] = inventory.Figure{Key: k, Source: c.t.Name(), Unit: "PCS", OnHand: amount(l.OnHand), Allocated: amount(l.Committed), Inbound: amount(l.Awaiting)}
+				out.Found[k] = inventory.Figure{Key: k, Source: c.t.Name(), OnHand: amount(l.OnHand), Allocated: amount(l.Committed), Inbound: amount(l.Awaiting)}
 			}
 		}
 		ids = ids[n:]
