@@ -124,6 +124,11 @@ func (c *devCmd) Run(s *shell) error {
 	}()
 	err = s.serve(ctx, l, cfg, issuers, func(a *app) error {
 		a.pollERP(ctx)
+		go func() {
+			if err := a.backfill(ctx, nil, unseen); err != nil && ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "backfill", "error", err)
+			}
+		}()
 		return c.announce(s, l.Addr().String(), box, issuer)
 	})
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {

@@ -37,11 +37,12 @@ var version = "dev"
 
 // cli is the command line; its help texts are the manual.
 type cli struct {
-	Dev     devCmd     `cmd:"" help:"Start everything for a first look: an own PostgreSQL, a simulated trading world, GraphiQL, tokens. Needs no set-up and no network."`
-	Serve   serveCmd   `cmd:"" help:"Serve the graph with the sources of a configuration file."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema to this version. serve does it too; this is for doing it ahead of a deployment."`
-	Sandbox sandboxCmd `cmd:"" help:"Run only the simulated trading world: an ERP, a warehouse, a 3PL and a storefront in their real dialects."`
-	Source  struct {
+	Dev      devCmd      `cmd:"" help:"Start everything for a first look: an own PostgreSQL, a simulated trading world, GraphiQL, tokens. Needs no set-up and no network."`
+	Serve    serveCmd    `cmd:"" help:"Serve the graph with the sources of a configuration file."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema to this version. serve does it too; this is for doing it ahead of a deployment."`
+	Sandbox  sandboxCmd  `cmd:"" help:"Run only the simulated trading world: an ERP, a warehouse, a 3PL and a storefront in their real dialects."`
+	Backfill backfillCmd `cmd:"" help:"Load what other systems did before: invoices and orders of the ERP, finished orders of storefronts. Decides nothing and sends nothing; goes on where it stopped."`
+	Source   struct {
 		Probe probeCmd `cmd:"" help:"Ask a configured source what works: reads only, nothing is written."`
 	} `cmd:"" help:"Look at one source."`
 	Config struct {

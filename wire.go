@@ -16,6 +16,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
@@ -99,7 +100,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 
 	p := a.processes
 	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
-	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
+	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Archive: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
 	p.Systems.Shops, p.Systems.Notifiers = map[string]orders.Shop{}, map[string]shipments.Notifier{}
 	for name, c := range a.shops {
 		p.Systems.Shops[name], p.Systems.Notifiers[name] = c, c
@@ -215,7 +216,8 @@ func (a *app) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// pollERP reads what changed in the ERP: items, accounts, orders.
+// pollERP reads what changed in the ERP: items, accounts, orders and, after the orders that they
+// are for, what it has posted.
 func (a *app) pollERP(ctx context.Context) {
 	name := a.erp.Transport().Name()
 	feeds := map[string]func() error{
@@ -228,6 +230,12 @@ func (a *app) pollERP(ctx context.Context) {
 		"orders": func() error {
 			return ingest.Feed(ctx, a.cursors, name, "orders", a.erp.RegistrationsSince, a.processes.ObserveRegistrations)
 		},
+		"posted invoices": func() error {
+			return ingest.Feed(ctx, a.cursors, name, "posted invoices", a.postedSince(finance.Invoice), a.processes.ObserveDocuments)
+		},
+		"posted credit memos": func() error {
+			return ingest.Feed(ctx, a.cursors, name, "posted credit memos", a.postedSince(finance.CreditMemo), a.processes.ObserveDocuments)
+		},
 	}
 	for _, feed := range slices.Sorted(maps.Keys(feeds)) {
 		if err := feeds[feed](); err != nil && ctx.Err() == nil {
@@ -237,6 +245,12 @@ func (a *app) pollERP(ctx context.Context) {
 			}
 			a.log.Log(ctx, level, "poll", "source", name, "feed", feed, "error", err)
 		}
+	}
+}
+
+func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (lookup.Page[finance.Document], error) {
+	return func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
+		return a.erp.DocumentsSince(ctx, kind, cursor)
 	}
 }
 

@@ -37,6 +37,7 @@ func (s *Server) admin() {
 	})
 	s.mux.HandleFunc("GET /admin/truth", s.truth)
 	s.mux.HandleFunc("POST /admin/erp/edit", s.edit)
+	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
 }
 
 // setKnobs changes the knobs that the body names and leaves the others.
@@ -90,7 +91,41 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 			memos[m.External]++
 		}
 	}
-	reply(w, http.StatusOK, object{"erpOrders": orders, "works": works, "creditMemos": memos})
+	invoices := map[string]int{}
+	for _, d := range s.world.invoices {
+		invoices[d.OrderNumber]++
+	}
+	reply(w, http.StatusOK, object{"erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+}
+
+// postAtDesk ships and invoices what an order still has, or a quantity of its first line, as
+// somebody at a desk does.
+func (s *Server) postAtDesk(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	b := &bc{Server: s}
+	for _, key := range sorted(s.world.orders) {
+		o := s.world.orders[key]
+		if o.Number != r.URL.Query().Get("order") || o.Deleted {
+			continue
+		}
+		for n, l := range o.Lines {
+			l.ToShip = trade.Less(l.Quantity, l.Shipped)
+			if q, err := trade.ParseDecimal(r.URL.Query().Get("quantity")); err == nil {
+				l.ToShip = trade.Decimal{}
+				if n == 0 {
+					l.ToShip = q
+				}
+			}
+		}
+		if _, _, err := b.shipAndInvoice(o); err != nil {
+			err.write(w)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Error(w, `{"error":"no such order"}`, http.StatusNotFound)
 }
 
 // edit changes a line's quantity in the ERP, as somebody at a desk does.

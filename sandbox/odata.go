@@ -128,10 +128,14 @@ func list(rows []object, q url.Values, base string, page int) (object, error) {
 			return c
 		})
 	}
+	total := len(out)
 	if top, err := strconv.Atoi(q.Get("$top")); err == nil && top < len(out) {
 		out = out[:top]
 	}
 	res := object{}
+	if q.Get("$count") == "true" {
+		res["@odata.count"] = total
+	}
 	skip, _ := strconv.Atoi(q.Get("$skiptoken"))
 	out = out[min(skip, len(out)):]
 	if len(out) > page {

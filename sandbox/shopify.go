@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -87,8 +88,11 @@ func (s *Server) shopify(secrets Secrets) {
 
 func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		PO    string
-		Lines []struct {
+		PO string
+		// DaysAgo is when it was placed; one that is Fulfilled has left since.
+		DaysAgo   int
+		Fulfilled bool
+		Lines     []struct {
 			SKU      string
 			Quantity int
 			Price    json.Number
@@ -100,7 +104,7 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 	}
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
-	now := s.world.now()
+	now := s.world.now().AddDate(0, 0, -in.DaysAgo)
 	o := &shopOrder{Number: 820982911946154508 + s.world.next(), PO: in.PO, Created: now, Updated: now, ShipTo: trade.Address{Name: "Wanda Web", Line1: "1 Shop St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}}
 	for _, l := range in.Lines {
 		p, err := trade.ParseDecimal(string(l.Price))
@@ -109,7 +113,11 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 				p = item.Price
 			}
 		}
-		o.Lines = append(o.Lines, shopLine{SKU: l.SKU, Quantity: l.Quantity, Remaining: l.Quantity, Price: p})
+		line := shopLine{SKU: l.SKU, Quantity: l.Quantity, Remaining: l.Quantity, Price: p}
+		if in.Fulfilled {
+			line.Remaining = 0
+		}
+		o.Lines = append(o.Lines, line)
 	}
 	s.world.shop[o.gid()] = o
 	s.world.keep(record("shop", o.gid(), o))
@@ -174,15 +182,9 @@ func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqler
 		}
 		return out, nil
 	case "orders":
-		var out []any
-		_, since, _ := strings.Cut(text("query"), "updated_at:>='")
-		at, _ := time.Parse(time.RFC3339, strings.TrimSuffix(since, "'"))
-		for _, k := range sorted(s.world.shop) {
-			if o := s.world.shop[k]; !o.Updated.Before(at) {
-				out = append(out, s.shopNode(k))
-			}
-		}
-		return object{"nodes": out, "pageInfo": object{"hasNextPage": false}}, nil
+		return s.shopOrders(args), nil
+	case "ordersCount":
+		return object{"count": len(s.world.shop), "precision": "EXACT"}, nil
 	case "productVariants":
 		var out []any
 		if i := s.world.items[strings.TrimPrefix(text("query"), "sku:")]; i != nil {
@@ -226,6 +228,34 @@ func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqler
 	return nil, gqlerror.Errorf("Field '%s' doesn't exist", f.Name)
 }
 
+// shopOrders is one page of a list, by the time of the last change
+// (shopify.dev/docs/api/usage/pagination-graphql).
+func (s *Server) shopOrders(args map[string]any) any {
+	text := func(key string) string { v, _ := args[key].(string); return v }
+	place := func(o *shopOrder) string {
+		return o.Updated.UTC().Format("2006-01-02T15:04:05.000000000Z") + "|" + o.gid()
+	}
+	_, since, _ := strings.Cut(text("query"), "updated_at:>='")
+	from, _ := time.Parse(time.RFC3339, strings.TrimSuffix(since, "'"))
+	after, _ := base64.StdEncoding.DecodeString(text("after"))
+	var list []*shopOrder
+	for _, o := range s.world.shop {
+		if !o.Updated.Before(from) && place(o) > string(after) {
+			list = append(list, o)
+		}
+	}
+	slices.SortFunc(list, func(a, b *shopOrder) int { return strings.Compare(place(a), place(b)) })
+	first := 0
+	_, _ = fmt.Sscan(fmt.Sprint(args["first"]), &first)
+	info := object{"hasNextPage": len(list) > first, "hasPreviousPage": len(after) > 0}
+	nodes := []any{}
+	for _, o := range list[:min(first, len(list))] {
+		nodes = append(nodes, s.shopNode(o.gid()))
+		info["endCursor"] = base64.StdEncoding.EncodeToString([]byte(place(o)))
+	}
+	return object{"nodes": nodes, "pageInfo": info}
+}
+
 // shopSecret is the app's secret, which signs webhooks.
 const shopSecret = "shopify-sandbox-secret"
 
@@ -256,9 +286,26 @@ func (s *Server) shopNode(id string) any {
 	}
 	return object{
 		"__typename": "Order", "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
-		"shippingAddress": object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
-		"lineItems":       object{"nodes": lines}, "fulfillments": shipped,
+		"displayFulfillmentStatus": o.display(),
+		"shippingAddress":          object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
+		"lineItems":                object{"nodes": lines}, "fulfillments": shipped,
 		"fulfillmentOrders": object{"nodes": []any{object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrder/%d", o.Number), "status": map[bool]string{true: "OPEN", false: "CLOSED"}[open], "lineItems": object{"nodes": work}}}},
+	}
+}
+
+// display is how far the order's goods are.
+func (o *shopOrder) display() string {
+	left, all := 0, 0
+	for _, l := range o.Lines {
+		left, all = left+l.Remaining, all+l.Quantity
+	}
+	switch left {
+	case 0:
+		return "FULFILLED"
+	case all:
+		return "UNFULFILLED"
+	default:
+		return "PARTIALLY_FULFILLED"
 	}
 }
 

@@ -27,6 +27,7 @@ type Systems struct {
 	// ERP is the name of the source that registers orders and posts documents.
 	ERP       string
 	Registrar orders.Registrar
+	Archive   orders.Archive
 	Books     finance.Books
 	// Fulfillers and Receivers are by node.
 	Fulfillers map[trade.NodeID]shipments.Fulfiller
@@ -523,19 +524,20 @@ func (p *Processes) ObserveInvoices(ctx context.Context, tx Tx, o *orders.Order,
 		if !fresh {
 			continue
 		}
-		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, "", invoiced(o, d)); err != nil {
+		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, "", place(o, d, func(l orders.Line) trade.Decimal { return trade.Less(l.Shipped, l.Invoiced) })); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// invoiced places an invoice's lines onto the order's: an invoice names items, not our lines.
-func invoiced(o *orders.Order, d finance.Document) []trade.Part {
+// place puts a document's lines onto the order's, each as far as it has room: a document names
+// items, not our lines.
+func place(o *orders.Order, d finance.Document, roomOf func(orders.Line) trade.Decimal) []trade.Part {
 	var parts []trade.Part
 	room := map[int]trade.Decimal{}
 	for _, l := range o.Lines {
-		room[l.Number] = trade.Less(l.Shipped, l.Invoiced)
+		room[l.Number] = roomOf(l)
 	}
 	for _, dl := range d.Lines {
 		left := dl.Quantity.Value

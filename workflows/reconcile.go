@@ -42,7 +42,7 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	o, err := p.Orders.ByNumber(ctx, trade.System("ingest"), r.Number)
 	if r.Number == "" || fault.KindOf(err) == fault.NotFound {
 		r.PONumber = r.Number // what is no number of ours is the customer's
-		_, err = p.Orders.Adopt(ctx, r)
+		_, err = p.Orders.Adopt(ctx, orders.ERP, r)
 		return err
 	}
 	if err != nil {

@@ -84,6 +84,8 @@ type Document struct {
 	// OrderNumber and ReturnNumber are our numbers as the ERP keeps them.
 	OrderNumber  string `json:"orderNumber,omitempty"`
 	ReturnNumber string `json:"returnNumber,omitempty"`
+	// TheirOrder is the ERP's own number of the order.
+	TheirOrder string `json:"theirOrder,omitempty"`
 }
 
 // Provenance of a posted document.

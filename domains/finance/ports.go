@@ -26,6 +26,16 @@ type CreditNote struct {
 	Lines       []DocumentLine
 }
 
+// Archive is a system of record that lists what it has posted.
+type Archive interface {
+	// DocumentsAfter returns posted documents of the kind after the cursor, in an order that never
+	// changes.
+	DocumentsAfter(ctx context.Context, kind Kind, cursor string) (lookup.Page[Document], error)
+	// DocumentsSince returns documents of the kind that were posted or changed since the cursor, in
+	// any order, repeats allowed. A feed that was never read starts now.
+	DocumentsSince(ctx context.Context, kind Kind, cursor string) (lookup.Page[Document], error)
+}
+
 // Books is a system of record for invoices and credit memos. All methods are safe for
 // concurrent use and none retries.
 type Books interface {

@@ -60,11 +60,13 @@ type Provenance struct {
 }
 
 // Page is one step through a source's changes. Next is the cursor to ask with next time; it
-// is valid even when Items is empty. More says that asking again at once is worthwhile.
+// is valid even when Items is empty. More says that asking again at once is worthwhile. Total is
+// how many there are from the cursor asked with on, zero when the source does not count them.
 type Page[V any] struct {
 	Items []V
 	Next  string
 	More  bool
+	Total int
 }
 
 // Window is the span of time in which something certainly happened: the answer to a read

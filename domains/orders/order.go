@@ -261,6 +261,37 @@ func (o *Order) derive() {
 	}
 }
 
+// follow takes over the lines of an order that another system works on alone, and reports whether
+// they are others than before. Nothing that has shipped comes back.
+func (o *Order) follow(r Registration) (changed bool) {
+	seen := map[int]bool{}
+	for _, rl := range r.Lines {
+		i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.SKU == rl.SKU && !seen[l.Number] })
+		if i < 0 {
+			i = len(o.Lines)
+			o.Lines = append(o.Lines, Line{Number: i + 1, SKU: rl.SKU, Outcome: LineAccepted})
+		}
+		l := &o.Lines[i]
+		seen[l.Number] = true
+		was := *l
+		l.Shipped = l.Shipped.Max(trade.Min(rl.Shipped, rl.Quantity.Value))
+		l.Quantity = trade.Quantity{Value: rl.Quantity.Value.Max(l.Shipped), Unit: rl.Quantity.Unit}
+		l.UnitPrice, l.Amount, l.Cancelled = rl.UnitPrice, rl.UnitPrice.Times(l.Quantity.Value).Round(), trade.Decimal{}
+		changed = changed || !l.Quantity.Value.Equal(was.Quantity.Value) || !l.Shipped.Equal(was.Shipped) || l.UnitPrice != was.UnitPrice
+	}
+	o.Total = trade.Money{Currency: o.Currency}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		if r.Cancelled || !seen[l.Number] {
+			changed = changed || l.Open().IsPos()
+			l.Cancelled = trade.Sum(l.Cancelled, l.Open())
+		}
+		o.Total = o.Total.Plus(l.Amount)
+	}
+	o.derive()
+	return changed
+}
+
 // release ends the active hold with the id, by a person with a reason.
 func (o *Order) release(holdID, by, reason string, now time.Time) error {
 	for i := range o.Holds {

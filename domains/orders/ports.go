@@ -25,6 +25,8 @@ type Registration struct {
 	ShipTo      trade.Address
 	// Posted is true when the system has shipped and invoiced it all and keeps only documents.
 	Posted bool
+	// Cancelled is true when the system has called it off.
+	Cancelled bool
 	// Copies counts how often the system has an order of this number; more than one is a defect.
 	Copies int
 	Lines  []RegisteredLine
@@ -53,6 +55,12 @@ type Registrar interface {
 	RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[Registration], error)
 }
 
+// Archive is a system of record that keeps what it posted of an order after the order is gone.
+type Archive interface {
+	// Posted returns orders by the system's own numbers, built of everything it posted for them.
+	Posted(ctx context.Context, theirNumbers []string) (lookup.Answers[string, Registration], error)
+}
+
 // Shop is a storefront that orders come from.
 type Shop interface {
 	// Acknowledge tells the shop what became of its order. Repeating it changes nothing.
@@ -70,5 +78,9 @@ type ShopFeed interface {
 	// Placed returns the orders with these references.
 	Placed(ctx context.Context, refs []string) (lookup.Answers[string, PlacedOrder], error)
 	// PlacedSince returns orders changed since the cursor, oldest first, repeats allowed.
+	// A feed that was never read starts now: what was placed before is history.
 	PlacedSince(ctx context.Context, cursor string) (lookup.Page[PlacedOrder], error)
+	// Finished returns orders that the shop has finished with, after the cursor, in an order in
+	// which no order is passed over; repeats allowed.
+	Finished(ctx context.Context, cursor string) (lookup.Page[Registration], error)
 }

@@ -156,6 +156,7 @@ const (
 	StepDelivered Step = "DELIVERED" // of what was shipped
 	StepReturned  Step = "RETURNED"  // of what was shipped
 	StepInvoiced  Step = "INVOICED"  // of what was shipped
+	StepPosted    Step = "POSTED"    // invoiced, and so shipped, by a system that works on the order alone
 )
 
 // Advance moves quantities of an order's lines at a node in the caller's transaction. The node is
@@ -219,6 +220,9 @@ func (l *Line) move(step Step, node trade.NodeID, q trade.Decimal) {
 		l.Returned = trade.Min(trade.Sum(l.Returned, q), l.Shipped)
 	case StepInvoiced:
 		l.Invoiced = trade.Min(trade.Sum(l.Invoiced, q), l.Shipped)
+	case StepPosted:
+		l.Invoiced = trade.Min(trade.Sum(l.Invoiced, q), trade.Less(l.Quantity.Value, l.Cancelled))
+		l.Shipped = l.Shipped.Max(l.Invoiced)
 	}
 }
 
@@ -546,26 +550,34 @@ func (s *Service) ShopOf(ctx context.Context, tx postgres.Tx, id trade.OrderID) 
 	return ShopOrder{o.ChannelSource, o.ChannelRef}, nil
 }
 
-// Adopt makes an order known that was typed straight into a system of record. That system has
-// accepted it and works on it; we show it and decide nothing. It returns whether it was new.
-func (s *Service) Adopt(ctx context.Context, r Registration) (bool, error) {
+// Adopt makes an order known that another system has accepted and works on, or has finished with:
+// one that was typed straight into a system of record, or a storefront's of the past. We show it
+// and decide nothing. It returns whether it was new; one that was known follows the system.
+func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (bool, error) {
 	now := s.now()
 	o := &Order{
-		ID: trade.OrderID(postgres.NewID()), Account: r.Account, Channel: ERP, ChannelSource: r.Source, ChannelRef: r.Ref, PONumber: r.PONumber, Currency: r.Currency, ShipTo: r.ShipTo,
-		Status: Accepted, Decision: DecisionAccepted, PlacedAt: r.PlacedAt, UpdatedAt: now, PlacedBy: "source:" + r.Source, History: true,
-		References: []Reference{{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}}, Total: trade.Money{Currency: r.Currency},
+		ID: trade.OrderID(postgres.NewID()), Account: r.Account, Channel: channel, ChannelSource: r.Source, ChannelRef: r.Ref, PONumber: r.PONumber, Currency: r.Currency, ShipTo: r.ShipTo,
+		Status: Accepted, Decision: DecisionAccepted, PlacedAt: r.PlacedAt, UpdatedAt: now, PlacedBy: "source:" + r.Source, History: true, AmendedAt: r.ModifiedAt,
+		References: []Reference{{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}},
 	}
-	for i, l := range r.Lines {
-		line := Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Amount: l.UnitPrice.Times(l.Quantity.Value).Round(), Outcome: LineAccepted, Shipped: trade.Min(l.Shipped, l.Quantity.Value)}
-		o.Total = o.Total.Plus(line.Amount)
-		o.Lines = append(o.Lines, line)
-	}
-	o.derive()
+	o.follow(r)
 	fresh := false
 	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
 		known, err := s.store.knows(ctx, tx, o)
-		if err != nil || known {
+		if err != nil {
 			return err
+		}
+		if known != "" {
+			return s.store.update(ctx, tx, known, func(o *Order) ([]event.Event, error) {
+				if !o.History || !r.ModifiedAt.After(o.AmendedAt) {
+					return nil, nil
+				}
+				o.AmendedAt = r.ModifiedAt
+				if !o.follow(r) {
+					return nil, nil
+				}
+				return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source})}, nil
+			})
 		}
 		fresh = true
 		return s.store.insert(ctx, tx, o, []event.Event{o.event("order.adopted", now, map[string]any{"number": o.Number, "source": r.Source, "theirNumber": r.TheirNumber})})
@@ -581,8 +593,14 @@ func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []str
 // Known reports whether the draft's channel gave us this order before.
 func (s *Service) Known(ctx context.Context, d Draft) (known bool, err error) {
 	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
-		known, err = s.store.knows(ctx, tx, &Order{Channel: d.Channel, ChannelSource: d.ChannelSource, ChannelRef: d.ChannelRef})
+		id, err := s.store.knows(ctx, tx, &Order{Channel: d.Channel, ChannelSource: d.ChannelSource, ChannelRef: d.ChannelRef})
+		known = id != ""
 		return err
 	})
 	return known, err
+}
+
+// ByReference returns the orders that the source calls by these numbers.
+func (s *Service) ByReference(ctx context.Context, who trade.Viewer, source string, theirNumbers []string) (map[string]*Order, error) {
+	return s.store.byReference(ctx, who, source, theirNumbers)
 }

@@ -54,10 +54,47 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
+	if err := s.refer(ctx, tx, o); err != nil {
+		return err
+	}
 	for i := range events {
 		events[i].Payload = withNumber(events[i].Payload, o.Number)
 	}
 	return postgres.Append(ctx, tx, events...)
+}
+
+// refer keeps what other systems call the order where it can be searched.
+func (s *store) refer(ctx context.Context, tx postgres.Tx, o *Order) error {
+	for _, r := range o.References {
+		if _, err := tx.Exec(ctx, `INSERT INTO refs (kind, ours, source, theirs, label) VALUES ('order', $1, $2, $3, $4) ON CONFLICT DO NOTHING`, o.ID, r.System, r.Value, r.ID); err != nil {
+			return fmt.Errorf("references of order %s: %w", o.Number, err)
+		}
+	}
+	return nil
+}
+
+func (s *store) byReference(ctx context.Context, who trade.Viewer, source string, theirs []string) (map[string]*Order, error) {
+	rows, err := s.pool.Query(ctx, `SELECT theirs, doc, updated_at FROM refs JOIN orders ON orders.id = refs.ours::uuid WHERE `+visible+` AND kind = 'order' AND source = $3 AND theirs = ANY($4)`,
+		who.AllAccounts, postgres.Texts(who.Accounts), source, theirs)
+	if err != nil {
+		return nil, fmt.Errorf("orders by reference: %w", err)
+	}
+	out := map[string]*Order{}
+	for rows.Next() {
+		var number string
+		var raw []byte
+		var updated time.Time
+		if err := rows.Scan(&number, &raw, &updated); err != nil {
+			return nil, fmt.Errorf("orders by reference: %w", err)
+		}
+		o, err := decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		o.UpdatedAt = updated
+		out[number] = o
+	}
+	return out, rows.Err()
 }
 
 // withNumber puts the order's number into an event made before the number was known.
@@ -83,9 +120,15 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
+	referred := len(o.References)
 	events, err := fn(o)
 	if err != nil {
 		return err
+	}
+	if len(o.References) > referred {
+		if err := s.refer(ctx, tx, o); err != nil {
+			return err
+		}
 	}
 	o.attach()
 	if err := o.Check(); err != nil {
@@ -371,15 +414,18 @@ func (s *store) abandon(ctx context.Context, scope, key string) {
 	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
-// knows reports whether the order's channel gave it to us before, and holds the question until
-// the transaction ends.
-func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (known bool, err error) {
+// knows returns the id under which the order's channel gave it to us before, empty when it did not,
+// and holds the question until the transaction ends.
+func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (id trade.OrderID, err error) {
 	ref := o.ChannelSource + "/" + o.ChannelRef
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 11))`, string(o.Channel)+ref); err != nil {
-		return false, fmt.Errorf("order %s: %w", ref, err)
+		return "", fmt.Errorf("order %s: %w", ref, err)
 	}
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM orders WHERE channel = $1 AND channel_ref = $2)`, o.Channel, ref).Scan(&known)
-	return known, err
+	err = tx.QueryRow(ctx, `SELECT id::text FROM orders WHERE channel = $1 AND channel_ref = $2`, o.Channel, ref).Scan(&id)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return id, err
 }
 
 func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []string) (map[string]*Order, error) {

@@ -404,6 +404,11 @@ func (s *Service) ByID(ctx context.Context, who trade.Viewer, ids []string) (map
 	return s.store.byID(ctx, who, ids)
 }
 
+// Known tells which of the numbers are of returns.
+func (s *Service) Known(ctx context.Context, numbers []string) (map[string]bool, error) {
+	return s.store.known(ctx, numbers)
+}
+
 // ByOrder returns the returns of each order that the viewer may see.
 func (s *Service) ByOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Return, error) {
 	return s.store.byOrder(ctx, who, orders)

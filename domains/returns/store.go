@@ -106,6 +106,19 @@ func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[s
 	return out, err
 }
 
+func (s *store) known(ctx context.Context, numbers []string) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, `SELECT number FROM returns WHERE number = ANY($1)`, numbers)
+	if err != nil {
+		return nil, fmt.Errorf("returns: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out := map[string]bool{}
+	for _, n := range list {
+		out[n] = true
+	}
+	return out, err
+}
+
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Return, error) {
 	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY requested_at`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
 	if err != nil {

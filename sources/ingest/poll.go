@@ -121,6 +121,18 @@ func Feed[V any](ctx context.Context, cursors Cursors, source, feed string, read
 	}
 }
 
+// Pause waits, unless the context ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
 // Every runs fn at once and then again and again until the context ends, with a pause between
 // the end of one run and the start of the next.
 func Every(ctx context.Context, pause time.Duration, fn func(context.Context)) error {

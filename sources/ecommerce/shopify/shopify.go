@@ -257,14 +257,15 @@ const overlap = time.Minute
 // lost.
 func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[orders.PlacedOrder], error) {
 	page := lookup.Page[orders.PlacedOrder]{Next: cursor}
-	search := ""
-	if cursor != "" {
-		at, err := time.Parse(time.RFC3339Nano, cursor)
-		if err != nil {
-			return page, fault.New(fault.Invalid, "%q is not a cursor of orders", cursor).From(c.t.Name())
-		}
-		search = "updated_at:>='" + at.Add(-overlap).UTC().Format(time.RFC3339) + "'"
+	if cursor == "" {
+		page.Next = time.Now().Add(-overlap).UTC().Format(time.RFC3339Nano)
+		return page, ctx.Err()
 	}
+	at, err := time.Parse(time.RFC3339Nano, cursor)
+	if err != nil {
+		return page, fault.New(fault.Invalid, "%q is not a cursor of orders", cursor).From(c.t.Name())
+	}
+	search := "updated_at:>='" + at.Add(-overlap).UTC().Format(time.RFC3339) + "'"
 	var after *string
 	for {
 		var data struct {

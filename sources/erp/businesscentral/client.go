@@ -216,10 +216,13 @@ func (c *Client) refusal(status int, body []byte) error {
 func anyOf[K ~string](field string, values []K) string {
 	parts := make([]string, len(values))
 	for i, v := range values {
-		parts[i] = field + " eq '" + strings.ReplaceAll(string(v), "'", "''") + "'"
+		parts[i] = field + " eq '" + quoted(string(v)) + "'"
 	}
 	return strings.Join(parts, " or ")
 }
+
+// quoted is a text inside the quotes of a filter.
+func quoted(s string) string { return strings.ReplaceAll(s, "'", "''") }
 
 // ask is one GET of a $batch.
 type ask struct {

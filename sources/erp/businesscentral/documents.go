@@ -267,6 +267,16 @@ type postedDocument struct {
 	CurrencyCode            string      `json:"currencyCode"`
 	Status                  string      `json:"status"`
 	OrderNumber             string      `json:"orderNumber"`
+	OrderID                 string      `json:"orderId"`
+	InvoiceDate             string      `json:"invoiceDate"`
+	ShipToName              string      `json:"shipToName"`
+	ShipToAddressLine1      string      `json:"shipToAddressLine1"`
+	ShipToAddressLine2      string      `json:"shipToAddressLine2"`
+	ShipToCity              string      `json:"shipToCity"`
+	ShipToState             string      `json:"shipToState"`
+	ShipToPostCode          string      `json:"shipToPostCode"`
+	ShipToCountry           string      `json:"shipToCountry"`
+	Modified                time.Time   `json:"lastModifiedDateTime"`
 	TotalAmountExcludingTax json.Number `json:"totalAmountExcludingTax"`
 	TotalTaxAmount          json.Number `json:"totalTaxAmount"`
 	TotalAmountIncludingTax json.Number `json:"totalAmountIncludingTax"`

@@ -130,8 +130,8 @@ const overlap = 5 * time.Second
 // since reads what changed from the cursor on and returns the next cursor.
 func since[T any](ctx context.Context, c *Client, set, cursor string, modified func(T) time.Time) ([]T, string, error) {
 	q := url.Values{"$orderby": {"lastModifiedDateTime"}}
-	if set == "salesOrders" {
-		q.Set("$expand", "salesOrderLines")
+	if lines := map[string]string{"salesOrders": "salesOrderLines", "salesInvoices": "salesInvoiceLines", "salesCreditMemos": "salesCreditMemoLines"}[set]; lines != "" {
+		q.Set("$expand", lines)
 	}
 	if cursor != "" {
 		from, err := time.Parse(time.RFC3339Nano, cursor)
