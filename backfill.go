@@ -21,6 +21,7 @@ import (
 	"crossdock/internal/postgres"
 	"crossdock/migrations"
 	"crossdock/sources/ingest"
+	"crossdock/sources/transport"
 )
 
 type backfillCmd struct {
@@ -132,6 +133,7 @@ func (a *app) backfill(ctx context.Context, only []string, report reporter) erro
 	defer func() {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, backfillLock)
 	}()
+	ctx = transport.Patient(ctx, time.Minute)
 	for _, c := range a.chapters() {
 		if len(only) > 0 && !slices.Contains(only, c.source) {
 			continue
@@ -186,11 +188,7 @@ func (p *patience) with(err error) (time.Duration, bool) {
 	if !fault.Retryable(err) || p.failures > 8 {
 		return 0, false
 	}
-	wait := time.Second << p.failures / 4
-	if e, ok := errors.AsType[*fault.Error](err); ok {
-		wait = max(wait, e.RetryAfter)
-	}
-	return wait, true
+	return time.Second << p.failures / 4, true
 }
 
 func (p *patience) reset() { p.failures = 0 }

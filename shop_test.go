@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"crossdock/domains/orders"
@@ -53,5 +54,23 @@ func TestAStorefrontOrderIsHeldAndNotTurnedDown(t *testing.T) {
 		}
 		o := list.Orders[0]
 		return o.Status == orders.OnHold && len(o.ActiveHolds()) == 1 && slices.Contains(o.ActiveHolds()[0].Remedies, "CANCEL_AND_REFUND")
+	})
+}
+
+// TestALongStorefrontOrderArrivesWhole although its lines come in several pages and the shop's
+// budget is nearly spent.
+func TestALongStorefrontOrderArrivesWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/shop/budget?points=1000", "")
+	var lines []string
+	for n := range 320 {
+		lines = append(lines, fmt.Sprintf(`{"sku":"SKU-%d","quantity":%d}`, 1000+n%5, 1+n%3))
+	}
+	w.admin("POST", "/admin/shop/orders", `{"po":"LONG","lines":[`+strings.Join(lines, ",")+`]}`)
+	w.until("it has arrived with all its lines", func() bool {
+		list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: "LONG"}, orders.Paging{})
+		return err == nil && len(list.Orders) == 1 && len(list.Orders[0].Lines) == 320
 	})
 }

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
+	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
+	"crossdock/domains/returns"
+	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/sources/rest"
 	"crossdock/sources/sourcetest"
@@ -96,5 +103,167 @@ func TestAProductByConfigurationAnswersStock(t *testing.T) {
 	sourcetest.Test(t, sourcetest.Port[inventory.Key, inventory.Figure]{
 		Ask: c.Stock, Known: []inventory.Key{{Node: "EAST", SKU: "SKU-1000"}, {Node: "WEST", SKU: "SKU-1001"}}, Unknown: func(n int) inventory.Key { return inventory.Key{Node: "EAST", SKU: unknown(n)} },
 		KeyOf: func(f inventory.Figure) inventory.Key { return f.Key }, Many: 250, Down: w.down("wms"),
+	})
+}
+
+// losing makes a system's replies get lost after their effect.
+func (w *world) losing(system string) func() (undo func()) {
+	return func() func() {
+		w.admin("POST", "/admin/knobs", `{"chances":{"lost:`+system+`":1}}`)
+		return func() { w.admin("POST", "/admin/knobs", `{"chances":{"lost:`+system+`":0}}`) }
+	}
+}
+
+// copies counts what the sandbox really has.
+func (w *world) copies(what string) func(key string) int {
+	return func(key string) int {
+		n, _ := w.admin("GET", "/admin/truth", "")[what].(map[string]any)[key].(float64)
+		return int(n)
+	}
+}
+
+func numbered(prefix string) func(int) string { return sourcetest.Numbered[string](prefix) }
+
+func asked(number string) *orders.Order {
+	return &orders.Order{Number: number, Account: "C10001", PlacedAt: time.Now(), ShipTo: toColumbus(), Lines: []orders.Line{
+		{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("2"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
+	}}
+}
+
+func toColumbus() trade.Address {
+	return trade.Address{Name: "Ada", Line1: "1 Main St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}
+}
+
+func TestBusinessCentralRegistersOrders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sourcetest.TestCommand(t, sourcetest.Command[orders.Registration]{
+		Do: func(ctx context.Context, key string) error {
+			_, err := w.erp.Register(ctx, asked(key))
+			return err
+		},
+		Find: w.erp.Registrations, Key: numbered("SO-T"), Copies: w.copies("erpOrders"), Lose: w.losing("bc"), Down: w.down("bc"),
+	})
+}
+
+func TestBusinessCentralIssuesCreditMemos(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sourcetest.TestCommand(t, sourcetest.Command[finance.Document]{
+		Do: func(ctx context.Context, key string) error {
+			return w.erp.Issue(ctx, finance.CreditNote{Number: key, Account: "C10001", Currency: "USD", Lines: []finance.DocumentLine{
+				{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
+			}})
+		},
+		Find: w.erp.CreditMemos, Key: numbered("R-T"), Copies: w.copies("creditMemos"), Lose: w.losing("bc"), Down: w.down("bc"),
+	})
+}
+
+// The systems that work at nodes: both write the same way.
+func TestNodesTakeWorkAndReturns(t *testing.T) {
+	t.Parallel()
+	for source, c := range map[string]struct {
+		system string
+		node   trade.NodeID
+	}{"threepl": {"shipbob", "21"}, "wms": {"wms", "EAST"}} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			system := w.systems[source]
+			if bob, ok := system.(*shipbob.Client); ok {
+				if err := bob.Learn(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			parts := []trade.Part{{Line: 1, SKU: "SKU-1000", Quantity: trade.MustDecimal("2"), Unit: "PCS"}}
+			sourcetest.TestCommand(t, sourcetest.Command[shipments.Report]{
+				Do: func(ctx context.Context, key string) error {
+					_, err := system.Release(ctx, shipments.Work{Number: key, OrderNumber: key, Node: c.node, ShipTo: toColumbus(), Parts: parts})
+					return err
+				},
+				Find: func(ctx context.Context, keys []string) (lookup.Answers[string, shipments.Report], error) {
+					return system.Reports(ctx, c.node, keys)
+				},
+				Key: numbered("W-T"), Unique: true, Copies: w.copies("works"), Lose: w.losing(c.system), Down: w.down(c.system),
+			})
+			sourcetest.TestCommand(t, sourcetest.Command[returns.Receipt]{
+				Do: func(ctx context.Context, key string) error {
+					_, err := system.Expect(ctx, returns.Return{Number: key, Node: c.node, Lines: []returns.Line{{Line: 1, SKU: "SKU-1000", Unit: "PCS", Authorized: trade.MustDecimal("1")}}})
+					return err
+				},
+				Find: func(ctx context.Context, keys []string) (lookup.Answers[string, returns.Receipt], error) {
+					return system.Receipts(ctx, c.node, keys)
+				},
+				Key: numbered("R-T"), Unique: true, Copies: w.copies("returns"), Lose: w.losing(c.system), Down: w.down(c.system),
+			})
+		})
+	}
+}
+
+func TestBusinessCentralFeedsMissNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := 0
+	touch := func(prefix string, first int) func() string {
+		return func() string {
+			n++
+			number := fmt.Sprint(prefix, first+n)
+			w.admin("POST", "/admin/erp/touch?number="+number, "")
+			return number
+		}
+	}
+	sourcetest.TestFeed(t, sourcetest.Feed[catalog.Item]{
+		Read: w.erp.ItemsSince, KeyOf: func(i catalog.Item) string { return string(i.SKU) }, Change: touch("SKU-", 1000), Down: w.down("bc"),
+	})
+	sourcetest.TestFeed(t, sourcetest.Feed[accounts.Account]{
+		Read: w.erp.AccountsSince, KeyOf: func(a accounts.Account) string { return string(a.ID) }, Change: touch("C", 10000), Down: w.down("bc"),
+	})
+	register := func() string {
+		n++
+		r, err := w.erp.Register(t.Context(), asked(fmt.Sprint("SO-F", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.TheirNumber
+	}
+	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
+		Read: w.erp.RegistrationsSince, KeyOf: func(r orders.Registration) string { return r.TheirNumber }, Change: register, Down: w.down("bc"),
+	})
+	posted := func() string {
+		number := register()
+		w.admin("POST", "/admin/erp/post?order="+number, "")
+		return number
+	}
+	for name, read := range map[string]func(context.Context, finance.Kind, string) (lookup.Page[finance.Document], error){"since": w.erp.DocumentsSince, "after": w.erp.DocumentsAfter} {
+		sourcetest.TestFeed(t, sourcetest.Feed[finance.Document]{
+			Read: func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
+				return read(ctx, finance.Invoice, cursor)
+			},
+			KeyOf: func(d finance.Document) string { return d.TheirOrder }, Change: posted, Down: w.down("bc"), Opaque: name == "after",
+		})
+	}
+}
+
+func TestShopifyAnswersOrdersAndFeeds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.shops["webshop"]
+	n := 0
+	buy := func(fulfilled bool) func() string {
+		return func() string {
+			n++
+			return w.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"T-%d","fulfilled":%t,"lines":[{"sku":"SKU-1000","quantity":2}]}`, n, fulfilled))["id"].(string)
+		}
+	}
+	known := []string{buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)()}
+	sourcetest.Test(t, sourcetest.Port[string, orders.PlacedOrder]{
+		Ask: c.Placed, Known: known, Unknown: func(n int) string { return fmt.Sprint("gid://shopify/Order/", n) },
+		KeyOf: func(o orders.PlacedOrder) string { return o.Ref }, Many: 20, Down: w.down("shopify"),
+	})
+	sourcetest.TestFeed(t, sourcetest.Feed[string]{
+		Read: c.PlacedSince, KeyOf: func(ref string) string { return ref }, Change: buy(false), Down: w.down("shopify"),
+	})
+	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
+		Read: c.Finished, KeyOf: func(r orders.Registration) string { return r.Ref }, Change: buy(true), Down: w.down("shopify"), Opaque: true,
 	})
 }

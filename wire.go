@@ -42,6 +42,10 @@ type app struct {
 	pool *postgres.Pool
 	log  *slog.Logger
 
+	// offered is what each storefront was told that it may sell, and when it was told everything.
+	offered      map[string]map[trade.SKU]trade.Decimal
+	offeredWhole map[string]time.Time
+
 	erp        *businesscentral.Client
 	systems    map[string]route.System
 	shops      map[string]*shopify.Client
@@ -67,7 +71,7 @@ type app struct {
 // build wires everything. It opens no connection to a source and starts nothing. The process is
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]*shopify.Client{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]*shopify.Client{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}, offered: map[string]map[trade.SKU]trade.Decimal{}, offeredWhole: map[string]time.Time{}}
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -201,7 +205,7 @@ func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) e
 
 // run works until the context ends: jobs, inbox, polls. It returns when all have stopped.
 func (a *app) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := errgroup.WithContext(transport.Patient(ctx, 30*time.Second))
 	every := time.Duration(a.cfg.PollEvery)
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
@@ -257,10 +261,24 @@ func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (look
 // pollShops takes in what storefronts have sold, which webhooks may have lost.
 func (a *app) pollShops(ctx context.Context) {
 	for name, c := range a.shops {
-		err := ingest.Feed(ctx, a.cursors, name, "orders", c.PlacedSince, func(ctx context.Context, list []orders.PlacedOrder) error {
-			for _, o := range list {
-				if err := a.takeIn(ctx, name, o); err != nil {
+		err := ingest.Feed(ctx, a.cursors, name, "orders", c.PlacedSince, func(ctx context.Context, refs []string) error {
+			known, err := a.orders.Known(ctx, orders.Storefront, name, refs)
+			if err != nil {
+				return err
+			}
+			refs = slices.DeleteFunc(refs, func(r string) bool { return known[r] })
+			placed, err := c.Placed(ctx, refs)
+			if err != nil {
+				return err
+			}
+			for _, r := range refs {
+				if err := placed.Failed[r]; err != nil {
 					return err
+				}
+				if o, ok := placed.Found[r]; ok {
+					if err := a.takeIn(ctx, name, o); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
@@ -274,8 +292,8 @@ func (a *app) pollShops(ctx context.Context) {
 // takeIn puts a storefront's order through intake. Its reference is its idempotency key: an order
 // that is known changes nothing.
 func (a *app) takeIn(ctx context.Context, shop string, o orders.PlacedOrder) error {
-	known, err := a.orders.Known(ctx, o.Draft)
-	if err != nil || known {
+	known, err := a.orders.Known(ctx, orders.Storefront, shop, []string{o.Ref})
+	if err != nil || known[o.Ref] {
 		return err
 	}
 	who := trade.System("storefront")
@@ -287,18 +305,33 @@ func (a *app) takeIn(ctx context.Context, shop string, o orders.PlacedOrder) err
 	return err
 }
 
-// publishStock tells storefronts what they may sell.
+// publishStock tells storefronts what they may sell: what has changed since they were last told,
+// and everything once in a while, in case somebody set it otherwise there.
 func (a *app) publishStock(ctx context.Context) {
 	for name, c := range a.shops {
 		available, err := a.inventory.Sellable(ctx)
-		if err == nil && len(available) > 0 {
-			err = c.PublishStock(ctx, available)
+		if time.Since(a.offeredWhole[name]) > resync {
+			a.offered[name], a.offeredWhole[name] = nil, time.Now()
+		}
+		changed := map[trade.SKU]trade.Decimal{}
+		for sku, q := range available {
+			if was, told := a.offered[name][sku]; !told || !was.Equal(q) {
+				changed[sku] = q
+			}
+		}
+		if err == nil && len(changed) > 0 {
+			if err = c.PublishStock(ctx, changed); err == nil {
+				a.offered[name] = available
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "publish stock", "source", name, "error", err)
 		}
 	}
 }
+
+// resync is how often a storefront is told everything.
+const resync = time.Hour
 
 // close frees connections to sources.
 func (a *app) close() {

@@ -38,6 +38,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("GET /admin/truth", s.truth)
 	s.mux.HandleFunc("POST /admin/erp/edit", s.edit)
 	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
+	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
 }
 
 // setKnobs changes the knobs that the body names and leaves the others.
@@ -95,7 +96,30 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 	for _, d := range s.world.invoices {
 		invoices[d.OrderNumber]++
 	}
-	reply(w, http.StatusOK, object{"erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+	returns := map[string]int{}
+	for _, g := range s.world.returns {
+		returns[g.Reference]++
+	}
+	reply(w, http.StatusOK, object{"returns": returns, "erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+}
+
+// touchMaster saves an item or a customer once more, as somebody at a desk does.
+func (s *Server) touchMaster(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	number := r.URL.Query().Get("number")
+	switch i, c := s.world.items[number], s.world.customers[number]; {
+	case i != nil:
+		i.Modified = s.world.now()
+		s.world.keep(record("item", number, i))
+	case c != nil:
+		c.Modified = s.world.now()
+		s.world.keep(record("customer", number, c))
+	default:
+		http.Error(w, `{"error":"no item or customer of this number"}`, http.StatusNotFound)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // postAtDesk ships and invoices what an order still has, or a quantity of its first line, as

@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -58,8 +60,34 @@ type Server struct {
 	world  *World
 	knobs  *Knobs
 	calls  *counter
-	limits map[string]chan struct{}
+	bc     bcLimits
 	mux    *http.ServeMux
+}
+
+// bcLimits are Business Central's for one user
+// (learn.microsoft.com …/administration/operational-limits-online): 5 requests are worked on, 95
+// more wait, and 6,000 are taken in 5 minutes.
+type bcLimits struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+	taken   window
+}
+
+// enter waits for a turn. It returns how long to stay away when there is none.
+func (l *bcLimits) enter(ctx context.Context) (leave func(), wait time.Duration) {
+	if _, wait := l.taken.take(time.Now()); wait > 0 {
+		return nil, wait
+	}
+	defer l.waiting.Add(-1)
+	if l.waiting.Add(1) > 95 {
+		return nil, time.Second
+	}
+	select {
+	case l.slots <- struct{}{}:
+		return func() { <-l.slots }, 0
+	case <-ctx.Done():
+		return nil, time.Second
+	}
 }
 
 type counter struct {
@@ -89,7 +117,7 @@ func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Serve
 	s := &Server{
 		Engine: &Engine{world: w, knobs: knobs, tick: tick, log: log, out: make(chan delivery, 10_000)},
 		world:  w, knobs: knobs, calls: &counter{by: map[string]int{}}, mux: http.NewServeMux(),
-		limits: map[string]chan struct{}{"bc": make(chan struct{}, 5)},
+		bc: bcLimits{slots: make(chan struct{}, 5), taken: window{Span: 5 * time.Minute, Limit: 6000}},
 	}
 	s.businessCentral(secrets)
 	s.warehouse(secrets)
@@ -110,10 +138,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if outage {
 		panic(http.ErrAbortHandler)
 	}
-	if slots := s.limits[system]; slots != nil {
-		// Business Central works on 5 requests of a user at a time and queues the rest.
-		slots <- struct{}{}
-		defer func() { <-slots }()
+	if system == "bc" {
+		leave, wait := s.bc.enter(r.Context())
+		if leave == nil {
+			w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+			(&bcError{http.StatusTooManyRequests, "Application_TooManyRequests", "Too many requests reached. Actual (429). Maximum is reached."}).write(w)
+			return
+		}
+		defer leave()
 	}
 	if latency > 0 {
 		select {

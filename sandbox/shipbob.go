@@ -13,38 +13,43 @@ import (
 	"crossdock/domains/trade"
 )
 
-// window counts calls of the last minute, as ShipBob's sliding limit does
-// (developer.shipbob.com/2026-07/rate-limit).
+// window counts calls of a sliding span of time.
 type window struct {
 	mu    sync.Mutex
 	calls []time.Time
+	Span  time.Duration
 	Limit int
 }
 
 func (l *window) take(now time.Time) (left int, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.calls = slices.DeleteFunc(l.calls, func(t time.Time) bool { return now.Sub(t) > time.Minute })
+	l.calls = slices.DeleteFunc(l.calls, func(t time.Time) bool { return now.Sub(t) > l.Span })
 	if l.Limit > 0 && len(l.calls) >= l.Limit {
-		return 0, time.Minute - now.Sub(l.calls[0])
+		return 0, l.Span - now.Sub(l.calls[0])
 	}
 	l.calls = append(l.calls, now)
 	return l.Limit - len(l.calls), 0
 }
 
+// set changes the limit; zero lifts it.
+func (l *window) set(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.URL.Query().Get("calls"))
+	if err != nil || n < 0 {
+		http.Error(w, `{"error":"calls is a number"}`, http.StatusBadRequest)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Limit = n
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // shipBob serves developer.shipbob.com/api/2026-01.
 func (s *Server) shipBob(secrets Secrets) {
-	limit := &window{Limit: 150}
-	s.mux.HandleFunc("POST /admin/shipbob/limit", func(w http.ResponseWriter, r *http.Request) {
-		n, err := strconv.Atoi(r.URL.Query().Get("perMinute"))
-		if err != nil {
-			http.Error(w, "perMinute is a number", http.StatusBadRequest)
-			return
-		}
-		limit.mu.Lock()
-		limit.Limit = n
-		limit.mu.Unlock()
-	})
+	limit := &window{Span: time.Minute, Limit: 150} // developer.shipbob.com/2026-07/rate-limit
+	s.mux.HandleFunc("POST /admin/shipbob/limit", limit.set)
+	s.mux.HandleFunc("POST /admin/bc/limit", s.bc.taken.set)
 	guard := func(next func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer "+secrets.ShipBobToken {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,18 @@ func (o *shopOrder) gid() string { return fmt.Sprintf("gid://shopify/Order/%d", 
 // shopify serves the storefront.
 func (s *Server) shopify(secrets Secrets) {
 	schema := gqlparser.MustLoadSchema(&ast.Source{Name: "shopify.graphqls", Input: shopifySDL})
+	budget := newBucket()
+	s.mux.HandleFunc("POST /admin/shop/budget", func(w http.ResponseWriter, r *http.Request) {
+		points, err := strconv.ParseFloat(r.URL.Query().Get("points"), 64)
+		if err != nil {
+			http.Error(w, `{"error":"points is a number"}`, http.StatusBadRequest)
+			return
+		}
+		budget.mu.Lock()
+		defer budget.mu.Unlock()
+		budget.Max, budget.available = points, min(points, budget.available)
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.mux.HandleFunc("POST /shopify/admin/api/2026-04/graphql.json", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Shopify-Access-Token") != secrets.ShopifyToken {
 			reply(w, http.StatusUnauthorized, object{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"})
@@ -62,15 +75,7 @@ func (s *Server) shopify(secrets Secrets) {
 		}
 		s.world.mu.Lock()
 		defer s.world.mu.Unlock()
-		data, errs := s.runShop(schema, in.Query, in.Variables)
-		// shopify.dev/docs/api/usage/rate-limits: every reply carries what it cost.
-		out := object{"extensions": object{"cost": object{"requestedQueryCost": 10, "actualQueryCost": 10, "throttleStatus": object{"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}}}}
-		if errs != nil {
-			out["errors"] = errs
-		} else {
-			out["data"] = data
-		}
-		reply(w, http.StatusOK, out)
+		reply(w, http.StatusOK, s.runShop(schema, budget, in.Query, in.Variables))
 	})
 	// An order placed by a customer in the storefront.
 	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
@@ -143,33 +148,57 @@ func (e *Engine) tellShop(topic string, o *shopOrder) {
 	}
 }
 
-func (s *Server) runShop(schema *ast.Schema, query string, vars map[string]any) (any, gqlerror.List) {
+// runShop answers an operation, with what it cost.
+func (s *Server) runShop(schema *ast.Schema, budget *bucket, query string, vars map[string]any) object {
 	doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 	if errs != nil {
-		return nil, errs
+		return object{"errors": errs}
 	}
 	op := doc.Operations[0]
 	values, err := validator.VariableValues(schema, op, vars)
 	if err != nil {
-		return nil, gqlerror.List{gqlerror.Wrap(err)}
+		return object{"errors": gqlerror.List{gqlerror.Wrap(err)}}
 	}
+	requested := costOf(op.SelectionSet, values)
+	if err := budget.enter(requested); err != nil {
+		out := object{"errors": gqlerror.List{err}}
+		if requested <= maxQueryCost {
+			out["extensions"] = budget.pay(requested, nil)
+		}
+		return out
+	}
+	data, failed := s.shopData(op, values)
+	actual := objectsIn(data) - 1
+	if op.Operation == ast.Mutation {
+		actual = requested
+	}
+	out := object{"extensions": budget.pay(requested, max(actual, 0))}
+	if failed != nil {
+		out["errors"] = gqlerror.List{failed}
+	} else {
+		out["data"] = data
+	}
+	return out
+}
+
+func (s *Server) shopData(op *ast.OperationDefinition, values object) (object, *gqlerror.Error) {
 	data := object{}
 	for _, sel := range op.SelectionSet {
 		f, ok := sel.(*ast.Field)
 		if !ok {
 			continue
 		}
-		v, err := s.shopField(f, f.ArgumentMap(values), values)
+		v, err := s.shopField(f, f.ArgumentMap(values))
 		if err != nil {
-			return nil, gqlerror.List{err}
+			return nil, err
 		}
-		data[f.Alias] = shape(v, f.SelectionSet)
+		data[f.Alias] = shape(cut(v, f, values), f.SelectionSet, values)
 	}
 	return data, nil
 }
 
 // shopField resolves a field at the root.
-func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqlerror.Error) {
+func (s *Server) shopField(f *ast.Field, args map[string]any) (any, *gqlerror.Error) {
 	text := func(key string) string { v, _ := args[key].(string); return v }
 	switch f.Name {
 	case "node":
@@ -186,9 +215,11 @@ func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqler
 	case "ordersCount":
 		return object{"count": len(s.world.shop), "precision": "EXACT"}, nil
 	case "productVariants":
-		var out []any
-		if i := s.world.items[strings.TrimPrefix(text("query"), "sku:")]; i != nil {
-			out = append(out, object{"__typename": "ProductVariant", "id": "gid://shopify/ProductVariant/" + i.Number, "sku": i.Number, "inventoryItem": object{"id": "gid://shopify/InventoryItem/" + i.Number, "sku": i.Number}})
+		out := []any{}
+		for term := range strings.SplitSeq(text("query"), " OR ") {
+			if i := s.world.items[strings.Trim(strings.TrimPrefix(term, "sku:"), `"`)]; i != nil {
+				out = append(out, object{"__typename": "ProductVariant", "id": "gid://shopify/ProductVariant/" + i.Number, "sku": i.Number, "inventoryItem": object{"id": "gid://shopify/InventoryItem/" + i.Number, "sku": i.Number}})
+			}
 		}
 		return object{"nodes": out}, nil
 	case "tagsAdd":
@@ -208,7 +239,7 @@ func (s *Server) shopField(f *ast.Field, args, vars map[string]any) (any, *gqler
 	case "fulfillmentCreate":
 		return s.fulfilShop(args["fulfillment"].(map[string]any)), nil //nolint:forcetypeassert // validated above
 	case "inventorySetQuantities":
-		return s.setStock(f, args, vars)
+		return s.setStock(f, args)
 	case "webhookSubscriptionCreate":
 		hook, _ := args["webhookSubscription"].(map[string]any)
 		topic := strings.ToLower(strings.Replace(text("topic"), "_", "/", 1))
@@ -349,7 +380,7 @@ func (s *Server) fulfilShop(in map[string]any) any {
 }
 
 // setStock is shopify.dev/docs/api/admin-graphql/2026-04/mutations/inventorySetQuantities.
-func (s *Server) setStock(f *ast.Field, args, _ map[string]any) (any, *gqlerror.Error) {
+func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Error) {
 	if f.Directives.ForName("idempotent") == nil {
 		return nil, &gqlerror.Error{Message: "The @idempotent directive is required for this mutation but was not provided.", Extensions: map[string]any{"code": "BAD_REQUEST"}}
 	}
@@ -366,13 +397,30 @@ func (s *Server) setStock(f *ast.Field, args, _ map[string]any) (any, *gqlerror.
 	return object{"userErrors": []any{}}, nil
 }
 
+// cut is the page of a connection that a field asks for; lists that come in pages are cut already.
+func cut(v any, f *ast.Field, vars object) any {
+	c, ok := v.(object)
+	nodes, isList := c["nodes"].([]any)
+	args := f.ArgumentMap(vars)
+	if !ok || !isList || c["pageInfo"] != nil || args["first"] == nil {
+		return v
+	}
+	var first, from int
+	_, _ = fmt.Sscan(fmt.Sprint(args["first"]), &first)
+	if after, ok := args["after"].(string); ok {
+		_, _ = fmt.Sscan(after, &from)
+	}
+	to := min(from+first, len(nodes))
+	return object{"nodes": nodes[min(from, to):to], "pageInfo": object{"hasNextPage": to < len(nodes), "hasPreviousPage": from > 0, "endCursor": strconv.Itoa(to)}}
+}
+
 // shape keeps of a value what the selection asks for.
-func shape(v any, set ast.SelectionSet) any {
+func shape(v any, set ast.SelectionSet, vars object) any {
 	switch x := v.(type) {
 	case []any:
 		out := make([]any, len(x))
 		for i, e := range x {
-			out[i] = shape(e, set)
+			out[i] = shape(e, set, vars)
 		}
 		return out
 	case object:
@@ -383,10 +431,10 @@ func shape(v any, set ast.SelectionSet) any {
 		for _, sel := range set {
 			switch f := sel.(type) {
 			case *ast.Field:
-				out[f.Alias] = shape(x[f.Name], f.SelectionSet)
+				out[f.Alias] = shape(cut(x[f.Name], f, vars), f.SelectionSet, vars)
 			case *ast.InlineFragment:
 				if f.TypeCondition == "" || f.TypeCondition == x["__typename"] {
-					if inner, ok := shape(x, f.SelectionSet).(object); ok {
+					if inner, ok := shape(x, f.SelectionSet, vars).(object); ok {
 						maps.Copy(out, inner)
 					}
 				}

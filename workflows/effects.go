@@ -19,6 +19,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -211,6 +212,9 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 	unsure := fault.Unsure(cause)
 	if unsure {
 		pause = max(pause, q.policy.Lease)
+	}
+	if e, ok := errors.AsType[*fault.Error](cause); ok {
+		pause = max(pause, min(e.RetryAfter, q.policy.Cap))
 	}
 	if retryable(cause) && e.Attempts < q.policy.Attempts {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)

@@ -77,9 +77,9 @@ type PlacedOrder struct {
 type ShopFeed interface {
 	// Placed returns the orders with these references.
 	Placed(ctx context.Context, refs []string) (lookup.Answers[string, PlacedOrder], error)
-	// PlacedSince returns orders changed since the cursor, oldest first, repeats allowed.
-	// A feed that was never read starts now: what was placed before is history.
-	PlacedSince(ctx context.Context, cursor string) (lookup.Page[PlacedOrder], error)
+	// PlacedSince returns the references of orders changed since the cursor, oldest first, repeats
+	// allowed. A feed that was never read starts now: what was placed before is history.
+	PlacedSince(ctx context.Context, cursor string) (lookup.Page[string], error)
 	// Finished returns orders that the shop has finished with, after the cursor, in an order in
 	// which no order is passed over; repeats allowed.
 	Finished(ctx context.Context, cursor string) (lookup.Page[Registration], error)

@@ -590,14 +590,9 @@ func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []str
 	return s.store.byNumbers(ctx, who, numbers)
 }
 
-// Known reports whether the draft's channel gave us this order before.
-func (s *Service) Known(ctx context.Context, d Draft) (known bool, err error) {
-	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
-		id, err := s.store.knows(ctx, tx, &Order{Channel: d.Channel, ChannelSource: d.ChannelSource, ChannelRef: d.ChannelRef})
-		known = id != ""
-		return err
-	})
-	return known, err
+// Known tells which orders a source gave us before, by what it calls them.
+func (s *Service) Known(ctx context.Context, channel Channel, source string, refs []string) (map[string]bool, error) {
+	return s.store.known(ctx, channel, source, refs)
 }
 
 // ByReference returns the orders that the source calls by these numbers.

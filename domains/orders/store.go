@@ -414,6 +414,23 @@ func (s *store) abandon(ctx context.Context, scope, key string) {
 	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
+func (s *store) known(ctx context.Context, channel Channel, source string, refs []string) (map[string]bool, error) {
+	full := make([]string, len(refs))
+	for i, r := range refs {
+		full[i] = source + "/" + r
+	}
+	rows, err := s.pool.Query(ctx, `SELECT channel_ref FROM orders WHERE channel = $1 AND channel_ref = ANY($2)`, channel, full)
+	if err != nil {
+		return nil, fmt.Errorf("known orders of %s: %w", source, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out := make(map[string]bool, len(list))
+	for _, r := range list {
+		out[strings.TrimPrefix(r, source+"/")] = true
+	}
+	return out, err
+}
+
 // knows returns the id under which the order's channel gave it to us before, empty when it did not,
 // and holds the question until the transaction ends.
 func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (id trade.OrderID, err error) {

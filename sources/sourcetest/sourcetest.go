@@ -1,9 +1,11 @@
-// Package sourcetest is what every adapter must pass: a suite for each bulk port, run against the
-// adapter in front of its product or of the sandbox that stands for it.
+// Package sourcetest is what every adapter must pass: a suite for bulk questions (Test), one for
+// writes (TestCommand) and one for lists of changes (TestFeed), run against the adapter in front of
+// its product or of the sandbox that stands for it.
 //
-// The suite covers known and unknown keys, repeated keys, no keys, more keys than one call of the
-// product takes, a cancelled caller, and a product that is down. There are no skips: an adapter
-// implements a port completely or is not wired for it.
+// They cover known, unknown and repeated keys, no keys, more keys than one call of the product
+// takes, repeats and races of a write, replies lost after their effect, cursors read again, a
+// cancelled caller, and a product that is down. There are no skips: an adapter implements a port
+// completely or is not wired for it.
 package sourcetest
 
 import (

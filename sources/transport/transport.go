@@ -44,9 +44,9 @@ type Config struct {
 	BreakFor   time.Duration
 	// Authorize puts credentials on a request. It may call the source to get them.
 	Authorize func(ctx context.Context, r *http.Request) error
-	// RetryAfter reads how long a refused call should wait, where the product does not use the
-	// standard header.
-	RetryAfter func(http.Header) time.Duration
+	// Throttled reads from a reply whether the product refused the call because too many came, and
+	// how long it asks to wait. Status 429 and the standard header when nil.
+	Throttled func(*Response) (wait time.Duration, refused bool)
 }
 
 func (c Config) withDefaults() Config {
@@ -68,8 +68,8 @@ func (c Config) withDefaults() Config {
 	if c.BreakFor == 0 {
 		c.BreakFor = 2 * time.Second
 	}
-	if c.RetryAfter == nil {
-		c.RetryAfter = standardRetryAfter
+	if c.Throttled == nil {
+		c.Throttled = standardThrottled
 	}
 	return c
 }
@@ -149,12 +149,53 @@ func (c *Client) Breaker() string { return c.breaker.State().String() }
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 
 // Do sends the request. It fails only when no whole reply came back; a status is not a failure
-// here, except 429, which is the same everywhere.
+// here. A call that the product refused because too many came did nothing: it is made again after the
+// wait that the product asks for when the context is patient enough, and else fails with
+// fault.Throttled.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	target, err := c.target(r)
 	if err != nil {
 		return nil, err
 	}
+	for range maxRefusals {
+		res, err := c.try(ctx, r, target)
+		e, _ := errors.AsType[*fault.Error](err)
+		if e == nil || e.Kind != fault.Throttled || !wait(ctx, e.RetryAfter) {
+			return res, err
+		}
+	}
+	return c.try(ctx, r, target)
+}
+
+// maxRefusals bounds how often a patient call is made again.
+const maxRefusals = 20
+
+type patienceKey struct{}
+
+// Patient returns a context whose calls wait out a product's refusals, each up to the time given:
+// for work that nobody watches, and that would lose its place by failing.
+func Patient(ctx context.Context, each time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey{}, each)
+}
+
+// wait waits as long as a product asked, if the context has the patience and the time.
+func wait(ctx context.Context, d time.Duration) bool {
+	patience, _ := ctx.Value(patienceKey{}).(time.Duration)
+	if deadline, ok := ctx.Deadline(); d > patience || (ok && time.Until(deadline) < d) {
+		return false
+	}
+	t := time.NewTimer(max(d, 50*time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// try makes the call once, with the repeats that a failing network is worth.
+func (c *Client) try(ctx context.Context, r Request, target string) (*Response, error) {
 	executor := c.writes
 	if r.Read || r.Method == http.MethodGet {
 		executor = c.reads
@@ -163,8 +204,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
 		return c.once(e.Context(), r, target)
 	})
-	if err == nil && res.Status == http.StatusTooManyRequests {
-		err = &fault.Error{Kind: fault.Throttled, Message: "the source asks to wait", RetryAfter: c.cfg.RetryAfter(res.Header)}
+	if err == nil {
+		if wait, refused := c.cfg.Throttled(res); refused {
+			err = &fault.Error{Kind: fault.Throttled, Message: "the source asks to wait", RetryAfter: wait, NotSent: true}
+		}
 	}
 	if err != nil {
 		err = c.translate(ctx, err)
@@ -249,15 +292,18 @@ func (c *Client) translate(ctx context.Context, err error) error {
 	}
 }
 
-func standardRetryAfter(h http.Header) time.Duration {
-	v := h.Get("Retry-After")
+func standardThrottled(res *Response) (time.Duration, bool) {
+	if res.Status != http.StatusTooManyRequests {
+		return 0, false
+	}
+	v := res.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(v); err == nil {
-		return time.Duration(seconds) * time.Second
+		return time.Duration(seconds) * time.Second, true
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(at))
+		return max(0, time.Until(at)), true
 	}
-	return 0
+	return time.Second, true
 }
 
 // Call is one question put to a source.

@@ -79,12 +79,12 @@ func New(name, base string, cfg Config) (*Client, error) {
 			r.Header["shipbob_channel_id"] = []string{cfg.Channel}
 			return nil
 		},
-		RetryAfter: func(h http.Header) time.Duration {
-			seconds, err := strconv.Atoi(h.Get("x-retry-after"))
+		Throttled: func(res *transport.Response) (time.Duration, bool) {
+			seconds, err := strconv.Atoi(res.Header.Get("x-retry-after"))
 			if err != nil {
-				return 0
+				seconds = 1
 			}
-			return time.Duration(seconds) * time.Second
+			return time.Duration(seconds) * time.Second, res.Status == http.StatusTooManyRequests
 		},
 	})
 	if err != nil {
