@@ -266,3 +266,183 @@ func (w *world) central(t *testing.T, method, path, token, form string) map[stri
 	}
 	return out
 }
+
+// within reports what a value has that its page does not: fields, or kinds of value. What the pages
+// leave open with a null or an empty list holds anything.
+func within(t *testing.T, at string, got, page any) {
+	t.Helper()
+	switch p := page.(type) {
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok {
+			if got != nil {
+				t.Errorf("%s is %T; its page has an object", at, got)
+			}
+			return
+		}
+		for _, field := range slices.Sorted(maps.Keys(g)) {
+			if _, ok := p[field]; !ok {
+				t.Errorf("%s.%s is on no page", at, field)
+				continue
+			}
+			within(t, at+"."+field, g[field], p[field])
+		}
+	case []any:
+		g, ok := got.([]any)
+		if !ok {
+			if got != nil {
+				t.Errorf("%s is %T; its page has a list", at, got)
+			}
+			return
+		}
+		for i, e := range g {
+			if len(p) > 0 {
+				within(t, fmt.Sprintf("%s[%d]", at, i), e, p[0])
+			}
+		}
+	case nil:
+	default:
+		if got != nil && fmt.Sprintf("%T", got) != fmt.Sprintf("%T", page) {
+			t.Errorf("%s is %v (%T); its page has %v (%T)", at, got, got, page, page)
+		}
+	}
+}
+
+// TestTheSandboxAnswersAsShipBobDocuments holds the simulated 3PL against the pages, field by field.
+func TestTheSandboxAnswersAsShipBobDocuments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	call := func(method, path, body string) (int, http.Header, any) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, w.box.URL+"/shipbob/2026-01"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer shipbob-sandbox-pat")
+		req.Header["shipbob_channel_id"] = []string{"101"}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		var out any
+		if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+		return res.StatusCode, res.Header, out
+	}
+	hold := func(name, method, path, body string) any {
+		t.Helper()
+		g := readGolden(t, "threepl/shipbob", name)
+		var page any
+		if err := json.Unmarshal(g.Response.Body, &page); err != nil {
+			t.Fatal(err)
+		}
+		status, _, got := call(method, path, body)
+		if status != g.Response.Status {
+			t.Errorf("%s is answered %d; its page has %d", name, status, g.Response.Status)
+		}
+		within(t, name, got, page)
+		return got
+	}
+	order := func(ref string) string {
+		return `{"reference_id":"` + ref + `","shipping_method":"Standard","type":"DTC","location_id":21,"recipient":{"name":"Ada","address":{"address1":"1 Main St","city":"Columbus","state":"OH","country":"US","zip_code":"43085"}},
+			"products":[{"reference_id":"SKU-1000","quantity":2,"external_line_id":1}]}`
+	}
+	hold("create-order", http.MethodPost, "/order", order("G-1"))
+	w.step()
+	hold("list-orders", http.MethodGet, "/order?ReferenceIds=G-1", "")
+	for range 7 {
+		w.step()
+	}
+	hold("list-orders", http.MethodGet, "/order?ReferenceIds=G-1", "")
+	second, ok := hold("create-order", http.MethodPost, "/order", order("G-2")).(map[string]any)
+	if !ok {
+		t.Fatal("a created order is no object")
+	}
+	hold("cancel-order", http.MethodPost, fmt.Sprintf("/order/%.0f:cancel", second["id"]), "")
+	hold("inventory-levels", http.MethodGet, "/inventory-level?PageSize=2", "")
+	hold("inventory-levels-by-fc", http.MethodGet, "/inventory-level/locations?InventoryIds=20000,20001", "")
+	hold("create-return", http.MethodPost, "/return", `{"reference_id":"R-1","fulfillment_center":{"id":21},"inventory":[{"id":20000,"quantity":1}]}`)
+	w.step()
+	w.step()
+	_, _, list := call(http.MethodGet, "/return?ReferenceIds=R-1", "")
+	var page any
+	if err := json.Unmarshal(readGolden(t, "threepl/shipbob", "get-return").Response.Body, &page); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "get-return", list.(map[string]any)["items"].([]any)[0], page)
+	hold("create-webhook", http.MethodPost, "/webhook", `{"topics":["order.shipped"],"url":"http://127.0.0.1:1/x","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}`)
+	w.admin("POST", "/admin/shipbob/limit?calls=1", "")
+	_, header, _ := call(http.MethodGet, "/order?ReferenceIds=G-1", "")
+	limited := readGolden(t, "threepl/shipbob", "rate-limited")
+	for name := range limited.Response.Headers {
+		if header.Get(name) == "" {
+			t.Errorf("a refused call has no header %s: %v", name, header)
+		}
+	}
+}
+
+// TestTheSandboxAnswersAsShopifyDocuments holds the simulated shop's replies and its webhook against
+// the pages; names and nullability of its schema are transcribed in sandbox/shopify.graphqls.
+func TestTheSandboxAnswersAsShopifyDocuments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ask := func(query string, vars map[string]any) any {
+		t.Helper()
+		body, err := json.Marshal(map[string]any{"query": query, "variables": vars})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.box.URL+"/shopify/admin/api/2026-04/graphql.json", strings.NewReader(string(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Shopify-Access-Token", "shpat_sandbox")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		var out any
+		if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%d %v", res.StatusCode, err)
+		}
+		return out
+	}
+	hold := func(name string, got any) {
+		t.Helper()
+		var page any
+		if err := json.Unmarshal(readGolden(t, "ecommerce/shopify", name).Response.Body, &page); err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := page.(map[string]any); ok && p["extensions"] == nil && name != "error-max-cost-exceeded" {
+			// The pages leave out what every reply carries.
+			p["extensions"] = nil
+		}
+		within(t, name, got, page)
+	}
+	bodies := make(chan []byte, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		bodies <- raw
+	}))
+	t.Cleanup(hook.Close)
+	w.background(w.engine.Run)
+	ask(`mutation($u: String!) { webhookSubscriptionCreate(topic: ORDERS_CREATE, webhookSubscription: {uri: $u, format: JSON}) { userErrors { message } } }`, map[string]any{"u": hook.URL})
+	id := w.admin("POST", "/admin/shop/orders", `{"po":"G","lines":[{"sku":"SKU-1000","quantity":2}]}`)["id"]
+	const tags = `mutation($id: ID!) { tagsAdd(id: $id, tags: ["a"]) { node { id } userErrors { message } } }`
+	hold("tagsAdd", ask(tags, map[string]any{"id": id}))
+	hold("tagsAdd-not-found", ask(tags, map[string]any{"id": "gid://shopify/Order/1"}))
+	hold("error-max-cost-exceeded", ask(`{ orders(first: 250) { nodes { lineItems(first: 250) { nodes { sku } } } } }`, nil))
+	w.admin("POST", "/admin/shop/budget?points=5", "")
+	hold("error-throttled", ask(`{ orders(first: 50) { nodes { id } } }`, nil))
+	var page, got any
+	if err := json.Unmarshal(readGolden(t, "ecommerce/shopify", "webhook-orders-create").Request.Body, &page); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(<-bodies, &got); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "webhook", got, page)
+}

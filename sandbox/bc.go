@@ -63,6 +63,8 @@ func (s *Server) businessCentral(secrets Secrets) {
 	s.mux.HandleFunc("GET /bc/api/v2.0/companies", b.guard(func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, object{"value": []object{{"id": b.world.company, "name": "CROSSDOCK", "displayName": "Crossdock Sandbox Supply"}}})
 	}))
+	// …/developer/devenv-creating-and-interacting-with-odatav4-unbound-action
+	s.mux.HandleFunc("POST /bc/ODataV4/CrossdockPrices_Quote", b.guard(b.priceQuote))
 	s.mux.HandleFunc("/bc/api/", b.guard(b.route))
 }
 
@@ -185,8 +187,6 @@ func (b *bc) extension(r *http.Request, set string) (int, any, *bcError) {
 		return b.listing(r, each(b.world.customers, func(c *customer) object {
 			return object{"customerNumber": c.Number, "currencyCode": c.Currency, "creditLimit": number(c.Limit), "balance": number(c.Balance), "overdueAmount": number(c.Overdue), "outstandingOrders": number(b.outstanding(c.Number))}
 		}))
-	case set == "priceQuotes" && r.Method == http.MethodPost:
-		return b.priceQuote(r)
 	}
 	return 0, nil, &bcError{http.StatusNotFound, "BadRequest_ResourceNotFound", "Resource not found for the segment '" + set + "'."}
 }
@@ -253,28 +253,38 @@ func (b *bc) breakOf(c *customer, i *item, q trade.Decimal, day trade.Date) trad
 	return next
 }
 
-func (b *bc) priceQuote(r *http.Request) (int, any, *bcError) {
+// priceQuote is the action of docs/partners/businesscentral/prices.al.
+func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
+	b.world.mu.Lock()
+	defer b.world.mu.Unlock()
+	var action struct{ RequestJSON string }
+	if err := decode(r, &action); err != nil || r.URL.Query().Get("company") != b.world.company {
+		(&bcError{http.StatusBadRequest, "BadRequest", "Invalid Request Body"}).write(w)
+		return
+	}
 	var in struct {
 		CustomerNumber, CurrencyCode, PriceDate string
-		PriceQuoteLines                         []struct {
+		Lines                                   []struct {
 			LineNo                        int
 			ItemNumber, UnitOfMeasureCode string
 			Quantity                      json.Number
 		}
 	}
-	if err := decode(r, &in); err != nil {
-		return 0, nil, err
+	if err := json.Unmarshal([]byte(action.RequestJSON), &in); err != nil {
+		dialog("The JSON cannot be read.").write(w)
+		return
 	}
 	c := b.world.customers[in.CustomerNumber]
 	if c == nil {
-		return 0, nil, dialog("The Customer does not exist. Identification fields and values: No.='%s'", in.CustomerNumber)
+		dialog("The Customer does not exist. Identification fields and values: No.='%s'", in.CustomerNumber).write(w)
+		return
 	}
 	day := trade.Date(in.PriceDate)
 	if day == "" {
 		day = trade.Date(b.world.now().Format(time.DateOnly))
 	}
 	lines := []object{}
-	for _, l := range in.PriceQuoteLines {
+	for _, l := range in.Lines {
 		i := b.world.items[l.ItemNumber]
 		q, err := trade.ParseDecimal(string(l.Quantity))
 		if i == nil || err != nil || (l.UnitOfMeasureCode != "" && l.UnitOfMeasureCode != i.Unit) {
@@ -284,10 +294,14 @@ func (b *bc) priceQuote(r *http.Request) (int, any, *bcError) {
 		from := b.breakOf(c, i, q, day)
 		lines = append(lines, object{
 			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(b.priceOf(c, i, q, day)), "listPrice": number(i.Price),
-			"priceListCode": "PL-" + c.Discount.String(), "currencyCode": c.Currency, "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day)),
+			"priceListCode": "PL-" + c.Discount.String(), "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day)),
 		})
 	}
-	return http.StatusCreated, object{"id": guid(), "customerNumber": c.Number, "currencyCode": c.Currency, "priceQuoteLines": lines}, nil
+	value, err := json.Marshal(object{"customerNumber": c.Number, "currencyCode": c.Currency, "lines": lines})
+	if err != nil {
+		panic(err)
+	}
+	reply(w, http.StatusOK, object{"@odata.context": "http://" + r.Host + "/bc/ODataV4/$metadata#Edm.String", "value": string(value)})
 }
 
 func (b *bc) listing(r *http.Request, rows []object) (int, any, *bcError) {

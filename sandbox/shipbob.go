@@ -60,6 +60,7 @@ func (s *Server) shipBob(secrets Secrets) {
 			if wait > 0 {
 				seconds := int(wait.Seconds()) + 1
 				w.Header().Set("x-retry-after", strconv.Itoa(seconds))
+				w.Header().Set("x-remaining-calls", "0")
 				reply(w, http.StatusTooManyRequests, object{"statusCode": 429, "message": fmt.Sprintf("Rate limit is exceeded. Try again in %d seconds.", seconds)})
 				return
 			}
@@ -340,7 +341,11 @@ func (s *Server) sbReturn(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	reply(w, http.StatusCreated, s.sbReturned(s.expect("shipbob", string(in.Center.ID), in.ReferenceID, lines)))
+	created := s.sbReturned(s.expect("shipbob", string(in.Center.ID), in.ReferenceID, lines))
+	for _, l := range created["inventory"].([]object) { //nolint:forcetypeassert // made above
+		delete(l, "sku") // this page has none
+	}
+	reply(w, http.StatusCreated, created)
 }
 
 func (s *Server) sbReturned(g *goodsReturn) object {

@@ -1,6 +1,5 @@
-// The four API pages that Crossdock needs beside API v2.0. Untested against a tenant.
-// Adjust the object ids to your range. Prices come from Business Central's own price
-// calculation: a temporary sales line is validated and never inserted.
+// The three API pages that Crossdock needs beside API v2.0; prices are in prices.al. Untested against
+// a tenant. Adjust the object ids to your range.
 
 page 50100 "Crossdock Ship-to Addresses"
 {
@@ -120,7 +119,3 @@ page 50103 "Crossdock Item Sales Rules"
         }
     }
 }
-
-// The price quote is a deep insert of a header with lines over temporary tables:
-// POST priceQuotes?$expand=priceQuoteLines. Its two tables and two pages are in
-// price-quote.al, which is still to be written; until then the sandbox alone serves it.

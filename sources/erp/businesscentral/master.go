@@ -279,7 +279,6 @@ type quotedLine struct {
 	UnitPrice     json.Number `json:"unitPrice"`
 	ListPrice     json.Number `json:"listPrice"`
 	PriceListCode string      `json:"priceListCode"`
-	CurrencyCode  string      `json:"currencyCode"`
 	BreakQuantity json.Number `json:"breakQuantity"`
 	BreakPrice    json.Number `json:"breakPrice"`
 }
@@ -317,25 +316,38 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 
 func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
 	in := struct {
-		CustomerNumber  string      `json:"customerNumber"`
-		PriceDate       string      `json:"priceDate,omitempty"`
-		CurrencyCode    string      `json:"currencyCode,omitempty"`
-		PriceQuoteLines []quoteLine `json:"priceQuoteLines"`
+		CustomerNumber string      `json:"customerNumber"`
+		PriceDate      string      `json:"priceDate,omitempty"`
+		CurrencyCode   string      `json:"currencyCode,omitempty"`
+		Lines          []quoteLine `json:"lines"`
 	}{CustomerNumber: string(g.account), PriceDate: string(g.date), CurrencyCode: string(g.currency)}
 	for i, k := range keys {
-		in.PriceQuoteLines = append(in.PriceQuoteLines, quoteLine{i + 1, string(k.SKU), string(k.Unit), json.Number(k.Quantity)})
+		in.Lines = append(in.Lines, quoteLine{i + 1, string(k.SKU), string(k.Unit), json.Number(k.Quantity)})
 	}
-	body, err := json.Marshal(in)
+	request, err := json.Marshal(in)
 	if err != nil {
 		return failAll[pricing.Key, pricing.Price](keys, err)
 	}
+	body, err := json.Marshal(map[string]string{"requestJson": string(request)})
+	if err != nil {
+		return failAll[pricing.Key, pricing.Price](keys, err)
+	}
+	var envelope struct {
+		Value string `json:"value"`
+	}
 	var reply struct {
-		CustomerNumber  string       `json:"customerNumber"`
-		PriceQuoteLines []quotedLine `json:"priceQuoteLines"`
+		CustomerNumber string       `json:"customerNumber"`
+		CurrencyCode   string       `json:"currencyCode"`
+		Lines          []quotedLine `json:"lines"`
 	}
 	at := c.live(time.Now())
 	// A quote is stored nowhere: repeating it is safe.
-	err = c.call(ctx, transport.Request{Operation: "prices", Method: http.MethodPost, Path: c.path(c.extension(), "priceQuotes"), Query: url.Values{"$expand": {"priceQuoteLines"}}, Body: body, Read: true, Keys: len(keys)}, http.StatusCreated, &reply)
+	err = c.call(ctx, transport.Request{Operation: "prices", Method: http.MethodPost, Path: "/ODataV4/CrossdockPrices_Quote", Query: url.Values{"company": {c.cfg.Company}}, Body: body, Read: true, Keys: len(keys)}, http.StatusOK, &envelope)
+	if err == nil {
+		if e := json.Unmarshal([]byte(envelope.Value), &reply); e != nil {
+			err = fault.Wrap(fault.BadResponse, e, "a reply that cannot be read").From(c.t.Name())
+		}
+	}
 	if err == nil && reply.CustomerNumber != string(g.account) {
 		err = fault.New(fault.BadResponse, "prices of another customer").From(c.t.Name())
 	}
@@ -346,11 +358,11 @@ func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) look
 		return failAll[pricing.Key, pricing.Price](keys, err)
 	}
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
-	for _, l := range reply.PriceQuoteLines {
+	for _, l := range reply.Lines {
 		if !l.Found || l.LineNo < 1 || l.LineNo > len(keys) {
 			continue
 		}
-		k, cur := keys[l.LineNo-1], trade.Currency(l.CurrencyCode)
+		k, cur := keys[l.LineNo-1], trade.Currency(reply.CurrencyCode)
 		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
 		if from := amount(l.BreakQuantity); from.IsPos() {
 			p.Breaks = []pricing.Break{{From: from, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
