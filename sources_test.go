@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/sources/fresh"
 	"crossdock/sources/rest"
 	"crossdock/sources/sourcetest"
 	"crossdock/sources/threepl/shipbob"
@@ -76,6 +78,59 @@ func TestBusinessCentralAnswersPrices(t *testing.T) {
 		Ask: w.erp.Prices, Known: known, Unknown: func(n int) pricing.Key { return key("C10000", unknown(n), "1") },
 		KeyOf: func(p pricing.Price) pricing.Key { return p.Key }, Many: 60, Down: w.down("bc"),
 	})
+}
+
+func TestSharedQuestionsPassTheSuite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sourcetest.Test(t, sourcetest.Port[trade.SKU, catalog.Item]{
+		Ask: fresh.NewCatalog(w.erp).Items, Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("NOTHING"),
+		KeyOf: func(i catalog.Item) trade.SKU { return i.SKU }, Many: 60, Down: w.down("bc"),
+	})
+}
+
+// TestPricesOfTwoAccountsAtOnceAreNeverMixed has buyers of two accounts ask through the graph at the
+// same time, sharing what is on its way, and compares each price with the one asked for alone.
+func TestPricesOfTwoAccountsAtOnceAreNeverMixed(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	const query = `query($q: [PriceQuoteLine!]!) { priceQuote(lines: $q) { sku price { unitPrice { amount } } } }`
+	ask := func(account trade.AccountID, from int) string {
+		var lines []any
+		for n := range 8 {
+			lines = append(lines, map[string]any{"sku": fmt.Sprint("SKU-", 1000+10*((from+n)%5)), "quantity": map[string]any{"value": fmt.Sprint(1 + 59*(n%2))}})
+		}
+		got := g.query(string(account), query, map[string]any{"q": lines})
+		if len(got.Errors) > 0 {
+			t.Errorf("%s: %v", account, got.Errors)
+		}
+		return fmt.Sprint(got.Data["priceQuote"])
+	}
+	accounts := []trade.AccountID{"C10001", "C10002"}
+	alone := map[trade.AccountID][]string{}
+	for _, a := range accounts {
+		for from := range 5 {
+			alone[a] = append(alone[a], ask(a, from))
+		}
+	}
+	if alone[accounts[0]][0] == alone[accounts[1]][0] {
+		t.Fatal("both accounts have the same prices: the test shows nothing")
+	}
+	g.admin("POST", "/admin/knobs", `{"latency":{"bc":"20ms"}}`)
+	before := g.erp.Transport().Calls()
+	var wg sync.WaitGroup
+	for n := range 60 {
+		wg.Go(func() {
+			a, from := accounts[n%2], n%5
+			if got := ask(a, from); got != alone[a][from] {
+				t.Errorf("%s alone is answered %s, among others %s", a, alone[a][from], got)
+			}
+		})
+	}
+	wg.Wait()
+	if calls := g.erp.Transport().Calls() - before; calls > 40 {
+		t.Errorf("60 pages of two accounts made %d calls: little was shared", calls)
+	}
 }
 
 func TestShipBobAnswersStock(t *testing.T) {

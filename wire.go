@@ -27,6 +27,7 @@ import (
 	"crossdock/internal/postgres"
 	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/erp/businesscentral"
+	"crossdock/sources/fresh"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
 	"crossdock/sources/route"
@@ -92,9 +93,9 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	}
 	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
 
-	a.accounts = accounts.New(pool, a.erp)
-	a.catalog = catalog.New(pool, a.erp)
-	a.pricing = pricing.New(a.erp)
+	a.accounts = accounts.New(pool, fresh.NewAccounts(a.erp))
+	a.catalog = catalog.New(pool, fresh.NewCatalog(a.erp))
+	a.pricing = pricing.New(fresh.NewPrices(a.erp))
 	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale))
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance}

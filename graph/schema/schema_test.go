@@ -1,0 +1,58 @@
+package schema_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"crossdock/graph/generated"
+)
+
+// ours are the definitions that we wrote, federation's apart.
+func ours(t *testing.T) []*ast.Definition {
+	t.Helper()
+	var out []*ast.Definition
+	for name, d := range generated.NewExecutableSchema(generated.Config{}).Schema().Types {
+		if !d.BuiltIn && !strings.HasPrefix(name, "_") && d.Position != nil && strings.HasSuffix(d.Position.Src.Name, ".graphqls") && !strings.HasPrefix(d.Position.Src.Name, "federation/") {
+			out = append(out, d)
+		}
+	}
+	if len(out) < 50 {
+		t.Fatalf("%d definitions: the test shows nothing", len(out))
+	}
+	slices.SortFunc(out, func(a, b *ast.Definition) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// TestEverythingIsDescribed: types, their fields and what inputs hold.
+func TestEverythingIsDescribed(t *testing.T) {
+	t.Parallel()
+	for _, d := range ours(t) {
+		if d.Description == "" && !slices.Contains([]string{"Query", "Mutation", "Subscription"}, d.Name) {
+			t.Errorf("%s is not described", d.Name)
+		}
+		for _, f := range d.Fields {
+			if f.Description == "" && !strings.HasPrefix(f.Name, "__") && !strings.HasPrefix(f.Name, "_") && f.Name != "id" {
+				t.Errorf("%s.%s is not described", d.Name, f.Name)
+			}
+		}
+	}
+}
+
+// TestEveryFactHasAnOwner: a field of a thing that can be asked for by id is owned, by itself or by
+// its type.
+func TestEveryFactHasAnOwner(t *testing.T) {
+	t.Parallel()
+	for _, d := range ours(t) {
+		if d.Kind != ast.Object || !slices.Contains(d.Interfaces, "Node") || d.Directives.ForName("owner") != nil {
+			continue
+		}
+		for _, f := range d.Fields {
+			if f.Name != "id" && f.Directives.ForName("owner") == nil {
+				t.Errorf("nobody owns %s.%s", d.Name, f.Name)
+			}
+		}
+	}
+}
