@@ -198,8 +198,8 @@ func (t told) nodes() []config.Node {
 	out := make([]config.Node, len(t.Sites))
 	for i, s := range t.Sites {
 		out[i] = config.Node{ID: s.Node, Name: s.Name, Kind: "WAREHOUSE", Source: "wms", Location: s.Code, Priority: i + 1, TimeZone: s.TimeZone}
-		if s.System == "shipbob" {
-			out[i].Kind, out[i].Source = "THIRD_PARTY", "threepl"
+		if source, ok := map[string]string{"shipbob": "threepl", "shipbob-south": "threepl-south"}[s.System]; ok {
+			out[i].Kind, out[i].Source = "THIRD_PARTY", source
 		}
 	}
 	return out

@@ -153,8 +153,8 @@ func TestTheOrderPageCostsTheBound(t *testing.T) {
 	}
 	g.fill(100, "C10001")
 	g.fill(1, "C10002", "C10003", "C10004", "C10005")
-	one := []string{"erp accounts", "erp items", "erp prices", "threepl stock", "wms stock"}
-	five := []string{"erp accounts", "erp items", "erp prices", "erp prices", "erp prices", "erp prices", "erp prices", "threepl stock", "wms stock"}
+	one := []string{"erp accounts", "erp items", "erp prices", "threepl stock", "threepl-south stock", "wms stock"}
+	five := []string{"erp accounts", "erp items", "erp prices", "erp prices", "erp prices", "erp prices", "erp prices", "threepl stock", "threepl-south stock", "wms stock"}
 	accounts := []string{"C10001", "C10002", "C10003", "C10004", "C10005"}
 	for name, c := range map[string]struct {
 		query string

@@ -142,7 +142,7 @@ func TestShipBobAnswersStock(t *testing.T) {
 	}
 	unknown := sourcetest.Numbered[trade.SKU]("NOTHING")
 	sourcetest.Test(t, sourcetest.Port[inventory.Key, inventory.Figure]{
-		Ask: c.Stock, Known: []inventory.Key{{Node: "21", SKU: "SKU-1000"}, {Node: "34", SKU: "SKU-1001"}}, Unknown: func(n int) inventory.Key { return inventory.Key{Node: "21", SKU: unknown(n)} },
+		Ask: c.Stock, Known: []inventory.Key{{Node: "21", SKU: "SKU-1000"}, {Node: "21", SKU: "SKU-1001"}}, Unknown: func(n int) inventory.Key { return inventory.Key{Node: "21", SKU: unknown(n)} },
 		KeyOf: func(f inventory.Figure) inventory.Key { return f.Key }, Many: 120, Down: w.down("shipbob"),
 	})
 }

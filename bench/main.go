@@ -77,7 +77,7 @@ func run(ctx context.Context, runs, at int) error {
 		return err
 	}
 	// What is measured is Crossdock, not how long the vendors' limits would make it wait.
-	for _, limit := range []string{"/admin/bc/limit?calls=0", "/admin/shipbob/limit?calls=0"} {
+	for _, limit := range []string{"/admin/bc/limit?calls=0", "/admin/shipbob/limit?calls=0", "/admin/shipbob-south/limit?calls=0"} {
 		if err := w.post(ctx, limit); err != nil {
 			return err
 		}

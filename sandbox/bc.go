@@ -181,7 +181,7 @@ func (b *bc) extension(r *http.Request, set string) (int, any, *bcError) {
 		return b.listing(r, rows)
 	case set == "itemSalesRules" && r.Method == http.MethodGet:
 		return b.listing(r, each(b.world.items, func(i *item) object {
-			return object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": 0}
+			return object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals}
 		}))
 	case set == "customerCredits" && r.Method == http.MethodGet:
 		return b.listing(r, each(b.world.customers, func(c *customer) object {

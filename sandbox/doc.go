@@ -3,7 +3,7 @@
 //
 //	/bc        Microsoft Dynamics 365 Business Central, API v2.0 (ERP)
 //	/wms       a bespoke warehouse system with a small REST API
-//	/shipbob   ShipBob, REST 2026-01 (3PL)
+//	/shipbob   ShipBob, REST 2026-01 (3PL), and /shipbob-south, another account there
 //	/shopify   Shopify Admin GraphQL, 2026-04 (storefront)
 //	/admin     ours: knobs, calls, and things that people do in those systems
 //

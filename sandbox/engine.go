@@ -104,7 +104,7 @@ func (e *Engine) Step(all bool) {
 		out := []entry{record("return", id, r)}
 		if next == stepInspected {
 			out = append(out, e.dispose(r)...)
-			e.announce(r.System, map[string]string{"wms": "return.inspected", "shipbob": "return.completed"}[r.System], r.Reference, r.ID)
+			e.announce(r.System, map[string]string{"wms": "return.inspected", shipBobMain: "return.completed", shipBobSouth: "return.completed"}[r.System], r.Reference, r.ID)
 		}
 		w.keep(out...)
 	}
@@ -289,7 +289,7 @@ func (e *Engine) post(ctx context.Context, client *http.Client, d delivery) bool
 // sign puts the headers of each product on a delivery.
 func sign(h http.Header, d delivery, now time.Time) {
 	switch d.hook.System {
-	case "shipbob": // developer.shipbob.com/2026-07/webhooks: Standard Webhooks
+	case shipBobMain, shipBobSouth: // developer.shipbob.com/2026-07/webhooks: Standard Webhooks
 		stamp := fmt.Sprint(now.Unix())
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(d.hook.Secret, "whsec_"))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"crossdock/domains/trade"
@@ -53,7 +52,7 @@ func (l *loading) items() {
 	for n, i := range l.from.Items {
 		l.put(&item{
 			ID: guid(), Number: i.SKU, Name: i.Name, Category: i.Category, Unit: i.Unit, TaxGroup: i.TaxClass, GTIN: i.GTIN, Blocked: i.Blocked, Price: i.Price,
-			Minimum: i.Minimum, Multiple: i.Multiple, Prices: prices[i.SKU], InventoryID: int64(20_000 + n), Modified: l.stamp,
+			Minimum: i.Minimum, Multiple: i.Multiple, Decimals: i.Decimals, Prices: prices[i.SKU], InventoryID: int64(20_000 + n), Modified: l.stamp,
 		})
 	}
 }
@@ -69,13 +68,16 @@ func (l *loading) places() {
 		site := &Site{System: "wms", Code: s.Node, Node: s.Node, Name: s.Node}
 		if s.ThirdParty {
 			centers++
-			site.System, site.Code = "shipbob", strconv.Itoa(centers)
+			// The first is the one 3PL's, the others are the other's.
+			if site.System, site.Code = shipBobSouth, strconv.Itoa(centers); centers == 1 {
+				site.System = shipBobMain
+			}
 		}
 		l.nodes[s.Node] = site
 		sites = append(sites, site)
 	}
 	// Own warehouses come first.
-	slices.SortStableFunc(sites, func(a, b *Site) int { return strings.Compare(b.System, a.System) })
+	slices.SortStableFunc(sites, func(a, b *Site) int { return rank(a) - rank(b) })
 	for _, s := range sites {
 		l.sites = append(l.sites, *s)
 	}
@@ -125,6 +127,8 @@ func (l *loading) orders() {
 		l.add("order", so.ID, so)
 	}
 }
+
+func rank(s *Site) int { return slices.Index([]string{"wms", shipBobMain, shipBobSouth}, s.System) }
 
 func sortedValues[T any](m map[string]*T) []*T {
 	out := make([]*T, 0, len(m))

@@ -28,8 +28,8 @@ func Seeded(seed int64, size Size) Maker {
 		w.sites = []Site{
 			{"wms", siteEast, "DC-EAST", "East distribution centre", "America/New_York"},
 			{"wms", siteWest, "DC-WEST", "West distribution centre", "America/Los_Angeles"},
-			{"shipbob", centerMain, "3PL-MAIN", "ShipBob Cicero", "America/Chicago"},
-			{"shipbob", centerSouth, "3PL-SOUTH", "ShipBob Dallas", "America/Chicago"},
+			{shipBobMain, centerMain, "3PL-MAIN", "ShipBob Cicero", "America/Chicago"},
+			{shipBobSouth, centerSouth, "3PL-SOUTH", "ShipBob Dallas", "America/Chicago"},
 		}
 		w.guide = Guide{Buyer: "C10001", Shop: "C10003", SKUs: [2]string{"SKU-1000", "SKU-1001"}}
 		for i := range size.Customers {
@@ -85,19 +85,23 @@ func (s *seeding) item(i int) {
 		ID: guid(), Number: fmt.Sprintf("SKU-%04d", 1000+i), Name: fmt.Sprintf("%s %s #%d", k[0], k[1], i+1), Category: k[2], Unit: "PCS", TaxGroup: "TAXABLE",
 		GTIN: fmt.Sprintf("0%013d", 4006381000000+i), Price: cents(199 + r.IntN(20_000)), Minimum: whole(1), Multiple: whole(1), BreakFrom: whole(50), BreakOff: whole(5), InventoryID: int64(20_000 + i), Modified: s.stamp,
 	}
-	switch i % 10 {
-	case 7:
+	switch {
+	case i%10 == 7: // packed by ten
 		it.Multiple, it.Minimum = whole(10), whole(10)
-	case 9:
-		if i%20 == 19 {
-			it.Blocked = true
-		}
+	case i%20 == 19:
+		it.Blocked = true
+	case i >= 40 && i%10 == 2: // sold by the metre, from half a metre on, by the quarter
+		it.Name, it.Category, it.Unit, it.Decimals = fmt.Sprintf("Cable 3 x 1.5 mm2 #%d", i+1), "ELEC", "MTR", 2
+		it.Minimum, it.Multiple = cents(50), cents(25)
+	case i >= 40 && i%10 == 3:
+		it.Name, it.Unit = fmt.Sprintf("Wood screw 4 x 40, box of 200 #%d", i+1), "BOX"
 	}
 	w.put(it)
 	for _, at := range w.sites {
 		st := &stock{System: at.System, Site: at.Code, SKU: it.Number, OnHand: whole(200 + r.IntN(2_000)), Inbound: whole(r.IntN(5) * 100)}
 		switch {
-		case i%13 == 5 && at.Code != siteEast: // only East keeps it
+		case i%13 == 5 && at.Code != siteEast, // only East keeps it
+			it.Decimals > 0 && at.System != "wms": // ShipBob counts in pieces
 			st.OnHand = trade.Decimal{}
 		case i == 3: // the last units of something
 			st.OnHand = whole(map[bool]int{true: 1}[at.Code == siteEast])
@@ -152,7 +156,10 @@ func (s *seeding) past(c *customer, n int, day time.Time) *salesOrder {
 	}
 	for i := range 1 + s.r.IntN(4) {
 		it := s.items[s.skus[s.r.IntN(len(s.skus))]]
-		q := trade.Sum(it.Minimum, it.Multiple.Max(whole(1)))
+		q := it.Minimum.Max(it.Multiple)
+		if it.Multiple.Equal(whole(1)) {
+			q = whole(1 + s.r.IntN(24))
+		}
 		o.Lines = append(o.Lines, &orderLine{ID: guid(), ItemNumber: it.Number, Name: it.Name, Unit: it.Unit, Sequence: (i + 1) * 10_000, Quantity: q, ToShip: q, ToInvoice: q})
 	}
 	s.orders[o.ID] = o

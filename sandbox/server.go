@@ -121,7 +121,9 @@ func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Serve
 	}
 	s.businessCentral(secrets)
 	s.warehouse(secrets)
-	s.shipBob(secrets)
+	s.shipBob(shipBobMain, secrets)
+	s.shipBob(shipBobSouth, secrets)
+	s.mux.HandleFunc("POST /admin/bc/limit", s.bc.taken.set)
 	s.shopify(secrets)
 	s.admin()
 	return s

@@ -45,11 +45,17 @@ func (l *window) set(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// shipBob serves developer.shipbob.com/api/2026-01.
-func (s *Server) shipBob(secrets Secrets) {
+// shipBobs is one account at ShipBob. A distributor can have several, with centres of their own.
+type shipBobs struct {
+	*Server
+	system string
+}
+
+// shipBob serves developer.shipbob.com/api/2026-01 for one account.
+func (srv *Server) shipBob(system string, secrets Secrets) {
+	s := &shipBobs{srv, system}
 	limit := &window{Span: time.Minute, Limit: 150} // developer.shipbob.com/2026-07/rate-limit
-	s.mux.HandleFunc("POST /admin/shipbob/limit", limit.set)
-	s.mux.HandleFunc("POST /admin/bc/limit", s.bc.taken.set)
+	s.mux.HandleFunc("POST /admin/"+system+"/limit", limit.set)
 	guard := func(next func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer "+secrets.ShipBobToken {
@@ -70,7 +76,7 @@ func (s *Server) shipBob(secrets Secrets) {
 			next(w, r)
 		}
 	}
-	v := "/shipbob/2026-01"
+	v := "/" + system + "/2026-01"
 	s.mux.HandleFunc("GET "+v+"/channel", guard(func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, object{"items": []object{{"id": 101, "name": "Crossdock", "application_name": "PAT"}}})
 	}))
@@ -91,12 +97,12 @@ func (s *Server) shipBob(secrets Secrets) {
 			reply(w, http.StatusBadRequest, object{"Topics": []string{"required"}})
 			return
 		}
-		h := s.world.hook("shipbob", in.URL, in.Secret, in.Topics)
+		h := s.world.hook(s.system, in.URL, in.Secret, in.Topics)
 		reply(w, http.StatusOK, object{"id": h.ID, "topics": h.Topics, "url": h.URL, "secret": h.Secret, "created_at": stampOf(s.world.now())})
 	}))
 }
 
-func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ReferenceID    string `json:"reference_id"`
 		ShippingMethod string `json:"shipping_method"`
@@ -123,12 +129,12 @@ func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, object{"Body": []string{"reference_id, shipping_method, type, products and recipient are required."}})
 		return
 	}
-	if s.world.workBy("shipbob", in.ReferenceID) != nil {
+	if s.world.workBy(s.system, in.ReferenceID) != nil {
 		reply(w, http.StatusUnprocessableEntity, object{"": []string{"Cannot insert order with existing ReferenceId"}})
 		return
 	}
 	site := string(in.LocationID)
-	if centers := s.world.codes("shipbob"); site == "" && len(centers) > 0 {
+	if centers := s.world.codes(s.system); site == "" && len(centers) > 0 {
 		site = centers[0]
 	}
 	var lines []workLine
@@ -141,7 +147,7 @@ func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
 		lines = append(lines, workLine{Line: p.Line, SKU: p.ReferenceID, Quantity: q})
 	}
 	a := in.Recipient.Address
-	k, err := s.accept("shipbob", site, in.ReferenceID, trade.Address{Name: in.Recipient.Name, Line1: a.Address1, Line2: a.Address2, City: a.City, Region: a.State, PostalCode: a.Zip, Country: a.Country}, lines)
+	k, err := s.accept(s.system, site, in.ReferenceID, trade.Address{Name: in.Recipient.Name, Line1: a.Address1, Line2: a.Address2, City: a.City, Region: a.State, PostalCode: a.Zip, Country: a.Country}, lines)
 	if err != nil {
 		reply(w, http.StatusBadRequest, object{"Products": []string{err.Error()}})
 		return
@@ -149,7 +155,7 @@ func (s *Server) sbCreate(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusCreated, s.sbOrder(k))
 }
 
-func (s *Server) sbOrder(k *work) object {
+func (s *shipBobs) sbOrder(k *work) object {
 	status, shipment := "Processing", "Processing"
 	var details []object
 	detail := func(id int, name string) {
@@ -211,7 +217,7 @@ func (s *Server) sbOrder(k *work) object {
 	}
 }
 
-func (s *Server) sbList(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbList(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	refs := strings.Split(q.Get("ReferenceIds"), ",")
 	ids := strings.Split(q.Get("IDs"), ",")
@@ -231,7 +237,7 @@ func (s *Server) sbList(w http.ResponseWriter, r *http.Request) {
 	out := []object{}
 	for _, key := range sorted(s.world.work) {
 		k := s.world.work[key]
-		if k.System != "shipbob" || (q.Get("ReferenceIds") != "" && !slices.Contains(refs, k.Reference)) || (q.Get("IDs") != "" && !slices.Contains(ids, fmt.Sprint(k.ID))) || k.Modified.Before(since) {
+		if k.System != s.system || (q.Get("ReferenceIds") != "" && !slices.Contains(refs, k.Reference)) || (q.Get("IDs") != "" && !slices.Contains(ids, fmt.Sprint(k.ID))) || k.Modified.Before(since) {
 			continue
 		}
 		out = append(out, s.sbOrder(k))
@@ -240,8 +246,8 @@ func (s *Server) sbList(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, out[from:min(from+limit, len(out))])
 }
 
-func (s *Server) sbGet(w http.ResponseWriter, r *http.Request) {
-	k := s.world.work["shipbob|"+r.PathValue("id")]
+func (s *shipBobs) sbGet(w http.ResponseWriter, r *http.Request) {
+	k := s.world.work[s.system+"|"+r.PathValue("id")]
 	if k == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -249,9 +255,9 @@ func (s *Server) sbGet(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, s.sbOrder(k))
 }
 
-func (s *Server) sbCancel(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbCancel(w http.ResponseWriter, r *http.Request) {
 	id, isCancel := strings.CutSuffix(r.PathValue("cancel"), ":cancel")
-	k := s.world.work["shipbob|"+id]
+	k := s.world.work[s.system+"|"+id]
 	if k == nil || !isCancel {
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -263,7 +269,7 @@ func (s *Server) sbCancel(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (s *Server) sbLevels(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbLevels(w http.ResponseWriter, r *http.Request) {
 	size, err := strconv.Atoi(r.URL.Query().Get("PageSize"))
 	if err != nil || size < 1 {
 		size = 50
@@ -273,8 +279,8 @@ func (s *Server) sbLevels(w http.ResponseWriter, r *http.Request) {
 	skus := slices.Sorted(slices.Values(s.world.skus))
 	for _, sku := range skus[min(from, len(skus)):min(from+size, len(skus))] {
 		var on, committed trade.Decimal
-		for _, site := range s.world.codes("shipbob") {
-			if st := s.world.stock[stockKey("shipbob", site, sku)]; st != nil {
+		for _, site := range s.world.codes(s.system) {
+			if st := s.world.stock[stockKey(s.system, site, sku)]; st != nil {
 				on, committed = trade.Sum(on, st.OnHand), trade.Sum(committed, st.Allocated)
 			}
 		}
@@ -290,7 +296,7 @@ func (s *Server) sbLevels(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": next})
 }
 
-func (s *Server) sbLocations(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbLocations(w http.ResponseWriter, r *http.Request) {
 	ids := strings.Split(r.URL.Query().Get("InventoryIds"), ",")
 	items := []object{}
 	for _, sku := range slices.Sorted(slices.Values(s.world.skus)) {
@@ -299,8 +305,8 @@ func (s *Server) sbLocations(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		places := []object{}
-		for _, site := range s.world.codes("shipbob") {
-			st := s.world.stock[stockKey("shipbob", site, sku)]
+		for _, site := range s.world.codes(s.system) {
+			st := s.world.stock[stockKey(s.system, site, sku)]
 			if st == nil {
 				continue
 			}
@@ -315,7 +321,7 @@ func (s *Server) sbLocations(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
 }
 
-func (s *Server) sbReturn(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbReturn(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ReferenceID string                   `json:"reference_id"`
 		Center      struct{ ID json.Number } `json:"fulfillment_center"`
@@ -328,7 +334,7 @@ func (s *Server) sbReturn(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusUnprocessableEntity, object{"message": "reference_id, fulfillment_center and inventory are required", "errors": []string{}})
 		return
 	}
-	if s.world.returnBy("shipbob", in.ReferenceID) != nil {
+	if s.world.returnBy(s.system, in.ReferenceID) != nil {
 		reply(w, http.StatusUnprocessableEntity, object{"message": "Duplicate reference ID", "errors": []string{}})
 		return
 	}
@@ -341,14 +347,14 @@ func (s *Server) sbReturn(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	created := s.sbReturned(s.expect("shipbob", string(in.Center.ID), in.ReferenceID, lines))
+	created := s.sbReturned(s.expect(s.system, string(in.Center.ID), in.ReferenceID, lines))
 	for _, l := range created["inventory"].([]object) { //nolint:forcetypeassert // made above
 		delete(l, "sku") // this page has none
 	}
 	reply(w, http.StatusCreated, created)
 }
 
-func (s *Server) sbReturned(g *goodsReturn) object {
+func (s *shipBobs) sbReturned(g *goodsReturn) object {
 	status := map[string]string{stepExpected: "AwaitingArrival", stepArrived: "Arrived", stepInspected: "Completed"}[g.Step]
 	inventory := []object{}
 	for _, l := range g.Lines {
@@ -361,11 +367,11 @@ func (s *Server) sbReturned(g *goodsReturn) object {
 	return object{"id": g.ID, "reference_id": g.Reference, "status": status, "return_type": "Regular", "insert_date": stampOf(g.Created), "inventory": inventory}
 }
 
-func (s *Server) sbReturns(w http.ResponseWriter, r *http.Request) {
+func (s *shipBobs) sbReturns(w http.ResponseWriter, r *http.Request) {
 	refs := strings.Split(r.URL.Query().Get("ReferenceIds"), ",")
 	out := []object{}
 	for _, key := range sorted(s.world.returns) {
-		if g := s.world.returns[key]; g.System == "shipbob" && slices.Contains(refs, g.Reference) {
+		if g := s.world.returns[key]; g.System == s.system && slices.Contains(refs, g.Reference) {
 			out = append(out, s.sbReturned(g))
 		}
 	}

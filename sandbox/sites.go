@@ -2,9 +2,15 @@ package sandbox
 
 import "crossdock/domains/trade"
 
+// The two 3PLs: two accounts at ShipBob, each with centres of its own.
+const (
+	shipBobMain  = "shipbob"
+	shipBobSouth = "shipbob-south"
+)
+
 // Site is a place that fulfils, at one of the warehouse systems.
 type Site struct {
-	// System is "wms" or "shipbob"; Code is what that system calls the place.
+	// System is "wms", "shipbob" or "shipbob-south"; Code is what that system calls the place.
 	System string `json:"system"`
 	Code   string `json:"code"`
 	// Node is what the distributor calls it.

@@ -64,8 +64,10 @@ type (
 		Price, Minimum, Multiple                         trade.Decimal
 		BreakFrom, BreakOff                              trade.Decimal
 		Prices                                           []priceLine
-		InventoryID                                      int64
-		Modified                                         time.Time
+		// Decimals is how many decimal places a quantity may have.
+		Decimals    int
+		InventoryID int64
+		Modified    time.Time
 	}
 	// priceLine is one line of the ERP's price lists; Customer is empty for everybody's price.
 	priceLine struct {

@@ -57,6 +57,8 @@ type Item struct {
 	SKU, Name, Category, Unit, TaxClass, GTIN string
 	Blocked                                   bool
 	Price, Minimum, Multiple                  trade.Decimal
+	// Decimals is how many decimal places a quantity may have.
+	Decimals int
 }
 
 // Price is what an account, or everybody when Account is empty, pays for an item from a quantity on.

@@ -122,6 +122,11 @@ func (r *reader) item(w *row) {
 	if i.Unit == "" {
 		i.Unit = "PCS"
 	}
+	if places, _, ok := w.number("decimals", zero(), zero()).Int64(0); ok && places <= 5 {
+		i.Decimals = int(places)
+	} else {
+		w.fail("decimals", "it must be from 0 to 5")
+	}
 	if i.TaxClass == "" {
 		i.TaxClass = "TAXABLE"
 	}

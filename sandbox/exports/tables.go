@@ -83,6 +83,7 @@ func tables() []table {
 			{"gtin", false, []string{"upc", "ean", "barcode", "ean11"}},
 			{"blocked", false, []string{"discontinued", "inactive", "sales blocked"}},
 			{"minimum", false, []string{"minimum quantity", "min qty", "minimum order quantity", "moq"}},
+			{"decimals", false, []string{"quantity decimals", "decimal places", "qty decimals"}},
 			{"multiple", false, []string{"order multiple", "pack size", "pack qty", "sales multiple"}},
 		}, (*reader).item},
 		{pricesTable, []string{"price_list", "price_lists", "sales_prices", "customer_prices", "contract_prices"}, false, []column{
