@@ -192,3 +192,46 @@ func TestAnOrderTypedIntoTheERPIsFollowed(t *testing.T) {
 		t.Errorf("invoices %v, %v", docs, err)
 	}
 }
+
+// TestOpenInvoicesAreTheBalance adds up what the graph shows an account that it owes, and has one of
+// them paid.
+func TestOpenInvoicesAreTheBalance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.backfill(t.Context(), nil, unseen); err != nil {
+		t.Fatal(err)
+	}
+	g := newGraph(t, w)
+	owed := func() (balance, open trade.Decimal, n int) {
+		got := g.query("C10001", `{ account(id: "C10001") { credit { balance } invoices(open: true, first: 100) { nodes { number remaining { amount } } pageInfo { hasNextPage } } } }`, nil)
+		if len(got.Errors) > 0 {
+			t.Fatal(got.Errors)
+		}
+		account := got.Data["account"].(map[string]any)
+		for _, i := range account["invoices"].(map[string]any)["nodes"].([]any) {
+			open = trade.Sum(open, trade.MustDecimal(i.(map[string]any)["remaining"].(map[string]any)["amount"].(string)))
+			n++
+		}
+		return trade.MustDecimal(account["credit"].(map[string]any)["balance"].(string)), open, n
+	}
+	balance, open, n := owed()
+	if n == 0 || !balance.Equal(open) {
+		t.Fatalf("%d open invoices of %s make a balance of %s", n, open, balance)
+	}
+	w.start()
+	w.until("the feed of documents has begun", func() bool {
+		cursor, err := w.cursors.Load(t.Context(), "erp", "posted invoices")
+		return err == nil && cursor != ""
+	})
+	w.admin("POST", "/admin/erp/pay?customer=C10001", "")
+	w.until("the paid invoice is no longer open", func() bool {
+		balance, open, left := owed()
+		return left == n-1 && balance.Equal(open)
+	})
+	all := g.query("C10001", `{ account(id: "C10001") { invoices(first: 1) { nodes { number } pageInfo { hasNextPage endCursor } } } }`, nil)
+	page := all.Data["account"].(map[string]any)["invoices"].(map[string]any)
+	rest := g.query("C10001", `query($a: Cursor) { account(id: "C10001") { invoices(first: 100, after: $a) { nodes { number } } } }`, map[string]any{"a": page["pageInfo"].(map[string]any)["endCursor"]})
+	if nodes := rest.Data["account"].(map[string]any)["invoices"].(map[string]any)["nodes"].([]any); page["pageInfo"].(map[string]any)["hasNextPage"] != (len(nodes) > 0) {
+		t.Errorf("behind the first page are %d invoices; it says %v", len(nodes), page["pageInfo"])
+	}
+}

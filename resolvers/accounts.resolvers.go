@@ -24,6 +24,25 @@ func (r *accountResolver) Orders(ctx context.Context, obj *accounts.Account, fir
 	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orders.Filter{Accounts: []trade.AccountID{obj.ID}}, orders.Paging{First: first, After: text(after)}))
 }
 
+func (r *accountResolver) Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error) {
+	from, err := cursor(scalar.TypeInvoice, after)
+	if err != nil {
+		return nil, err
+	}
+	docs, more, err := r.Finance.Invoices(ctx, viewer(ctx), obj.ID, open != nil && *open, number(first, 20), from)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*scalar.Invoice, len(docs))
+	for i, d := range docs {
+		list[i] = &scalar.Invoice{Document: d}
+	}
+	rows, cursors := edges(list, scalar.TypeInvoice, func(i *scalar.Invoice) string { return i.ID }, func(c string, i *scalar.Invoice) *model.InvoiceEdge {
+		return &model.InvoiceEdge{Cursor: c, Node: i}
+	})
+	return &model.InvoiceConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
+}
+
 func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int) (*accounts.Account, error) {
 	ctx, err := aged(ctx, maxAge)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/accounts"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
+	"crossdock/graph/scalar"
 )
 
 // maxSKUs bounds one question about items.
@@ -42,6 +43,17 @@ func present[T any](list []*T) []*T {
 func keysIter[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
 // pageInfo describes a page by its cursors.
+// edges gives each row of a page its cursor, which is its global id.
+func edges[T, E any](rows []T, typ string, id func(T) string, edge func(cursor string, row T) E) (list []E, cursors []string) {
+	list = make([]E, len(rows))
+	cursors = make([]string, len(rows))
+	for i, row := range rows {
+		cursors[i] = scalar.GlobalID(typ, id(row))
+		list[i] = edge(cursors[i], row)
+	}
+	return list, cursors
+}
+
 func pageInfo(cursors []string, next, previous bool) *model.PageInfo {
 	info := &model.PageInfo{HasNextPage: next, HasPreviousPage: previous}
 	if n := len(cursors); n > 0 {

@@ -52,16 +52,13 @@ func (r *queryResolver) Exceptions(ctx context.Context, status *operations.Statu
 	if err != nil {
 		return nil, err
 	}
-	out := &model.ExceptionConnection{Nodes: list, Edges: []*model.ExceptionEdge{}}
-	var cursors []string
 	for _, e := range list {
 		scopeOf(ctx).orders.Announce(e.Order)
-		c := scalar.GlobalID(scalar.TypeException, e.ID)
-		cursors = append(cursors, c)
-		out.Edges = append(out.Edges, &model.ExceptionEdge{Cursor: c, Node: e})
 	}
-	out.PageInfo = pageInfo(cursors, more, from != "")
-	return out, nil
+	rows, cursors := edges(list, scalar.TypeException, func(e *operations.Exception) string { return e.ID }, func(c string, e *operations.Exception) *model.ExceptionEdge {
+		return &model.ExceptionEdge{Cursor: c, Node: e}
+	})
+	return &model.ExceptionConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 }
 
 func (r *Resolver) Exception() generated.ExceptionResolver { return &exceptionResolver{r} }

@@ -58,16 +58,13 @@ func (r *queryResolver) Returns(ctx context.Context, first *int, after *string) 
 	if err != nil {
 		return nil, err
 	}
-	out := &model.ReturnConnection{Nodes: list, Edges: []*model.ReturnEdge{}}
-	var cursors []string
 	for _, v := range list {
 		scopeOf(ctx).orders.Announce(v.Order)
-		c := scalar.GlobalID(scalar.TypeReturn, v.ID)
-		cursors = append(cursors, c)
-		out.Edges = append(out.Edges, &model.ReturnEdge{Cursor: c, Node: v})
 	}
-	out.PageInfo = pageInfo(cursors, more, from != "")
-	return out, nil
+	rows, cursors := edges(list, scalar.TypeReturn, func(v *returns.Return) string { return v.ID }, func(c string, v *returns.Return) *model.ReturnEdge {
+		return &model.ReturnEdge{Cursor: c, Node: v}
+	})
+	return &model.ReturnConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 }
 
 func (r *returnResolver) ID(ctx context.Context, obj *returns.Return) (string, error) {

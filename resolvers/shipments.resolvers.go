@@ -33,16 +33,13 @@ func (r *queryResolver) Shipments(ctx context.Context, first *int, after *string
 	if err != nil {
 		return nil, err
 	}
-	out := &model.ShipmentConnection{Nodes: list, Edges: []*model.ShipmentEdge{}}
-	var cursors []string
 	for _, v := range list {
 		scopeOf(ctx).orders.Announce(v.Order)
-		c := scalar.GlobalID(scalar.TypeShipment, v.ID)
-		cursors = append(cursors, c)
-		out.Edges = append(out.Edges, &model.ShipmentEdge{Cursor: c, Node: v})
 	}
-	out.PageInfo = pageInfo(cursors, more, from != "")
-	return out, nil
+	rows, cursors := edges(list, scalar.TypeShipment, func(v *shipments.Shipment) string { return v.ID }, func(c string, v *shipments.Shipment) *model.ShipmentEdge {
+		return &model.ShipmentEdge{Cursor: c, Node: v}
+	})
+	return &model.ShipmentConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 }
 
 func (r *shipmentResolver) ID(ctx context.Context, obj *shipments.Shipment) (string, error) {

@@ -39,6 +39,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/edit", s.edit)
 	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
 	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
+	s.mux.HandleFunc("POST /admin/erp/pay", s.pay)
 }
 
 // setKnobs changes the knobs that the body names and leaves the others.
@@ -101,6 +102,28 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 		returns[g.Reference]++
 	}
 	reply(w, http.StatusOK, object{"returns": returns, "erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+}
+
+// pay pays the oldest open invoice of a customer.
+func (s *Server) pay(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	c := s.world.customers[r.URL.Query().Get("customer")]
+	var oldest *document
+	for _, key := range sorted(s.world.invoices) {
+		if d := s.world.invoices[key]; c != nil && d.Customer == c.Number && !d.Paid && (oldest == nil || d.Date < oldest.Date) {
+			oldest = d
+		}
+	}
+	if oldest == nil {
+		http.Error(w, `{"error":"no open invoice of this customer"}`, http.StatusNotFound)
+		return
+	}
+	oldest.Paid, oldest.Modified = true, s.world.now()
+	oldest.Version++
+	c.Balance = trade.Less(c.Balance, oldest.total())
+	s.world.keep(record("invoice", oldest.ID, oldest), record("customer", c.Number, c))
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // touchMaster saves an item or a customer once more, as somebody at a desk does.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -211,7 +212,8 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, order trade.Or
 	return s.store.mark(ctx, tx, order, `release_end = coalesce(release_end, clock_timestamp())`)
 }
 
-// Observe stores a posted document once and returns whether it was new.
+// Observe stores a posted document once and returns whether it was new. One that was known tells what
+// is still to pay.
 func (s *Service) Observe(ctx context.Context, tx postgres.Tx, d Document) (bool, error) {
 	d.ID, d.ObservedAt = postgres.NewID(), s.now()
 	return s.store.observe(ctx, tx, d)
@@ -225,6 +227,18 @@ func (s *Service) ByOrder(ctx context.Context, who trade.Viewer, orders []trade.
 // ByID returns the documents with these ids that the viewer may see.
 func (s *Service) ByID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Document, error) {
 	return s.store.byID(ctx, who, ids)
+}
+
+// Invoices returns a page of an account's invoices, the newest first, after the one with the id; open
+// narrows it to those that are not paid in full. It returns whether there are more.
+func (s *Service) Invoices(ctx context.Context, who trade.Viewer, account trade.AccountID, open bool, first int, after string) ([]*Document, bool, error) {
+	if first < 1 || first > 100 {
+		return nil, false, fault.New(fault.Invalid, "a page of %d; ask for 1 to 100", first).At("first")
+	}
+	if !who.MaySee(account) {
+		return nil, false, nil
+	}
+	return s.store.invoices(ctx, account, open, first, after)
 }
 
 // ByReturn returns the credit memo of a return, or nil.

@@ -123,14 +123,17 @@ func (s *store) observe(ctx context.Context, tx postgres.Tx, d Document) (bool, 
 	if err != nil {
 		return false, fmt.Errorf("%s %s: %w", d.Kind, d.Number, err)
 	}
-	tag, err := tx.Exec(ctx, `
+	var fresh bool
+	err = tx.QueryRow(ctx, `
 		INSERT INTO finance_documents (id, kind, source, number, order_id, return_id, account_id, posted_on, doc)
-		VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, nullif($6, '')::uuid, $7, $8, $9) ON CONFLICT (source, kind, number) DO NOTHING`,
-		d.ID, d.Kind, d.Source, d.Number, string(d.Order), d.Return, d.Account, string(d.PostedOn), doc)
+		VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, nullif($6, '')::uuid, $7, $8, $9)
+		ON CONFLICT (source, kind, number) DO UPDATE SET doc = finance_documents.doc || jsonb_build_object('remaining', excluded.doc->'remaining', 'observedAt', excluded.doc->'observedAt')
+		RETURNING xmax = 0`,
+		d.ID, d.Kind, d.Source, d.Number, string(d.Order), d.Return, d.Account, string(d.PostedOn), doc).Scan(&fresh)
 	if err != nil {
 		return false, fmt.Errorf("%s %s: %w", d.Kind, d.Number, err)
 	}
-	if tag.RowsAffected() == 0 {
+	if !fresh {
 		return false, nil
 	}
 	typ := map[Kind]event.Type{Invoice: "invoice.posted", CreditMemo: "credit_memo.posted"}[d.Kind]
@@ -147,6 +150,21 @@ func (s *store) documents(ctx context.Context, who trade.Viewer, where string, k
 		return nil, fmt.Errorf("documents: %w", err)
 	}
 	return pgx.CollectRows(rows, postgres.Document[Document])
+}
+
+func (s *store) invoices(ctx context.Context, account trade.AccountID, open bool, first int, after string) ([]*Document, bool, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT doc FROM finance_documents WHERE account_id = $1 AND kind = 'INVOICE' AND (NOT $2 OR (doc->'remaining'->>'amount')::numeric > 0)
+		AND ($3 = '' OR (posted_on, id) < (SELECT posted_on, id FROM finance_documents WHERE id::text = $3))
+		ORDER BY posted_on DESC, id DESC LIMIT $4`, account, open, after, first+1)
+	if err != nil {
+		return nil, false, fmt.Errorf("invoices of %s: %w", account, err)
+	}
+	list, err := pgx.CollectRows(rows, postgres.Document[Document])
+	if len(list) > first {
+		return list[:first], true, err
+	}
+	return list, false, err
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Document, error) {

@@ -53,6 +53,7 @@ type ComplexityRoot struct {
 		Credit     func(childComplexity int) int
 		Currency   func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Invoices   func(childComplexity int, open *bool, first *int, after *string) int
 		Name       func(childComplexity int) int
 		Orders     func(childComplexity int, first *int, after *string) int
 		Provenance func(childComplexity int) int
@@ -262,8 +263,20 @@ type ComplexityRoot struct {
 		Number     func(childComplexity int) int
 		PostedOn   func(childComplexity int) int
 		Provenance func(childComplexity int) int
+		Remaining  func(childComplexity int) int
 		TaxAmount  func(childComplexity int) int
 		Total      func(childComplexity int) int
+	}
+
+	InvoiceConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	InvoiceEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Item struct {
@@ -651,6 +664,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.ID(childComplexity), true
+	case "Account.invoices":
+		if e.ComplexityRoot.Account.Invoices == nil {
+			break
+		}
+
+		args, err := ec.field_Account_invoices_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Account.Invoices(childComplexity, args["open"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Account.name":
 		if e.ComplexityRoot.Account.Name == nil {
 			break
@@ -1566,6 +1590,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Provenance(childComplexity), true
+	case "Invoice.remaining":
+		if e.ComplexityRoot.Invoice.Remaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.Remaining(childComplexity), true
 	case "Invoice.taxAmount":
 		if e.ComplexityRoot.Invoice.TaxAmount == nil {
 			break
@@ -1578,6 +1608,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Total(childComplexity), true
+
+	case "InvoiceConnection.edges":
+		if e.ComplexityRoot.InvoiceConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceConnection.Edges(childComplexity), true
+	case "InvoiceConnection.nodes":
+		if e.ComplexityRoot.InvoiceConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceConnection.Nodes(childComplexity), true
+	case "InvoiceConnection.pageInfo":
+		if e.ComplexityRoot.InvoiceConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceConnection.PageInfo(childComplexity), true
+
+	case "InvoiceEdge.cursor":
+		if e.ComplexityRoot.InvoiceEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceEdge.Cursor(childComplexity), true
+	case "InvoiceEdge.node":
+		if e.ComplexityRoot.InvoiceEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceEdge.Node(childComplexity), true
 
 	case "Item.availability":
 		if e.ComplexityRoot.Item.Availability == nil {
@@ -3282,6 +3344,8 @@ type Account implements Node @key(fields: "id") @owner(system: ERP) {
   credit: Credit
   "The account's newest orders."
   orders(first: Int = 20, after: Cursor): OrderConnection! @owner(system: CROSSDOCK)
+  "The account's invoices, the newest first; open asks for those that are not paid in full."
+  invoices(open: Boolean = false, first: Int = 20, after: Cursor): InvoiceConnection!
   "Where this comes from."
   provenance: Provenance!
 }
@@ -3730,6 +3794,8 @@ type Invoice implements FinanceDocument & Node @owner(system: ERP) {
   taxAmount: Money!
   "With tax."
   total: Money!
+  "What is still to pay, when the ERP last told."
+  remaining: Money!
   "What it bills."
   lines: [DocumentLine!]!
   "Where this comes from."
@@ -3769,6 +3835,24 @@ type DocumentLine @owner(system: ERP) {
   unitPrice: Money!
   "Price times quantity, rounded."
   amount: Money!
+}
+
+"A page of invoices, the newest first."
+type InvoiceConnection {
+  "The invoices with their cursors."
+  edges: [InvoiceEdge!]!
+  "The invoices."
+  nodes: [Invoice!]!
+  "Where the page is in the list."
+  pageInfo: PageInfo!
+}
+
+"An invoice in a list."
+type InvoiceEdge {
+  "Its place in the list."
+  cursor: Cursor!
+  "The invoice."
+  node: Invoice!
 }
 `, BuiltIn: false},
 	{Name: "../schema/inventory.graphqls", Input: `"What can be promised of an item over all nodes."
@@ -4672,6 +4756,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_credit(ctx, field)
 	case "orders":
 		return ec.fieldContext_Account_orders(ctx, field)
+	case "invoices":
+		return ec.fieldContext_Account_invoices(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Account_provenance(ctx, field)
 	}
@@ -4994,12 +5080,36 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_taxAmount(ctx, field)
 	case "total":
 		return ec.fieldContext_Invoice_total(ctx, field)
+	case "remaining":
+		return ec.fieldContext_Invoice_remaining(ctx, field)
 	case "lines":
 		return ec.fieldContext_Invoice_lines(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Invoice_provenance(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invoice", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_InvoiceConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_InvoiceConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_InvoiceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_InvoiceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_InvoiceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Item(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -11,6 +11,7 @@ import (
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/graph/scalar"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -209,6 +210,24 @@ func (this InputError) GetMessage() string { return this.Message }
 
 // Whether the same request may succeed later.
 func (this InputError) GetRetryable() bool { return this.Retryable }
+
+// A page of invoices, the newest first.
+type InvoiceConnection struct {
+	// The invoices with their cursors.
+	Edges []*InvoiceEdge `json:"edges"`
+	// The invoices.
+	Nodes []*scalar.Invoice `json:"nodes"`
+	// Where the page is in the list.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An invoice in a list.
+type InvoiceEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The invoice.
+	Node *scalar.Invoice `json:"node"`
+}
 
 type ItemByIDsInput struct {
 	ID string `json:"ID"`
