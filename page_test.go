@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ type graph struct {
 	*world
 	url    string
 	tokens map[string]string
+	issuer *auth.Dev
+	// stop tells streams that the server is stopping.
+	stop func()
 }
 
 // newGraph serves the world's graph. Buyers are named for their account.
@@ -45,8 +49,9 @@ func newGraph(t *testing.T, w *world) *graph {
 	w.background(events.Run)
 	stopping := make(chan struct{})
 	server := httptest.NewServer(w.routes(verifier, events, stopping, issuers))
-	t.Cleanup(func() { close(stopping); server.CloseClientConnections(); server.Close() })
-	g := &graph{world: w, url: server.URL + "/graphql", tokens: map[string]string{}}
+	stop := sync.OnceFunc(func() { close(stopping) })
+	t.Cleanup(func() { stop(); server.CloseClientConnections(); server.Close() })
+	g := &graph{world: w, url: server.URL + "/graphql", tokens: map[string]string{}, issuer: issuer, stop: stop}
 	for who, grant := range auth.DevGrants("C10001") {
 		if g.tokens[who], err = issuer.Token(grant); err != nil {
 			t.Fatal(err)

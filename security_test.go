@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
+	"crossdock/internal/auth"
 )
 
 // TestABuyerSeesOnlyTheAccountsRows tries every path to another account's data.
@@ -46,6 +48,18 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 		}
 		if got := g.query("C10001", query, map[string]any{"r": []any{r}}); len(got.Errors) > 0 || got.Data["_entities"].([]any)[0] == nil {
 			t.Errorf("the owner does not see %v by _entities: %+v", r, got)
+		}
+	}
+	item := g.query("C10001", `{ item(sku: "SKU-1000") { id } }`, nil).Data["item"].(map[string]any)["id"]
+	mixed := []any{map[string]any{"__typename": "Order", "number": o.Number}, map[string]any{"__typename": "Order", "id": ids[0]}, map[string]any{"__typename": "Order", "number": "SO-1"}, map[string]any{"__typename": "Item", "id": item}}
+	got := g.query("C10001", `query($r: [_Any!]!) { _entities(representations: $r) { ... on Order { number } ... on Item { sku } } }`, map[string]any{"r": mixed})
+	list, _ := got.Data["_entities"].([]any)
+	if len(got.Errors) > 0 || len(list) != 4 || list[2] != nil || list[3] == nil {
+		t.Fatalf("mixed keys are answered %+v", got)
+	}
+	for i, want := range map[int]any{0: o.Number, 1: o.Number} {
+		if list[i].(map[string]any)["number"] != want {
+			t.Errorf("representation %d of mixed keys is %v", i, list[i])
 		}
 	}
 	for name, c := range map[string]struct {
@@ -89,6 +103,12 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 func (g *graph) stream(who, query string, sku trade.SKU, account trade.AccountID) string {
 	g.t.Helper()
 	g.place("stream"+who, draft(account, orders.DraftLine{SKU: sku, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}}))
+	return g.listen(who, query, func(line string) bool { return strings.Contains(line, "fulfillment.released") })
+}
+
+// listen reads server-sent events until it has heard enough, or the stream ends.
+func (g *graph) listen(who, query string, enough func(line string) bool) string {
+	g.t.Helper()
 	body, err := json.Marshal(map[string]string{"query": query})
 	if err != nil {
 		g.t.Fatal(err)
@@ -109,7 +129,7 @@ func (g *graph) stream(who, query string, sku trade.SKU, account trade.AccountID
 	lines := bufio.NewScanner(res.Body)
 	for lines.Scan() {
 		all.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "fulfillment.released") {
+		if enough(lines.Text()) {
 			break
 		}
 	}
@@ -181,5 +201,35 @@ func TestBadInputNamesFieldValueAndRemedy(t *testing.T) {
 	}
 	if status, got := g.post("C10001", `{"query": `); status != http.StatusBadRequest || len(got.Errors) == 0 {
 		t.Errorf("broken JSON is answered %d %+v", status, got)
+	}
+}
+
+// TestAStreamEndsWithItsToken although the socket stays open, and says how to go on.
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	var err error
+	// Clocks may differ by half a minute: this one has about two seconds left.
+	if g.tokens["brief"], err = g.issuer.Token(auth.Grant{Subject: "b", Accounts: []string{"C10001"}, Scope: "orders", For: -28 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.stream("brief", `subscription { fulfillmentEvents(after: "p0") { type } }`, "SKU-1000", "C10001"); !strings.Contains(got, "UNAUTHENTICATED") || !strings.Contains(got, "event: complete") {
+		t.Errorf("the stream ended with %s", got)
+	}
+}
+
+// TestAStreamSaysHowToGoOn when the server stops.
+func TestAStreamSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	g.place("resume", draft("C10001", line("SKU-1000", "1")))
+	text := g.listen("C10001", `subscription { fulfillmentEvents(after: "p0") { type cursor } }`, func(line string) bool {
+		if strings.Contains(line, "fulfillment.planned") {
+			g.stop()
+		}
+		return false
+	})
+	if !strings.Contains(text, "RESUME") || !strings.Contains(text, "event: complete") {
+		t.Errorf("the stream ended with %s", text)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -42,9 +44,13 @@ func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-c
 	out := make(chan *event.Event)
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
+		expired, stop := untilExpired(who)
+		defer stop()
 		select {
+		case <-expired:
+			endingOf(ctx).say("UNAUTHENTICATED", "the token has expired: subscribe again with a new one, and with after set to your last cursor")
 		case <-r.Done:
-			graphql.AddError(ctx, &gqlerror.Error{Message: "the server is restarting: subscribe again with after set to your last cursor", Extensions: map[string]any{"code": "RESUME"}})
+			endingOf(ctx).say("RESUME", "the server is restarting: subscribe again with after set to your last cursor")
 		case <-ctx.Done():
 		}
 		cancel()
@@ -55,6 +61,43 @@ func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-c
 		_ = r.Bus.Follow(ctx, f, position, out)
 	}()
 	return out, nil
+}
+
+// ending is why we end a stream. It is the stream's last response, on any transport.
+type ending struct {
+	why atomic.Pointer[gqlerror.Error]
+}
+
+type endingKey struct{}
+
+func endingOf(ctx context.Context) *ending {
+	e, _ := ctx.Value(endingKey{}).(*ending)
+	return e
+}
+
+func (e *ending) say(code, message string) {
+	e.why.Store(&gqlerror.Error{Message: message, Extensions: map[string]any{"code": code}})
+}
+
+// response is the last one of a stream that we ended, and nil ever after.
+func (e *ending) response() *graphql.Response {
+	if e == nil {
+		return nil
+	}
+	why := e.why.Swap(nil)
+	if why == nil {
+		return nil
+	}
+	return &graphql.Response{Errors: gqlerror.List{why}}
+}
+
+// untilExpired tells when the viewer's proof ends; never for one whose proof does not.
+func untilExpired(who trade.Viewer) (<-chan time.Time, func() bool) {
+	if who.Until.IsZero() {
+		return nil, func() bool { return true }
+	}
+	t := time.NewTimer(time.Until(who.Until))
+	return t.C, t.Stop
 }
 
 // hidden is the kind of stream that the viewer may not read.

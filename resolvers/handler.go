@@ -77,7 +77,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.AroundOperations(guard)
 	srv.AroundResponses(r.respond)
 	srv.AroundRootFields(root)
-	srv.AroundFields(resolved)
+	srv.AroundFields(r.resolved)
 	return http.MaxBytesHandler(srv, maxBody)
 }
 
@@ -95,6 +95,9 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	if who.Subject == "" {
 		return refuse("UNAUTHENTICATED", "send a token: Authorization: Bearer …")
 	}
+	if who.Expired(time.Now()) { // a socket can outlive the token that it was opened with
+		return refuse("UNAUTHENTICATED", "the token has expired: connect again with a new one")
+	}
 	fields := 0
 	if err := check(op.Operation.SelectionSet, who.Has, 1, &fields); err != nil {
 		return refuse(string(fault.KindOf(err)), err.Error())
@@ -109,7 +112,7 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 			return respond(ctx)
 		}
 	}
-	return next(ctx)
+	return next(context.WithValue(ctx, endingKey{}, &ending{}))
 }
 
 func refuse(code, message string) graphql.ResponseHandler {
@@ -187,7 +190,7 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	ctx = calls.Record(ctx, recorder)
 	res := next(ctx)
 	if res == nil {
-		return nil
+		return endingOf(ctx).response()
 	}
 	s.failures.count(res.Errors)
 	if viewer(ctx).Has(sourcesScope) {
@@ -261,9 +264,15 @@ func root(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 }
 
 // resolved notes that a root field's resolver has returned, and so has announced its keys.
-func resolved(ctx context.Context, next graphql.Resolver) (any, error) {
+func (r *Resolver) resolved(ctx context.Context, next graphql.Resolver) (any, error) {
+	field := graphql.GetFieldContext(ctx)
+	if field.Object == "Query" && field.Field.Name == "_entities" {
+		if err := r.sameKey(ctx, field.Args); err != nil {
+			return nil, err
+		}
+	}
 	v, err := next(ctx)
-	if graphql.GetFieldContext(ctx).Object == "Query" {
+	if field.Object == "Query" {
 		batch.Arrive(ctx)
 	}
 	return v, err

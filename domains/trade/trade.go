@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/govalues/decimal"
 )
@@ -147,7 +148,12 @@ type Viewer struct {
 	Accounts    []AccountID
 	AllAccounts bool
 	Scopes      []string
+	// Until is when the proof of all this ends; zero for our own processes.
+	Until time.Time
 }
+
+// Expired reports whether the viewer must prove anew who it is.
+func (v Viewer) Expired(now time.Time) bool { return !v.Until.IsZero() && now.After(v.Until) }
 
 // MaySee reports whether rows of the account are the viewer's to see.
 func (v Viewer) MaySee(a AccountID) bool {

@@ -57,6 +57,9 @@ func New(ctx context.Context, issuers []Issuer) (*Verifier, error) {
 }
 
 // claims are what a token says. Accounts of "*" are all accounts.
+// leeway is how far clocks may differ.
+const leeway = 30 * time.Second
+
 type claims struct {
 	jwt.RegisteredClaims
 	Name     string   `json:"name"`
@@ -80,7 +83,7 @@ func (v *Verifier) Verify(token string) (trade.Viewer, error) {
 	}
 	var c claims
 	_, err = jwt.ParseWithClaims(token, &c, from.keys, jwt.WithValidMethods([]string{"RS256", "ES256"}), jwt.WithIssuer(name),
-		jwt.WithAudience(from.audience), jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second))
+		jwt.WithAudience(from.audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway))
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return trade.Viewer{}, denied("the token has expired")
@@ -91,7 +94,7 @@ func (v *Verifier) Verify(token string) (trade.Viewer, error) {
 	case c.Subject == "":
 		return trade.Viewer{}, denied("the token names no subject")
 	}
-	viewer := trade.Viewer{Subject: c.Subject, Client: c.Client, Name: c.Name, Role: c.Role, Scopes: strings.Fields(c.Scope)}
+	viewer := trade.Viewer{Subject: c.Subject, Client: c.Client, Name: c.Name, Role: c.Role, Scopes: strings.Fields(c.Scope), Until: c.ExpiresAt.Add(leeway)}
 	if viewer.Client == "" {
 		viewer.Client = c.Subject
 	}
