@@ -328,3 +328,46 @@ func TestReturnsAreCreditedOnceThoughRepliesGetLost(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsCancelledOfAPartlyShippedOrderLeavesTheERP, and the order is done.
+func TestWhatIsCancelledOfAPartlyShippedOrderLeavesTheERP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/knobs", `{"counts":{"short:wms":1}}`)
+	a := w.place("part", draft("C10001", line("SKU-1000", "8"), line("SKU-1001", "2")))
+	w.until("half is shipped and the rest is with another node", func() bool {
+		l := w.order(a.OrderID).Lines[0]
+		if !l.Shipped.IsPos() {
+			w.step()
+		}
+		return l.Shipped.String() == "4" && l.Released.String() == "4"
+	})
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the rest is cancelled and everything shipped is invoiced", func() bool {
+		o := w.order(a.OrderID)
+		return o.Status == orders.Completed && o.Lines[0].Cancelled.String() == "4" && o.Lines[0].Invoiced.String() == "4"
+	})
+	w.until("nothing is open in the ERP", func() bool {
+		found, err := w.erp.Credit(t.Context(), []trade.AccountID{"C10001"})
+		return err == nil && found.Found["C10001"].OpenOrders.IsZero()
+	})
+	w.until("the ERP's quantities are not taken for a change made there", func() bool {
+		n, err := w.queue.Waiting(t.Context())
+		return err == nil && n == 0
+	})
+	if o := w.order(a.OrderID); o.Status != orders.Completed || len(o.ActiveHolds()) > 0 {
+		t.Errorf("the order is %s with holds %+v", o.Status, o.ActiveHolds())
+	}
+	list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.Code != "SHORT_PICK" {
+			t.Errorf("there is an exception %s: %s", e.Code, e.Title)
+		}
+	}
+}

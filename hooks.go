@@ -18,7 +18,7 @@ func (a *app) hook(s config.Source) {
 	if s.WebhookSecret == "" {
 		return
 	}
-	if c := a.shops[s.Name]; c != nil {
+	if a.shops[s.Name] != nil {
 		a.inbox.Hooks[s.Name] = ingest.Hook{
 			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
 				return shopify.Verify(s.WebhookSecret, h, body)
@@ -28,14 +28,7 @@ func (a *app) hook(s config.Source) {
 				if err != nil {
 					return err
 				}
-				answers, err := c.Placed(ctx, []string{id})
-				if err != nil {
-					return err
-				}
-				if o, ok := answers.Found[id]; ok {
-					return a.takeIn(ctx, s.Name, o)
-				}
-				return answers.Failed[id]
+				return a.shopping.Hint(ctx, s.Name, id)
 			},
 		}
 		return

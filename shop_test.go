@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 )
@@ -72,5 +73,41 @@ func TestALongStorefrontOrderArrivesWhole(t *testing.T) {
 	w.until("it has arrived with all its lines", func() bool {
 		list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: "LONG"}, orders.Paging{})
 		return err == nil && len(list.Orders) == 1 && len(list.Orders[0].Lines) == 320
+	})
+}
+
+// TestACancellationInTheShopCancelsTheOrder, wherever it is; what has left is reported.
+func TestACancellationInTheShopCancelsTheOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	buy := func(po string) (string, *orders.Order) {
+		id := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
+		var o *orders.Order
+		w.until("the order is released", func() bool {
+			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
+			if err != nil || len(list.Orders) != 1 {
+				return false
+			}
+			o = list.Orders[0]
+			return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+		})
+		return id, o
+	}
+	id, o := buy("CALLED-OFF")
+	w.admin("POST", "/admin/shop/cancel?id="+id, "")
+	w.until("it is cancelled and gone from the ERP", func() bool {
+		_, there := w.admin("GET", "/admin/truth", "")["erpOrders"].(map[string]any)[o.Number]
+		return w.order(o.ID).Status == orders.Cancelled && !there
+	})
+	id, o = buy("TOO-LATE")
+	w.until("it has left", func() bool {
+		w.step()
+		return w.order(o.ID).Lines[0].Shipped.IsPos()
+	})
+	w.admin("POST", "/admin/shop/cancel?id="+id, "")
+	w.until("a person hears of it", func() bool {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		return err == nil && len(list) == 1 && list[0].Code == "CANCELLED_AFTER_SHIPMENT"
 	})
 }

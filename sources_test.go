@@ -315,8 +315,8 @@ func TestShopifyAnswersOrdersAndFeeds(t *testing.T) {
 		Ask: c.Placed, Known: known, Unknown: func(n int) string { return fmt.Sprint("gid://shopify/Order/", n) },
 		KeyOf: func(o orders.PlacedOrder) string { return o.Ref }, Many: 20, Down: w.down("shopify"),
 	})
-	sourcetest.TestFeed(t, sourcetest.Feed[string]{
-		Read: c.PlacedSince, KeyOf: func(ref string) string { return ref }, Change: buy(false), Down: w.down("shopify"),
+	sourcetest.TestFeed(t, sourcetest.Feed[orders.Sighting]{
+		Read: c.PlacedSince, KeyOf: func(o orders.Sighting) string { return o.Ref }, Change: buy(false), Down: w.down("shopify"),
 	})
 	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
 		Read: c.Finished, KeyOf: func(r orders.Registration) string { return r.Ref }, Change: buy(true), Down: w.down("shopify"), Opaque: true,

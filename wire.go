@@ -64,6 +64,7 @@ type app struct {
 
 	queue     *workflows.Queue
 	processes *workflows.Processes
+	shopping  *ingest.Shops
 	nodes     *ingest.Nodes
 	inbox     *ingest.Inbox
 	cursors   ingest.Store
@@ -119,6 +120,10 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	p.Attach()
 	for _, s := range cfg.Sources {
 		a.hook(s)
+	}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Log: log}
+	for name, c := range a.shops {
+		a.shopping.Feeds[name] = c
 	}
 	a.nodes = &ingest.Nodes{Shipments: a.shipments, Returns: a.returns, Fulfillers: p.Systems.Fulfillers, Receivers: p.Systems.Receivers, Log: log}
 	return a, nil
@@ -213,7 +218,7 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return a.subscribe(ctx) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
-	g.Go(func() error { return ingest.Every(ctx, every, a.pollShops) })
+	g.Go(func() error { return ingest.Every(ctx, every, a.shopping.Round) })
 	g.Go(func() error { return ingest.Every(ctx, 4*every, a.publishStock) })
 	g.Go(func() error {
 		return ingest.Every(ctx, every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
@@ -257,53 +262,6 @@ func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (look
 	return func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
 		return a.erp.DocumentsSince(ctx, kind, cursor)
 	}
-}
-
-// pollShops takes in what storefronts have sold, which webhooks may have lost.
-func (a *app) pollShops(ctx context.Context) {
-	for name, c := range a.shops {
-		err := ingest.Feed(ctx, a.cursors, name, "orders", c.PlacedSince, func(ctx context.Context, refs []string) error {
-			known, err := a.orders.Known(ctx, orders.Storefront, name, refs)
-			if err != nil {
-				return err
-			}
-			refs = slices.DeleteFunc(refs, func(r string) bool { return known[r] })
-			placed, err := c.Placed(ctx, refs)
-			if err != nil {
-				return err
-			}
-			for _, r := range refs {
-				if err := placed.Failed[r]; err != nil {
-					return err
-				}
-				if o, ok := placed.Found[r]; ok {
-					if err := a.takeIn(ctx, name, o); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
-		}
-	}
-}
-
-// takeIn puts a storefront's order through intake. Its reference is its idempotency key: an order
-// that is known changes nothing.
-func (a *app) takeIn(ctx context.Context, shop string, o orders.PlacedOrder) error {
-	known, err := a.orders.Known(ctx, orders.Storefront, shop, []string{o.Ref})
-	if err != nil || known[o.Ref] {
-		return err
-	}
-	who := trade.System("storefront")
-	who.Client = shop
-	_, err = a.orders.Place(ctx, who, o.Ref, o.Draft)
-	if _, ok := errors.AsType[*orders.KeyError](err); ok {
-		return nil // somebody takes it in just now, or has; the next round sees it
-	}
-	return err
 }
 
 // publishStock tells storefronts what they may sell: what has changed since they were last told,

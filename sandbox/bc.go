@@ -464,6 +464,13 @@ func (b *bc) patchLine(r *http.Request, id string) (int, any, *bcError) {
 				*f.to = d
 			}
 		}
+		if in.Quantity != "" {
+			if l.Quantity.Cmp(l.Shipped) < 0 {
+				return 0, nil, dialog("Quantity must not be less than %s in Sales Line.", l.Shipped)
+			}
+			l.ToShip = trade.Less(l.Quantity, l.Shipped)
+			l.ToInvoice = l.ToShip
+		}
 		if trade.Sum(l.Shipped, l.ToShip).Cmp(l.Quantity) > 0 && in.ShipQuantity != "" {
 			return 0, nil, dialog("You cannot ship more than %s units.", trade.Less(l.Quantity, l.Shipped))
 		}

@@ -33,6 +33,7 @@ type shopOrder struct {
 	ShipTo           trade.Address
 	PO               string
 	Created, Updated time.Time
+	Cancelled        *time.Time
 }
 
 type shopLine struct {
@@ -79,6 +80,7 @@ func (s *Server) shopify(secrets Secrets) {
 	})
 	// An order placed by a customer in the storefront.
 	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
+	s.mux.HandleFunc("POST /admin/shop/cancel", s.callOff)
 	s.mux.HandleFunc("GET /admin/shop/orders", func(w http.ResponseWriter, _ *http.Request) {
 		s.world.mu.Lock()
 		defer s.world.mu.Unlock()
@@ -128,6 +130,22 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 	s.world.keep(record("shop", o.gid(), o))
 	s.Engine.tellShop("orders/create", o)
 	reply(w, http.StatusCreated, object{"id": o.gid()})
+}
+
+// callOff cancels an order in the storefront.
+func (s *Server) callOff(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	o := s.world.shop[r.URL.Query().Get("id")]
+	if o == nil {
+		http.Error(w, `{"error":"no such order"}`, http.StatusNotFound)
+		return
+	}
+	now := s.world.now()
+	o.Cancelled = &now
+	s.touch(o)
+	s.Engine.tellShop("orders/updated", o)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // tellShop sends a webhook in the REST shape, with an id that floats cannot hold.
@@ -315,11 +333,15 @@ func (s *Server) shopNode(id string) any {
 	for _, t := range o.Tags {
 		tags = append(tags, t)
 	}
+	var cancelled any
+	if o.Cancelled != nil {
+		cancelled = stampOf(*o.Cancelled)
+	}
 	return object{
 		"__typename": "Order", "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
-		"displayFulfillmentStatus": o.display(),
-		"shippingAddress":          object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
-		"lineItems":                object{"nodes": lines}, "fulfillments": shipped,
+		"displayFulfillmentStatus": o.display(), "cancelledAt": cancelled,
+		"shippingAddress": object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
+		"lineItems":       object{"nodes": lines}, "fulfillments": shipped,
 		"fulfillmentOrders": object{"nodes": []any{object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrder/%d", o.Number), "status": map[bool]string{true: "OPEN", false: "CLOSED"}[open], "lineItems": object{"nodes": work}}}},
 	}
 }

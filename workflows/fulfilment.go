@@ -55,6 +55,7 @@ type Processes struct {
 const (
 	registerOrder = "order.register"
 	withdrawOrder = "order.withdraw"
+	reduceOrder   = "order.reduce"
 	acknowledge   = "order.acknowledge"
 	releaseWork   = "work.release"
 	recallWork    = "work.recall"
@@ -84,7 +85,7 @@ func (p *Processes) Attach() {
 		},
 	}
 	p.Queue.handlers = map[string]Handler{
-		registerOrder: p.register, withdrawOrder: p.withdraw, acknowledge: p.acknowledge,
+		registerOrder: p.register, withdrawOrder: p.withdraw, reduceOrder: p.reduce, acknowledge: p.acknowledge,
 		releaseWork: p.release, recallWork: p.recall, postShipment: p.post, readInvoice: p.invoice, fulfilShop: p.publish,
 		expectReturn: p.expect, creditReturn: p.credit,
 	}
@@ -229,26 +230,30 @@ func (p *Processes) Cancelling(ctx context.Context, tx Tx, o *orders.Order) (map
 
 // Cancelled implements orders.Dispatcher.
 func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error {
-	if o.Channel == orders.ERP || o.Status != orders.Cancelled {
+	if o.Channel == orders.ERP {
 		return nil
 	}
-	untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), p.erp(), registerOrder, "order", string(o.ID))
-	if err != nil || untold {
-		return err
+	if o.Status == orders.Cancelled {
+		untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), p.erp(), registerOrder, "order", string(o.ID))
+		if err != nil || untold {
+			return err
+		}
 	}
 	return p.giveUp(ctx, tx, o)
 }
 
-// giveUp withdraws an order from the ERP once nothing of it is with a node any more.
+// giveUp withdraws an order from the ERP of which nothing is left, or takes off it what was
+// cancelled.
 func (p *Processes) giveUp(ctx context.Context, tx Tx, o *orders.Order) error {
-	if o.Status != orders.Cancelled {
-		return nil
-	}
 	registered, err := p.Queue.store.exists(ctx, tx, subject(o.ID), registerOrder)
 	if err != nil || !registered {
 		return err
 	}
-	return p.Queue.Add(ctx, tx, subject(o.ID), p.erp(), withdrawOrder, target{Order: o.ID})
+	kind := reduceOrder
+	if o.Status == orders.Cancelled {
+		kind = withdrawOrder
+	}
+	return p.Queue.Add(ctx, tx, subject(o.ID), p.erp(), kind, target{Order: o.ID})
 }
 
 func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order, error) {
@@ -338,6 +343,19 @@ func (p *Processes) withdraw(ctx context.Context, e Effect) (Apply, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, tx Tx) error { return p.Finance.Withdrawn(ctx, tx, o.ID) }, nil
+}
+
+// reduce lowers the ERP's lines to what is left of them now. An order that is gone was posted in full.
+func (p *Processes) reduce(ctx context.Context, e Effect) (Apply, error) {
+	_, o, err := p.ofOrder(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	kept := o.Kept()
+	if err := p.Systems.Registrar.Reduce(ctx, o.Number, kept); err != nil && fault.KindOf(err) != fault.NotFound {
+		return nil, err
+	}
+	return func(ctx context.Context, tx Tx) error { return p.Orders.Reduced(ctx, tx, o.ID, kept) }, nil
 }
 
 // release hands work to its node, once, as register does with orders.

@@ -215,6 +215,17 @@ func (o *Order) Check() error {
 	return nil
 }
 
+// Kept is what the order still wants, or has had, of each line.
+func (o *Order) Kept() map[int]trade.Decimal {
+	out := make(map[int]trade.Decimal, len(o.Lines))
+	for _, l := range o.Lines {
+		if l.Rejected.Cmp(l.Quantity.Value) < 0 {
+			out[l.Number] = trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
+		}
+	}
+	return out
+}
+
 // Line returns the line with the number, or nil.
 func (o *Order) Line(number int) *Line {
 	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Number == number })

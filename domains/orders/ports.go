@@ -51,6 +51,9 @@ type Registrar interface {
 	Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, Registration], error)
 	// Withdraw deletes an order of which nothing was posted.
 	Withdraw(ctx context.Context, number string) error
+	// Reduce lowers the order's lines to these quantities, by our line numbers; lines that have no
+	// more are left alone. An order that is gone is not found.
+	Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error
 	// RegistrationsSince returns orders changed since the cursor, oldest first, repeats allowed.
 	RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[Registration], error)
 }
@@ -71,15 +74,22 @@ type Shop interface {
 type PlacedOrder struct {
 	Ref   string
 	Draft Draft
+	// Cancelled is true when the shop has called it off.
+	Cancelled bool
+}
+
+// Sighting is an order of a shop as a list shows it.
+type Sighting struct {
+	Ref       string
+	Cancelled bool
 }
 
 // ShopFeed lists a shop's orders.
 type ShopFeed interface {
 	// Placed returns the orders with these references.
 	Placed(ctx context.Context, refs []string) (lookup.Answers[string, PlacedOrder], error)
-	// PlacedSince returns the references of orders changed since the cursor, oldest first, repeats
-	// allowed. A feed that was never read starts now: what was placed before is history.
-	PlacedSince(ctx context.Context, cursor string) (lookup.Page[string], error)
+	// PlacedSince returns the orders changed since the cursor, oldest first, repeats allowed. A feed that was never read starts now: what was placed before is history.
+	PlacedSince(ctx context.Context, cursor string) (lookup.Page[Sighting], error)
 	// Finished returns orders that the shop has finished with, after the cursor, in an order in
 	// which no order is passed over; repeats allowed.
 	Finished(ctx context.Context, cursor string) (lookup.Page[Registration], error)

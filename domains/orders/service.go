@@ -516,6 +516,19 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 	})
 }
 
+// Reduced records what a system of record was told to keep of the order's lines, so that it is not
+// taken for a change of its own.
+func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID, kept map[int]trade.Decimal) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		for n, q := range kept {
+			if l := o.Line(n); l != nil {
+				l.Registered = &q
+			}
+		}
+		return nil, nil
+	})
+}
+
 // salesOrder is the type of a reference to an order in a system of record.
 const salesOrder = "SALES_ORDER"
 
@@ -593,6 +606,12 @@ func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []str
 // Known tells which orders a source gave us before, by what it calls them.
 func (s *Service) Known(ctx context.Context, channel Channel, source string, refs []string) (map[string]bool, error) {
 	return s.store.known(ctx, channel, source, refs)
+}
+
+// OfChannel returns the id of the order that the source calls so, and fault.NotFound when it gave us
+// none.
+func (s *Service) OfChannel(ctx context.Context, channel Channel, source, ref string) (*Order, error) {
+	return s.store.ofChannel(ctx, channel, source, ref)
 }
 
 // ByReference returns the orders that the source calls by these numbers.

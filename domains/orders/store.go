@@ -414,6 +414,18 @@ func (s *store) abandon(ctx context.Context, scope, key string) {
 	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
+func (s *store) ofChannel(ctx context.Context, channel Channel, source, ref string) (*Order, error) {
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE channel = $1 AND channel_ref = $2`, channel, source+"/"+ref)
+	if err != nil {
+		return nil, fmt.Errorf("order %s of %s: %w", ref, source, err)
+	}
+	o, err := pgx.CollectExactlyOneRow(rows, scanOrder)
+	if postgres.NoRows(err) {
+		return nil, notFound(ref)
+	}
+	return o, err
+}
+
 func (s *store) known(ctx context.Context, channel Channel, source string, refs []string) (map[string]bool, error) {
 	full := make([]string, len(refs))
 	for i, r := range refs {

@@ -154,7 +154,7 @@ func (c *Client) placed(o order) orders.PlacedOrder {
 		}
 		d.Lines = append(d.Lines, line)
 	}
-	return orders.PlacedOrder{Ref: o.ID, Draft: d}
+	return orders.PlacedOrder{Ref: o.ID, Draft: d, Cancelled: o.CancelledAt != nil}
 }
 
 func whole(n int) trade.Decimal { return trade.MustDecimal(strconv.Itoa(n)) }
@@ -200,8 +200,8 @@ const overlap = time.Minute
 
 // PlacedSince polls orders by the time of their last change, which misses none that a webhook
 // lost.
-func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[string], error) {
-	page := lookup.Page[string]{Next: cursor}
+func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[orders.Sighting], error) {
+	page := lookup.Page[orders.Sighting]{Next: cursor}
 	if cursor == "" {
 		page.Next = time.Now().Add(-overlap).UTC().Format(time.RFC3339Nano)
 		return page, ctx.Err()
@@ -218,9 +218,7 @@ func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[st
 			return page, err
 		}
 		for _, o := range list.Orders.Nodes {
-			if o.CancelledAt == nil {
-				page.Items = append(page.Items, o.ID)
-			}
+			page.Items = append(page.Items, orders.Sighting{Ref: o.ID, Cancelled: o.CancelledAt != nil})
 			page.Next = max(page.Next, o.UpdatedAt.UTC().Format(time.RFC3339Nano))
 		}
 		if !list.Orders.PageInfo.HasNextPage {

@@ -191,6 +191,28 @@ func (c *Client) Withdraw(ctx context.Context, number string) error {
 	return c.call(ctx, transport.Request{Operation: "withdraw order", Method: http.MethodDelete, Path: c.path(c.standard(), "salesOrders("+o.ID+")"), Header: http.Header{"If-Match": {"*"}}, Keys: 1}, http.StatusNoContent, nil)
 }
 
+// Reduce sets the quantity of lines that have more.
+func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error {
+	o, err := c.one(ctx, number)
+	if err != nil {
+		return err
+	}
+	for _, l := range o.Lines {
+		want, ours := kept[ourLine(l.Sequence)]
+		if !ours || amount(l.Quantity).Cmp(want) <= 0 {
+			continue
+		}
+		body, err := json.Marshal(map[string]json.Number{"quantity": json.Number(want.String())})
+		if err != nil {
+			return fmt.Errorf("order %s: %w", number, err)
+		}
+		if err := c.call(ctx, transport.Request{Operation: "reduce line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RegistrationsSince polls open orders by their modification time.
 func (c *Client) RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[orders.Registration], error) {
 	list, next, err := since[salesOrder](ctx, c, "salesOrders", cursor, func(o salesOrder) time.Time { return o.Modified })

@@ -1,0 +1,106 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+)
+
+// Shops takes in what storefronts have sold and called off.
+type Shops struct {
+	Orders *orders.Service
+	// Feeds are by source.
+	Feeds map[string]orders.ShopFeed
+	// CalledOff is told of an order of ours that its shop has cancelled, again and again.
+	CalledOff func(ctx context.Context, shop, ref string) error
+	Cursors   Cursors
+	Log       *slog.Logger
+}
+
+// Round polls every shop once, for what webhooks may have lost. A shop that fails does not keep the
+// others from being asked.
+func (s *Shops) Round(ctx context.Context) {
+	for name, feed := range s.Feeds {
+		err := Feed(ctx, s.Cursors, name, "orders", feed.PlacedSince, func(ctx context.Context, seen []orders.Sighting) error {
+			return s.observe(ctx, name, feed, seen)
+		})
+		if err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
+		}
+	}
+}
+
+// Hint reads one order back that a shop has sent word of.
+func (s *Shops) Hint(ctx context.Context, shop, ref string) error {
+	placed, err := s.Feeds[shop].Placed(ctx, []string{ref})
+	if err != nil {
+		return err
+	}
+	o, ok := placed.Found[ref]
+	if !ok {
+		return placed.Failed[ref]
+	}
+	known, err := s.Orders.Known(ctx, orders.Storefront, shop, []string{ref})
+	switch {
+	case err != nil:
+		return err
+	case o.Cancelled && known[ref]:
+		return s.CalledOff(ctx, shop, ref)
+	case o.Cancelled || known[ref]:
+		return nil
+	default:
+		return s.take(ctx, shop, o)
+	}
+}
+
+// observe reads the orders that we do not know yet, in bulk, and takes them in.
+func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, seen []orders.Sighting) error {
+	refs := make([]string, len(seen))
+	for i, o := range seen {
+		refs[i] = o.Ref
+	}
+	known, err := s.Orders.Known(ctx, orders.Storefront, shop, refs)
+	if err != nil {
+		return err
+	}
+	var fresh []string
+	for _, o := range seen {
+		switch {
+		case o.Cancelled && known[o.Ref]:
+			if err := s.CalledOff(ctx, shop, o.Ref); err != nil {
+				return err
+			}
+		case !o.Cancelled && !known[o.Ref]:
+			fresh = append(fresh, o.Ref)
+		}
+	}
+	placed, err := feed.Placed(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	for _, ref := range fresh {
+		if err := placed.Failed[ref]; err != nil {
+			return err
+		}
+		if o, ok := placed.Found[ref]; ok && !o.Cancelled {
+			if err := s.take(ctx, shop, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take puts a storefront's order through intake. Its reference is its idempotency key.
+func (s *Shops) take(ctx context.Context, shop string, o orders.PlacedOrder) error {
+	who := trade.System("storefront")
+	who.Client = shop
+	_, err := s.Orders.Place(ctx, who, o.Ref, o.Draft)
+	if _, ok := errors.AsType[*orders.KeyError](err); ok {
+		return nil // somebody takes it in just now, or has; the next round sees it
+	}
+	return err
+}
