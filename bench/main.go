@@ -82,6 +82,9 @@ func run(ctx context.Context, runs, at int) error {
 			return err
 		}
 	}
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
 	placeOne := func(ctx context.Context, n int) error {
 		lines := []any{}
 		for k := range 5 {
@@ -108,6 +111,20 @@ func run(ctx context.Context, runs, at int) error {
 		}
 	}
 	return nil
+}
+
+// settle waits until the history that dev loads at its first start has been loaded.
+func (w *world) settle(ctx context.Context) error {
+	for last := -1; ; time.Sleep(time.Second) {
+		var out struct{ Orders struct{ TotalCount int } }
+		if err := w.ask(ctx, "service", `{ orders(first: 1) { totalCount } }`, nil, &out); err != nil {
+			return err
+		}
+		if out.Orders.TotalCount == last {
+			return nil
+		}
+		last = out.Orders.TotalCount
+	}
 }
 
 // post sets a knob of the sandbox.

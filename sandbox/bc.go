@@ -145,21 +145,21 @@ func (b *bc) serve(r *http.Request, set, id, action string, standard bool) (int,
 	case !standard:
 		return b.extension(r, set)
 	case set == "customers" && get: // …/api/v2.0/resources/dynamics_customer
-		return b.listing(r, each(b.world.customers, b.customer))
+		return b.listing(r, each(r, b.world.customers, customerKey, b.customer))
 	case set == "customerFinancialDetails" && get: // …/resources/dynamics_customerfinancialdetail
-		return b.listing(r, each(b.world.customers, func(c *customer) object {
+		return b.listing(r, each(r, b.world.customers, customerKey, func(c *customer) object {
 			return object{"id": c.ID, "number": c.Number, "balance": number(c.Balance), "totalSalesExcludingTax": 0, "overdueAmount": number(c.Overdue), "lastModifiedDateTime": stampOf(c.Modified)}
 		}))
 	case set == "items" && get: // …/resources/dynamics_item
-		return b.listing(r, each(b.world.items, b.item))
+		return b.listing(r, each(r, b.world.items, itemKey, b.item))
 	case set == "salesOrders":
 		return b.salesOrders(r, id, action)
 	case set == "salesOrderLines" && r.Method == http.MethodPatch:
 		return b.patchLine(r, id)
 	case set == "salesInvoices" && get: // …/resources/dynamics_salesinvoice
-		return b.listing(r, each(b.world.invoices, func(d *document) object { return b.document(d, "salesInvoice", expands(r, "salesInvoiceLines")) }))
+		return b.listing(r, each(r, b.world.invoices, documentKey, func(d *document) object { return b.document(d, "salesInvoice", expands(r, "salesInvoiceLines")) }))
 	case set == "salesShipments" && get: // …/resources/dynamics_salesshipment
-		return b.listing(r, each(b.world.shipments, func(d *document) object { return b.document(d, "salesShipment", false) }))
+		return b.listing(r, each(r, b.world.shipments, documentKey, func(d *document) object { return b.document(d, "salesShipment", false) }))
 	case set == "salesCreditMemos":
 		return b.creditMemos(r, id, action)
 	}
@@ -180,11 +180,11 @@ func (b *bc) extension(r *http.Request, set string) (int, any, *bcError) {
 		}
 		return b.listing(r, rows)
 	case set == "itemSalesRules" && r.Method == http.MethodGet:
-		return b.listing(r, each(b.world.items, func(i *item) object {
+		return b.listing(r, each(r, b.world.items, itemKey, func(i *item) object {
 			return object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals}
 		}))
 	case set == "customerCredits" && r.Method == http.MethodGet:
-		return b.listing(r, each(b.world.customers, func(c *customer) object {
+		return b.listing(r, each(r, b.world.customers, customerKey, func(c *customer) object {
 			return object{"customerNumber": c.Number, "currencyCode": c.Currency, "creditLimit": number(c.Limit), "balance": number(c.Balance), "overdueAmount": number(c.Overdue), "outstandingOrders": number(b.outstanding(c.Number))}
 		}))
 	}
@@ -342,7 +342,7 @@ func (b *bc) item(i *item) object {
 func (b *bc) salesOrders(r *http.Request, id, action string) (int, any, *bcError) {
 	switch {
 	case r.Method == http.MethodGet && id == "":
-		return b.listing(r, each(b.world.orders, func(o *salesOrder) object {
+		return b.listing(r, each(r, b.world.orders, orderKey, func(o *salesOrder) object {
 			if o.Deleted {
 				return nil
 			}
@@ -526,7 +526,7 @@ func (b *bc) creditMemos(r *http.Request, id, action string) (int, any, *bcError
 	w := b.world
 	switch {
 	case r.Method == http.MethodGet:
-		return b.listing(r, each(w.memos, func(d *document) object { return b.document(d, "salesCreditMemo", expands(r, "salesCreditMemoLines")) }))
+		return b.listing(r, each(r, w.memos, documentKey, func(d *document) object { return b.document(d, "salesCreditMemo", expands(r, "salesCreditMemoLines")) }))
 	case r.Method == http.MethodPost && id == "":
 		var in struct {
 			CustomerNumber, ExternalDocumentNumber, InvoiceNumber string
@@ -655,14 +655,47 @@ func expands(r *http.Request, what string) bool {
 	return strings.HasPrefix(r.URL.Query().Get("$expand"), what)
 }
 
-func each[T any](m map[string]*T, show func(*T) object) []object {
+// each shows the records that may pass the request's filter, in order of their keys. A simulated ERP
+// has no index, but must not read everything for one number either: field tells a record's key
+// fields by which most questions ask.
+func each[T any](r *http.Request, m map[string]*T, field func(v *T, name string) (string, bool), show func(*T) object) []object {
+	f, err := parseFilter(r.URL.Query().Get("$filter"))
+	if err != nil {
+		f = nil // list says what is wrong with it
+	}
+	var keys []string
+	for k, v := range m {
+		if f.may(func(name string) (string, bool) { return field(v, name) }) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
 	var rows []object
-	for _, k := range sorted(m) {
+	for _, k := range keys {
 		if row := show(m[k]); row != nil {
 			rows = append(rows, row)
 		}
 	}
 	return rows
+}
+
+func customerKey(c *customer, name string) (string, bool) {
+	return c.Number, name == "number" || name == "customerNumber"
+}
+
+func itemKey(i *item, name string) (string, bool) {
+	return i.Number, name == "number" || name == "itemNumber"
+}
+
+func orderKey(o *salesOrder, name string) (string, bool) {
+	return o.External, name == "externalDocumentNumber"
+}
+
+func documentKey(d *document, name string) (string, bool) {
+	if name == "orderNumber" {
+		return d.OrderNumber, true
+	}
+	return d.External, name == "externalDocumentNumber"
 }
 
 func sortedAddresses(m map[string]trade.Address) []string {

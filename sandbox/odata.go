@@ -61,6 +61,17 @@ func parseFilter(s string) (filter, error) {
 	return f, nil
 }
 
+// may reports whether a record can pass, by the fields of it that get knows.
+func (f filter) may(get func(field string) (string, bool)) bool {
+	for _, g := range f {
+		v, known := get(g[0].field)
+		if known && !slices.ContainsFunc(g, func(c comparison) bool { return c.op != "eq" || c.value == v }) {
+			return false
+		}
+	}
+	return true
+}
+
 func (f filter) matches(row object) bool {
 	for _, g := range f {
 		if !slices.ContainsFunc(g, func(c comparison) bool { return c.matches(row[c.field]) }) {
