@@ -152,7 +152,7 @@ func (c *devCmd) announce(s *shell, addr string, box *child, issuer *auth.Dev) e
 		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box.URL})
 	}
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s&skus=%s,%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  Data       %s\n\nTokens (for a year, of this machine's own issuer):\n\n", graphiql, tokens["buyer"], box.Guide.SKUs[0], box.Guide.SKUs[1], graphql, box.URL, c.DataDir)
+	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s&skus=%s,%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  World      %s\n  Data       %s\n\nTokens (for a year, of this machine's own issuer; the buyer's account is %s):\n\n", graphiql, tokens["buyer"], box.Guide.SKUs[0], box.Guide.SKUs[1], graphql, box.URL, box.World, c.DataDir, box.Guide.Buyer)
 	for _, who := range slices.Sorted(maps.Keys(tokens)) {
 		fmt.Fprintf(&b, "  export %s=%s\n\n", strings.ToUpper(who), tokens[who])
 	}
