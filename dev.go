@@ -189,8 +189,11 @@ func tell(w *sandbox.World, url string) told {
 }
 
 // config is sandbox.yaml for this sandbox.
-func (t told) config(listen string) string {
-	return strings.NewReplacer("{base}", t.URL, "{listen}", listen, "{company}", t.Company, "{currency}", t.Currency, "{shop}", t.Guide.Shop).Replace(sandboxYAML)
+func (t told) config(listen string) string { return t.fill(sandboxYAML, listen) }
+
+// fill fills in the braces of a configuration.
+func (t told) fill(yaml, listen string) string {
+	return strings.NewReplacer("{base}", t.URL, "{listen}", listen, "{company}", t.Company, "{currency}", t.Currency, "{shop}", t.Guide.Shop).Replace(yaml)
 }
 
 // nodes are the sandbox's places as Crossdock's configuration has them.

@@ -18,7 +18,8 @@ func (a *app) hook(s config.Source) {
 	if s.WebhookSecret == "" {
 		return
 	}
-	if a.shops[s.Name] != nil {
+	switch a.shops[s.Name].(type) {
+	case *shopify.Client:
 		a.inbox.Hooks[s.Name] = ingest.Hook{
 			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
 				return shopify.Verify(s.WebhookSecret, h, body)
@@ -29,6 +30,20 @@ func (a *app) hook(s config.Source) {
 					return err
 				}
 				return a.shopping.Hint(ctx, s.Name, id)
+			},
+		}
+		return
+	case *rest.Client:
+		a.inbox.Hooks[s.Name] = ingest.Hook{
+			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
+				return rest.Webhook(s.Webhook).Verify(s.WebhookSecret, h, body)
+			},
+			Handle: func(ctx context.Context, _ string, body []byte) error {
+				ref, err := rest.Webhook(s.Webhook).About(body)
+				if err != nil {
+					return err
+				}
+				return a.shopping.Hint(ctx, s.Name, ref)
 			},
 		}
 		return

@@ -36,6 +36,27 @@ import (
 	"crossdock/workflows"
 )
 
+// erp is what a system of record must be able to do.
+type erp interface {
+	accounts.Source
+	catalog.Source
+	pricing.Source
+	finance.CreditSource
+	finance.Books
+	finance.Archive
+	orders.Registrar
+	orders.Archive
+	Transport() *transport.Client
+}
+
+// shop is what a storefront must be able to do.
+type shop interface {
+	orders.Shop
+	orders.ShopFeed
+	shipments.Notifier
+	inventory.Publisher
+}
+
 // app is the whole object graph. It is built top to bottom: configuration, sources, domains,
 // processes, ingest.
 type app struct {
@@ -47,9 +68,9 @@ type app struct {
 	offered      map[string]map[trade.SKU]trade.Decimal
 	offeredWhole map[string]time.Time
 
-	erp        *businesscentral.Client
+	erp        erp
 	systems    map[string]route.System
-	shops      map[string]*shopify.Client
+	shops      map[string]shop
 	transports map[string]*transport.Client
 
 	accounts   *accounts.Service
@@ -73,7 +94,7 @@ type app struct {
 // build wires everything. It opens no connection to a source and starts nothing. The process is
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]*shopify.Client{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}, offered: map[string]map[trade.SKU]trade.Decimal{}, offeredWhole: map[string]time.Time{}}
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}, offered: map[string]map[trade.SKU]trade.Decimal{}, offeredWhole: map[string]time.Time{}}
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -153,7 +174,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			}
 			a.shops[s.Name], a.transports[s.Name] = c, c.Transport()
 		case "rest":
-			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Timeout: time.Duration(s.Timeout)}
+			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Timeout: time.Duration(s.Timeout), Account: trade.AccountID(s.Account)}
 			if err := s.Operations.Decode(&cfg.Operations); err != nil {
 				return nil, fmt.Errorf("source %s: operations: %w", s.Name, err)
 			}
@@ -168,10 +189,16 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			if c.Has("release", "reports", "recall", "expect", "receipts") {
 				a.systems[s.Name] = c
 			}
+			if c.Has(rest.ERP()...) {
+				a.erp = c
+			}
+			if c.Has(rest.Storefront()...) {
+				a.shops[s.Name] = c
+			}
 		}
 	}
 	if a.erp == nil {
-		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral")
+		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral, or one of product rest with all operations of an ERP (docs/partners/rest.md)")
 	}
 	return stock, nil
 }

@@ -46,6 +46,12 @@ func newWorld(t *testing.T) *world {
 // worldOf is newWorld for another distributor.
 func worldOf(t *testing.T, from sandbox.Maker) *world {
 	t.Helper()
+	return worldWith(t, from, func(*told, *config.Config) {})
+}
+
+// worldWith is newWorld with another configuration.
+func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *config.Config)) *world {
+	t.Helper()
 	w, err := sandbox.Open(t.TempDir(), from, time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +66,7 @@ func worldOf(t *testing.T, from sandbox.Maker) *world {
 		t.Fatal(err)
 	}
 	cfg.Nodes = said.nodes()
+	change(&said, cfg)
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
 	pool := pgtest.Database(t)

@@ -125,6 +125,7 @@ func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Serve
 	s.shipBob(shipBobSouth, secrets)
 	s.mux.HandleFunc("POST /admin/bc/limit", s.bc.taken.set)
 	s.shopify(secrets)
+	s.house(secrets)
 	s.admin()
 	return s
 }

@@ -273,6 +273,19 @@ func (c *Config) defaults() {
 	set(&c.Jobs.Lease, 30*time.Second)
 }
 
+// isERP reports whether the source registers orders.
+func (s Source) isERP() bool {
+	if s.Product != "rest" {
+		return s.Product == "businesscentral"
+	}
+	for i := 0; i+1 < len(s.Operations.Content); i += 2 {
+		if s.Operations.Content[i].Value == "register" {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Config) check() []error {
 	var out []error
 	fail := func(line int, format string, args ...any) {
@@ -291,7 +304,7 @@ func (c *Config) check() []error {
 		if !slices.Contains(Products(), s.Product) {
 			fail(s.Line, "source %s: unknown product %q: use one of %s", s.Name, s.Product, strings.Join(Products(), ", "))
 		}
-		if s.Product == "businesscentral" {
+		if s.isERP() {
 			erps++
 		}
 		if s.URL == "" {
@@ -299,7 +312,7 @@ func (c *Config) check() []error {
 		}
 	}
 	if len(c.Sources) > 0 && erps != 1 {
-		out = append(out, fmt.Errorf("there are %d sources that can be the ERP (businesscentral): exactly one is needed", erps))
+		out = append(out, fmt.Errorf("there are %d sources that can be the ERP (businesscentral, or rest with the operation register): exactly one is needed", erps))
 	}
 	ids := map[string]bool{}
 	for _, n := range c.Nodes {

@@ -51,6 +51,8 @@ type Operation struct {
 	Fields map[string]string `yaml:"fields"`
 	// Values translate a field's values.
 	Values map[string]map[string]string `yaml:"values"`
+	// Safe says that repeating the call changes nothing, where its method does not say so.
+	Safe bool `yaml:"safe"`
 	// OK lists statuses that answer the call; 200 and 201 when empty. Exists lists statuses that
 	// say that a command was carried out before.
 	OK     []int `yaml:"ok"`
@@ -60,10 +62,12 @@ type Operation struct {
 // Config describes a product.
 type Config struct {
 	// Header and Secret are the credential.
-	Header     string               `yaml:"header"`
-	Secret     string               `yaml:"-"`
-	Timeout    time.Duration        `yaml:"timeout"`
-	Concurrent int                  `yaml:"concurrent"`
+	Header     string        `yaml:"header"`
+	Secret     string        `yaml:"-"`
+	Timeout    time.Duration `yaml:"timeout"`
+	Concurrent int           `yaml:"concurrent"`
+	// Account is whom a storefront's orders are for, where they do not say.
+	Account    trade.AccountID      `yaml:"-"`
 	Operations map[string]Operation `yaml:"operations"`
 }
 
@@ -71,6 +75,8 @@ type Config struct {
 type Client struct {
 	t   *transport.Client
 	ops map[string]*operation
+	// sellsFor is whom a storefront's orders are for, where they do not say.
+	sellsFor trade.AccountID
 }
 
 type operation struct {
@@ -100,7 +106,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{t: t, ops: map[string]*operation{}}
+	c := &Client{t: t, ops: map[string]*operation{}, sellsFor: cfg.Account}
 	for _, op := range slices.Sorted(maps.Keys(cfg.Operations)) {
 		compiled, err := compile(op, cfg.Operations[op])
 		if err != nil {
@@ -119,6 +125,15 @@ func (c *Client) Has(operations ...string) bool {
 	return !slices.ContainsFunc(operations, func(op string) bool { return c.ops[op] == nil })
 }
 
+// variables are what expressions can name, each with what it is where an operation has none.
+func variables() map[string]any {
+	none := map[string]any{}
+	return map[string]any{
+		"keys": "", "nodes": "", "node": "", "since": "", "after": "", "limit": 0,
+		"work": none, "goods": none, "hook": none, "row": none, "order": none, "quote": none, "memo": none, "shipment": none, "stock": none,
+	}
+}
+
 func compile(name string, o Operation) (*operation, error) {
 	if o.Method == "" {
 		o.Method = http.MethodGet
@@ -126,8 +141,18 @@ func compile(name string, o Operation) (*operation, error) {
 	if len(o.OK) == 0 {
 		o.OK = []int{http.StatusOK, http.StatusCreated}
 	}
-	env, err := cel.NewEnv(cel.Variable("keys", cel.StringType), cel.Variable("nodes", cel.StringType), cel.Variable("node", cel.StringType),
-		cel.Variable("work", cel.DynType), cel.Variable("goods", cel.DynType), cel.Variable("hook", cel.DynType), cel.Variable("row", cel.DynType))
+	options := make([]cel.EnvOption, 0, len(variables()))
+	for name, blank := range variables() {
+		typ := cel.DynType
+		switch blank.(type) {
+		case string:
+			typ = cel.StringType
+		case int:
+			typ = cel.IntType
+		}
+		options = append(options, cel.Variable(name, typ))
+	}
+	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, err
 	}
@@ -247,18 +272,20 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	if op == nil {
 		return nil, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
 	}
-	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys}
+	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys, Read: op.Safe}
 	if req.Path, err = expand(op.Path, vars); err != nil {
 		return nil, false, err
 	}
-	all := map[string]any{"keys": "", "nodes": "", "node": "", "work": map[string]any{}, "goods": map[string]any{}, "hook": map[string]any{}, "row": map[string]any{}}
+	all := variables()
 	maps.Copy(all, vars)
 	for k, p := range op.query {
 		v, _, err := p.Eval(all)
 		if err != nil {
 			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
 		}
-		req.Query.Set(k, fmt.Sprint(v.Value()))
+		if text := fmt.Sprint(v.Value()); text != "" {
+			req.Query.Set(k, text)
+		}
 	}
 	if op.body != nil {
 		v, _, err := op.body.Eval(all)
@@ -362,7 +389,7 @@ func refusal(status int) *fault.Error {
 }
 
 // inParts asks for keys in calls of the operation's batch size.
-func inParts[K ~string](keys []K, batch int, fn func([]K) error) error {
+func inParts[K any](keys []K, batch int, fn func([]K) error) error {
 	batch = max(1, batch)
 	for len(keys) > 0 {
 		n := min(batch, len(keys))

@@ -218,13 +218,17 @@ func (c *Client) try(ctx context.Context, r Request, target string) (*Response, 
 
 func (c *Client) target(r Request) (string, error) {
 	u := *c.base
-	if ref, err := url.Parse(r.Path); err == nil && ref.IsAbs() {
-		if ref.Host != c.base.Host {
-			return "", fault.New(fault.BadResponse, "the source points to another host").From(c.name)
-		}
+	ref, err := url.Parse(r.Path)
+	switch {
+	case err != nil:
+		return "", fault.New(fault.Invalid, "a path that cannot be read").From(c.name)
+	case ref.IsAbs() && ref.Host != c.base.Host:
+		return "", fault.New(fault.BadResponse, "the source points to another host").From(c.name)
+	case ref.IsAbs():
 		u = *ref
-	} else {
-		u.Path += r.Path
+	default:
+		// What is escaped in the path, such as a slash inside a key, stays escaped.
+		u.Path, u.RawPath, u.RawQuery = c.base.Path+ref.Path, c.base.EscapedPath()+ref.EscapedPath(), ref.RawQuery
 	}
 	if r.Query != nil {
 		u.RawQuery = r.Query.Encode()

@@ -1,0 +1,114 @@
+package rest
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
+// key that it answers; rows of keys that nobody asked for are left out.
+func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r row, into map[K]V) K) (lookup.Answers[K, V], error) {
+	keys = lookup.Unique(keys)
+	out := lookup.Empty[K, V](len(keys))
+	if len(keys) == 0 {
+		return out, ctx.Err()
+	}
+	_ = inParts(keys, c.batch(name), func(part []K) error {
+		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
+		if err != nil {
+			for _, k := range part {
+				out.Failed[k] = err
+			}
+			return nil
+		}
+		found := map[K]V{}
+		for _, r := range rows {
+			if k := take(r, found); !slices.Contains(part, k) {
+				delete(found, k)
+			}
+		}
+		for k, v := range found {
+			out.Found[k] = v
+		}
+		return nil
+	})
+	return out, ctx.Err()
+}
+
+func (c *Client) batch(name string) int {
+	if op := c.ops[name]; op != nil {
+		return op.Batch
+	}
+	return 1
+}
+
+// overlap is how far back a poll reads again: a record's stamp can be older than its commit.
+const overlap = 5 * time.Second
+
+// since reads what changed from the cursor on. The operation is asked with "since", empty at first,
+// and its rows have modified.
+func since[V any](ctx context.Context, c *Client, name, cursor string, take func(row) V) (lookup.Page[V], error) {
+	page := lookup.Page[V]{Next: cursor}
+	from := ""
+	if cursor != "" {
+		at, err := time.Parse(time.RFC3339Nano, cursor)
+		if err != nil {
+			return page, fault.New(fault.Invalid, "%q is not a cursor of %s", cursor, name).From(c.t.Name())
+		}
+		from = at.Add(-overlap).UTC().Format(time.RFC3339Nano)
+	}
+	rows, _, err := c.call(ctx, name, map[string]any{"since": from}, 0)
+	if err != nil {
+		return page, err
+	}
+	for _, r := range rows {
+		page.Items = append(page.Items, take(r))
+		if at := r.time("modified"); !at.IsZero() {
+			page.Next = max(page.Next, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	return page, ctx.Err()
+}
+
+// fromNow is since for feeds whose past is history.
+func fromNow[V any](ctx context.Context, c *Client, name, cursor string, take func(row) V) (lookup.Page[V], error) {
+	if cursor == "" {
+		return lookup.Page[V]{Next: time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)}, ctx.Err()
+	}
+	return since(ctx, c, name, cursor, take)
+}
+
+func (c *Client) live(at time.Time) lookup.Provenance {
+	return lookup.Provenance{Source: c.t.Name(), AsOf: at, Freshness: lookup.Live}
+}
+
+// one reads a field that holds a record.
+func (r row) one(c *Client, field, shape string) row { return row{c.ops[shape], r.value(field)} }
+
+func (r row) yes(field string) bool { return r.text(field) == "true" }
+
+func (r row) integer(field string) int {
+	n, _, _ := r.number(field).Int64(0)
+	return int(n)
+}
+
+func (r row) money(field string, currency trade.Currency) trade.Money {
+	return trade.Money{Amount: r.number(field), Currency: currency}
+}
+
+// address reads a field through the shape "address".
+func (r row) address(c *Client, field string) trade.Address {
+	if c.ops["address"] == nil || r.value(field) == nil {
+		return trade.Address{}
+	}
+	a := r.one(c, field, "address")
+	return trade.Address{
+		Name: a.text("name"), Line1: a.text("line1"), Line2: a.text("line2"), City: a.text("city"), Region: a.text("region"), PostalCode: a.text("postalCode"), Country: a.text("country"),
+		Phone: a.text("phone"), Email: a.text("email"),
+	}
+}

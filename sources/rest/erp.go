@@ -1,0 +1,373 @@
+package rest
+
+import (
+	"context"
+	"time"
+
+	"crossdock/domains/accounts"
+	"crossdock/domains/catalog"
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
+	"crossdock/domains/lookup"
+	"crossdock/domains/orders"
+	"crossdock/domains/pricing"
+	"crossdock/domains/trade"
+)
+
+var (
+	_ accounts.Source      = (*Client)(nil)
+	_ catalog.Source       = (*Client)(nil)
+	_ pricing.Source       = (*Client)(nil)
+	_ finance.CreditSource = (*Client)(nil)
+	_ finance.Books        = (*Client)(nil)
+	_ finance.Archive      = (*Client)(nil)
+	_ orders.Registrar     = (*Client)(nil)
+	_ orders.Archive       = (*Client)(nil)
+)
+
+// ERP lists the operations that a system of record needs; all of them, or it is none.
+func ERP() []string {
+	return []string{
+		"accounts", "accountsSince", "shipTos", "items", "itemsSince", "rules", "credit", "prices",
+		"register", "registrations", "registrationsSince", "withdraw", "reduce", "posted",
+		"post", "invoices", "invoicesSince", "invoicesAfter", "creditMemos", "creditMemosSince", "creditMemosAfter", "issue",
+	}
+}
+
+func (c *Client) account(r row, at lookup.Provenance) accounts.Account {
+	return accounts.Account{
+		ID: trade.AccountID(r.text("id")), Name: r.text("name"), Currency: trade.Currency(r.text("currency")), Stopped: r.text("stopped"), PORequired: r.yes("poRequired"), TaxLiable: r.yes("taxLiable"),
+		TaxArea: r.text("taxArea"), Terms: r.text("terms"), Address: r.address(c, "address"), SourceRef: r.text("ref"), Provenance: at,
+	}
+}
+
+// Accounts needs the operation "accounts" (id, name, currency, stopped, poRequired, taxLiable, taxArea,
+// terms, address, ref) and the shape "address" (name, line1, line2, city, region, postalCode, country,
+// phone, email).
+func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, accounts.Account], error) {
+	at := c.live(time.Now())
+	return ask(ctx, c, "accounts", ids, func(r row, into map[trade.AccountID]accounts.Account) trade.AccountID {
+		a := c.account(r, at)
+		into[a.ID] = a
+		return a.ID
+	})
+}
+
+// AccountsSince needs "accountsSince": as "accounts", and modified; it is asked with "since".
+func (c *Client) AccountsSince(ctx context.Context, cursor string) (lookup.Page[accounts.Account], error) {
+	at := c.live(time.Now())
+	return since(ctx, c, "accountsSince", cursor, func(r row) accounts.Account { return c.account(r, at) })
+}
+
+// ShipTos needs the operation "shipTos": account, id, address.
+func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []accounts.ShipTo], error) {
+	return ask(ctx, c, "shipTos", ids, func(r row, into map[trade.AccountID][]accounts.ShipTo) trade.AccountID {
+		id := trade.AccountID(r.text("account"))
+		into[id] = append(into[id], accounts.ShipTo{ID: r.text("id"), Address: r.address(c, "address")})
+		return id
+	})
+}
+
+func (c *Client) item(r row, at lookup.Provenance) catalog.Item {
+	return catalog.Item{
+		SKU: trade.SKU(r.text("sku")), Name: r.text("name"), Description: r.text("description"), Category: r.text("category"), Unit: trade.Unit(r.text("unit")), GTIN: r.text("gtin"), TaxClass: r.text("taxClass"),
+		Blocked: r.yes("blocked"), ListPrice: r.money("listPrice", trade.Currency(r.text("currency"))), SourceRef: r.text("ref"), Provenance: at,
+	}
+}
+
+// Items needs the operation "items": sku, name, description, category, unit, gtin, taxClass, blocked,
+// listPrice, currency, ref.
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
+	at := c.live(time.Now())
+	return ask(ctx, c, "items", skus, func(r row, into map[trade.SKU]catalog.Item) trade.SKU {
+		i := c.item(r, at)
+		into[i.SKU] = i
+		return i.SKU
+	})
+}
+
+// ItemsSince needs "itemsSince": as "items", and modified; it is asked with "since".
+func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[catalog.Item], error) {
+	at := c.live(time.Now())
+	return since(ctx, c, "itemsSince", cursor, func(r row) catalog.Item { return c.item(r, at) })
+}
+
+// Rules needs the operation "rules": sku, minimum, multiple, scale.
+func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Rule], error) {
+	return ask(ctx, c, "rules", skus, func(r row, into map[trade.SKU]catalog.Rule) trade.SKU {
+		sku := trade.SKU(r.text("sku"))
+		into[sku] = catalog.Rule{Minimum: r.number("minimum"), Multiple: r.number("multiple"), Scale: r.integer("scale")}
+		return sku
+	})
+}
+
+// Credit needs the operation "credit": account, currency, limit (empty for none), balance, overdue,
+// openOrders.
+func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, finance.Credit], error) {
+	return ask(ctx, c, "credit", ids, func(r row, into map[trade.AccountID]finance.Credit) trade.AccountID {
+		f := finance.Credit{Account: trade.AccountID(r.text("account")), Source: c.t.Name(), Currency: trade.Currency(r.text("currency")), Balance: r.number("balance"), Overdue: r.number("overdue"), OpenOrders: r.number("openOrders")}
+		if r.text("limit") != "" {
+			limit := r.number("limit")
+			f.Limit = &limit
+		}
+		into[f.Account] = f
+		return f.Account
+	})
+}
+
+// quoteFor is what one price question of the product cannot mix.
+type quoteFor struct {
+	account  trade.AccountID
+	date     trade.Date
+	branch   string
+	currency trade.Currency
+}
+
+// Prices needs the operation "prices", whose body is built from "quote" (account, date, branch, currency,
+// lines of line, sku, unit, quantity) and whose rows have line, unit, price, listPrice, list, currency,
+// breaks, with the shape "break" (from, price). A line without a price is left out. One call asks for
+// one account, date, branch and currency: nothing is mixed.
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
+	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	groups := map[quoteFor][]pricing.Key{}
+	for _, k := range lookup.Unique(keys) {
+		g := quoteFor{k.Account, k.Date, k.Branch, k.Currency}
+		groups[g] = append(groups[g], k)
+	}
+	for g, ks := range groups {
+		_ = inParts(ks, max(c.batch("prices"), 1), func(part []pricing.Key) error {
+			c.quote(ctx, g, part, out)
+			return nil
+		})
+	}
+	return out, ctx.Err()
+}
+
+func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key, out lookup.Answers[pricing.Key, pricing.Price]) {
+	lines := make([]any, len(keys))
+	for i, k := range keys {
+		lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
+	}
+	at := c.live(time.Now())
+	rows, _, err := c.call(ctx, "prices", map[string]any{"quote": map[string]any{"account": string(g.account), "date": string(g.date), "branch": g.branch, "currency": string(g.currency), "lines": lines}}, len(keys))
+	if err != nil {
+		for _, k := range keys {
+			out.Failed[k] = err
+		}
+		return
+	}
+	for _, r := range rows {
+		n := r.integer("line")
+		if n < 1 || n > len(keys) || r.text("price") == "" {
+			continue
+		}
+		k, cur := keys[n-1], trade.Currency(r.text("currency"))
+		p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Provenance: at}
+		for _, b := range r.rows(c, "breaks", "break") {
+			p.Breaks = append(p.Breaks, pricing.Break{From: b.number("from"), UnitPrice: b.money("price", cur)})
+		}
+		out.Found[k] = p
+	}
+}
+
+// registration reads an order of the product: number (ours, or the customer's for orders typed into
+// it), ref, theirNumber, account, po, currency, placedAt, modified, shipTo, posted, cancelled, lines, with
+// the shape "orderLine" (line, sku, quantity, unit, price, shipped).
+func (c *Client) registration(r row) orders.Registration {
+	out := orders.Registration{
+		Number: r.text("number"), Ref: r.text("ref"), TheirNumber: r.text("theirNumber"), Source: c.t.Name(), Account: trade.AccountID(r.text("account")), PONumber: r.text("po"), Currency: trade.Currency(r.text("currency")),
+		PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), ShipTo: r.address(c, "shipTo"), Posted: r.yes("posted"), Cancelled: r.yes("cancelled"), Copies: 1,
+	}
+	for _, l := range r.rows(c, "lines", "orderLine") {
+		out.Lines = append(out.Lines, orders.RegisteredLine{
+			Line: l.integer("line"), SKU: trade.SKU(l.text("sku")), Quantity: trade.Quantity{Value: l.number("quantity"), Unit: trade.Unit(l.text("unit"))}, UnitPrice: l.money("price", out.Currency), Shipped: l.number("shipped"),
+		})
+	}
+	return out
+}
+
+// Register needs the operation "register", whose body is built from "order" (number, account, po,
+// requestedDate, currency, shipTo, lines of line, sku, quantity, unit, price) and whose row is a
+// registration. Statuses of "exists" say that the product has the number.
+func (c *Client) Register(ctx context.Context, o *orders.Order) (orders.Registration, error) {
+	lines := []any{}
+	kept := o.Kept()
+	for _, l := range o.Lines {
+		if q := kept[l.Number]; q.IsPos() {
+			lines = append(lines, map[string]any{"line": l.Number, "sku": string(l.SKU), "quantity": q.String(), "unit": string(l.Quantity.Unit), "price": l.UnitPrice.Amount.String()})
+		}
+	}
+	rows, exists, err := c.call(ctx, "register", map[string]any{"order": map[string]any{
+		"number": o.Number, "account": string(o.Account), "po": o.PONumber, "date": o.PlacedAt.Format(time.DateOnly), "requestedDate": string(o.RequestedDate), "currency": string(o.Currency), "shipTo": plain(o.ShipTo), "lines": lines,
+	}}, 1)
+	switch {
+	case err != nil:
+		return orders.Registration{}, err
+	case exists:
+		return orders.Registration{}, fault.New(fault.Conflict, "order %s exists already", o.Number).From(c.t.Name())
+	case len(rows) == 0:
+		return orders.Registration{}, fault.New(fault.BadResponse, "the reply names no order").From(c.t.Name())
+	}
+	return c.registration(rows[0]), nil
+}
+
+// Registrations needs the operation "registrations", open and posted orders by our number.
+func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
+	return ask(ctx, c, "registrations", numbers, func(r row, into map[string]orders.Registration) string {
+		reg := c.registration(r)
+		if was, twice := into[reg.Number]; twice {
+			reg.Copies = was.Copies + 1
+		}
+		into[reg.Number] = reg
+		return reg.Number
+	})
+}
+
+// Posted needs the operation "posted": registrations by the product's own numbers, with everything that
+// it posted for them.
+func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
+	return ask(ctx, c, "posted", numbers, func(r row, into map[string]orders.Registration) string {
+		reg := c.registration(r)
+		into[reg.TheirNumber] = reg
+		return reg.TheirNumber
+	})
+}
+
+// RegistrationsSince needs "registrationsSince"; it is asked with "since".
+func (c *Client) RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[orders.Registration], error) {
+	return since(ctx, c, "registrationsSince", cursor, c.registration)
+}
+
+// Withdraw needs the operation "withdraw", whose path or body names "order.number". Status 404 says that
+// the order is gone.
+func (c *Client) Withdraw(ctx context.Context, number string) error {
+	_, _, err := c.call(ctx, "withdraw", map[string]any{"order": map[string]any{"number": number}}, 1)
+	return err
+}
+
+// Reduce needs the operation "reduce", with "order.number" and "order.lines" of line and quantity.
+func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error {
+	_, _, err := c.call(ctx, "reduce", map[string]any{"order": map[string]any{"number": number, "lines": byLine(kept)}}, 1)
+	return err
+}
+
+func byLine(quantities map[int]trade.Decimal) []any {
+	out := []any{}
+	for n := 1; len(out) < len(quantities) && n <= orders.MaxLines; n++ {
+		if q, ok := quantities[n]; ok {
+			out = append(out, map[string]any{"line": n, "quantity": q.String()})
+		}
+	}
+	return out
+}
+
+// Post needs the operation "post", with "order.number" and "order.lines" of line and quantity: what is
+// to ship and to invoice now, beyond what the product says that it has.
+func (c *Client) Post(ctx context.Context, p finance.Posting) error {
+	found, err := c.Registrations(ctx, []string{p.OrderNumber})
+	if err == nil {
+		err = found.Failed[p.OrderNumber]
+	}
+	if err != nil {
+		return err
+	}
+	r, ok := found.Found[p.OrderNumber]
+	if !ok {
+		return fault.New(fault.NotFound, "no order %s", p.OrderNumber).From(c.t.Name())
+	}
+	due := map[int]trade.Decimal{}
+	for _, l := range r.Lines {
+		if rest := trade.Less(p.Shipped[l.Line], l.Shipped); rest.IsPos() {
+			due[l.Line] = rest
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	_, _, err = c.call(ctx, "post", map[string]any{"order": map[string]any{"number": p.OrderNumber, "lines": byLine(due)}}, 1)
+	return err
+}
+
+// document reads a posted document: ref, number, account, currency, postedOn, dueOn, net, tax, total,
+// remaining, orderNumber (ours), theirOrder, returnNumber (ours), modified, lines, with the shape
+// "documentLine" (number, sku, quantity, unit, price, amount).
+func (c *Client) document(kind finance.Kind) func(row) finance.Document {
+	return func(r row) finance.Document {
+		cur := trade.Currency(r.text("currency"))
+		d := finance.Document{
+			Kind: kind, Source: c.t.Name(), SourceRef: r.text("ref"), Number: r.text("number"), Account: trade.AccountID(r.text("account")), PostedOn: trade.Date(r.text("postedOn")), DueOn: trade.Date(r.text("dueOn")),
+			NetAmount: r.money("net", cur), TaxAmount: r.money("tax", cur), Total: r.money("total", cur), Remaining: r.money("remaining", cur),
+			OrderNumber: r.text("orderNumber"), ReturnNumber: r.text("returnNumber"), TheirOrder: r.text("theirOrder"),
+		}
+		for _, l := range r.rows(c, "lines", "documentLine") {
+			d.Lines = append(d.Lines, finance.DocumentLine{
+				Number: l.integer("number"), SKU: trade.SKU(l.text("sku")), Quantity: trade.Quantity{Value: l.number("quantity"), Unit: trade.Unit(l.text("unit"))}, UnitPrice: l.money("price", cur), Amount: l.money("amount", cur),
+			})
+		}
+		return d
+	}
+}
+
+// Invoices needs the operation "invoices": documents by our order numbers.
+func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers[string, []finance.Document], error) {
+	read := c.document(finance.Invoice)
+	return ask(ctx, c, "invoices", numbers, func(r row, into map[string][]finance.Document) string {
+		d := read(r)
+		into[d.OrderNumber] = append(into[d.OrderNumber], d)
+		return d.OrderNumber
+	})
+}
+
+// CreditMemos needs the operation "creditMemos": documents by our return numbers.
+func (c *Client) CreditMemos(ctx context.Context, numbers []string) (lookup.Answers[string, finance.Document], error) {
+	read := c.document(finance.CreditMemo)
+	return ask(ctx, c, "creditMemos", numbers, func(r row, into map[string]finance.Document) string {
+		d := read(r)
+		into[d.ReturnNumber] = d
+		return d.ReturnNumber
+	})
+}
+
+// Issue needs the operation "issue", whose body is built from "memo" (number, order, account, currency,
+// lines of line, sku, quantity, unit, price). Statuses of "exists" say that the memo is posted already.
+func (c *Client) Issue(ctx context.Context, n finance.CreditNote) error {
+	lines := []any{}
+	for i, l := range n.Lines {
+		lines = append(lines, map[string]any{"line": i + 1, "sku": string(l.SKU), "quantity": l.Quantity.Value.String(), "unit": string(l.Quantity.Unit), "price": l.UnitPrice.Amount.String()})
+	}
+	_, exists, err := c.call(ctx, "issue", map[string]any{"memo": map[string]any{"number": n.Number, "order": n.OrderNumber, "account": string(n.Account), "currency": string(n.Currency), "lines": lines}}, 1)
+	if err == nil && exists {
+		return fault.New(fault.Conflict, "credit memo %s is posted already", n.Number).From(c.t.Name())
+	}
+	return err
+}
+
+// feed is the name of the operation that lists documents of a kind.
+func feed(kind finance.Kind, what string) string {
+	return map[finance.Kind]string{finance.Invoice: "invoices", finance.CreditMemo: "creditMemos"}[kind] + what
+}
+
+// DocumentsSince needs "invoicesSince" and "creditMemosSince"; they are asked with "since".
+func (c *Client) DocumentsSince(ctx context.Context, kind finance.Kind, cursor string) (lookup.Page[finance.Document], error) {
+	return fromNow(ctx, c, feed(kind, "Since"), cursor, c.document(kind))
+}
+
+// afterPage is how many documents a page of the archive is asked for.
+const afterPage = 200
+
+// DocumentsAfter needs "invoicesAfter" and "creditMemosAfter": documents with numbers after "after", in
+// order of their number, at most "limit" of them, without pages of their own.
+func (c *Client) DocumentsAfter(ctx context.Context, kind finance.Kind, cursor string) (lookup.Page[finance.Document], error) {
+	page := lookup.Page[finance.Document]{Next: cursor}
+	rows, _, err := c.call(ctx, feed(kind, "After"), map[string]any{"after": cursor, "limit": afterPage}, 0)
+	if err != nil {
+		return page, err
+	}
+	read := c.document(kind)
+	for _, r := range rows {
+		d := read(r)
+		page.Items, page.Next = append(page.Items, d), d.Number
+	}
+	page.More = len(rows) >= afterPage
+	return page, ctx.Err()
+}
