@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
+	"crossdock/domains/fault"
+	"crossdock/domains/finance"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
 	"crossdock/sandbox"
 	"crossdock/sandbox/exports"
 )
@@ -149,11 +153,78 @@ func TestAStorefrontsPastIsHistory(t *testing.T) {
 			t.Errorf("order %s of the past is %s, history %t", o.ChannelRef, o.Status, o.History)
 		}
 	}
+	// The one that is still open changes: it stays whose it is.
+	for _, raw := range w.admin("GET", "/admin/shop/orders", "")["orders"].([]any) {
+		w.admin("POST", "/admin/shop/touch?id="+raw.(map[string]any)["id"].(string), "")
+	}
 	w.admin("POST", "/admin/shop/orders", `{"po":"NEW","lines":[{"sku":"SKU-1000","quantity":2}]}`)
 	w.until("a new order goes through intake", func() bool {
 		list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: "NEW"}, orders.Paging{})
 		return err == nil && len(list.Orders) == 1 && !list.Orders[0].History
 	})
+	if list, err = w.orders.List(t.Context(), service(), orders.Filter{Accounts: []trade.AccountID{"C10003"}}, orders.Paging{}); err != nil || list.Total != 60 {
+		t.Errorf("%d orders after all of them changed, %v", list.Total, err)
+	}
+}
+
+// TestAnOrderIsFollowedWhileItIsTyped: the header first, then lines, then one taken off and put on again.
+func TestAnOrderIsFollowedWhileItIsTyped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := time.Now()
+	adopt := func(account trade.AccountID, lines ...orders.RegisteredLine) *orders.Order {
+		at = at.Add(time.Second)
+		r := orders.Registration{Ref: "id-1", TheirNumber: "S-1", Source: "erp", Account: account, PONumber: "PO-7", Currency: "USD", PlacedAt: at, ModifiedAt: at, Lines: lines}
+		if _, err := w.orders.Adopt(t.Context(), orders.ERP, r); err != nil {
+			t.Fatal(err)
+		}
+		known, err := w.orders.ByReference(t.Context(), service(), "erp", []string{"S-1"})
+		if err != nil || known["S-1"] == nil {
+			t.Fatalf("%v %v", known, err)
+		}
+		return known["S-1"]
+	}
+	five := orders.RegisteredLine{SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("5"), Unit: "PCS"}, Shipped: trade.MustDecimal("2")}
+	for i, c := range []struct {
+		account trade.AccountID
+		lines   []orders.RegisteredLine
+		status  orders.Status
+	}{{"", nil, orders.Accepted}, {"C10001", nil, orders.Accepted}, {"C10001", []orders.RegisteredLine{five}, orders.InFulfillment}, {"C10001", []orders.RegisteredLine{five}, orders.InFulfillment}} {
+		if o := adopt(c.account, c.lines...); o.Status != c.status || o.Account != c.account {
+			t.Errorf("step %d: the order of %q is %s", i, o.Account, o.Status)
+		}
+	}
+	list, err := w.orders.List(t.Context(), buyer("C10001"), orders.Filter{PONumber: "PO-7"}, orders.Paging{})
+	if err != nil || len(list.Orders) != 1 {
+		t.Errorf("its buyer sees %d orders, %v", len(list.Orders), err)
+	}
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), list.Orders[0].ID, "no"); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("an order that the ERP works on is cancelled: %v", err)
+	}
+}
+
+// TestAnOlderDocumentTellsNothing of what is still to pay.
+func TestAnOlderDocumentTellsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := time.Now()
+	observe := func(remaining string, at time.Time) bool {
+		var fresh bool
+		if err := postgres.InTx(t.Context(), w.pool, func(tx postgres.Tx) (err error) {
+			fresh, err = w.finance.Observe(t.Context(), tx, finance.Document{Kind: finance.Invoice, Source: "erp", Number: "I-1", Account: "C10001", PostedOn: "2026-01-01", Remaining: trade.Money{Amount: trade.MustDecimal(remaining), Currency: "USD"}, ModifiedAt: at})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return fresh
+	}
+	if !observe("100", now) || observe("0", now.Add(time.Minute)) || observe("100", now) {
+		t.Error("one document is new more than once, or never")
+	}
+	list, _, err := w.finance.Invoices(t.Context(), buyer("C10001"), "C10001", false, 10, "")
+	if err != nil || len(list) != 1 || !list[0].Remaining.Amount.IsZero() {
+		t.Errorf("the invoice is %+v, %v", list, err)
+	}
 }
 
 // TestAnOrderTypedIntoTheERPIsFollowed to its last invoice, although the ERP deletes it then.

@@ -105,18 +105,21 @@ func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(*testing.T, *world){
 		"accounts": func(t *testing.T, w *world) {
+			t.Helper()
 			sourcetest.Test(t, sourcetest.Port[trade.AccountID, accounts.Account]{
 				Ask: w.erp.Accounts, Known: []trade.AccountID{"C10000", "C10007"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
 				KeyOf: func(a accounts.Account) trade.AccountID { return a.ID }, Many: 120, Down: w.down("house"),
 			})
 		},
 		"items": func(t *testing.T, w *world) {
+			t.Helper()
 			sourcetest.Test(t, sourcetest.Port[trade.SKU, catalog.Item]{
 				Ask: w.erp.Items, Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("NO"),
 				KeyOf: func(i catalog.Item) trade.SKU { return i.SKU }, Many: 220, Down: w.down("house"),
 			})
 		},
 		"prices": func(t *testing.T, w *world) {
+			t.Helper()
 			key := func(account trade.AccountID, sku trade.SKU, q string) pricing.Key {
 				return pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal(q)}, "", "")
 			}
@@ -127,12 +130,14 @@ func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 			})
 		},
 		"credit": func(t *testing.T, w *world) {
+			t.Helper()
 			sourcetest.Test(t, sourcetest.Port[trade.AccountID, finance.Credit]{
 				Ask: w.erp.Credit, Known: []trade.AccountID{"C10000", "C10018"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
 				KeyOf: func(c finance.Credit) trade.AccountID { return c.Account }, Many: 120, Down: w.down("house"),
 			})
 		},
 		"orders": func(t *testing.T, w *world) {
+			t.Helper()
 			sourcetest.TestCommand(t, sourcetest.Command[orders.Registration]{
 				Do: func(ctx context.Context, key string) error {
 					_, err := w.erp.Register(ctx, asked(key))
@@ -142,6 +147,7 @@ func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 			})
 		},
 		"memos": func(t *testing.T, w *world) {
+			t.Helper()
 			sourcetest.TestCommand(t, sourcetest.Command[finance.Document]{
 				Do: func(ctx context.Context, key string) error {
 					return w.erp.Issue(ctx, finance.CreditNote{Number: key, Account: "C10001", Currency: "USD", Lines: []finance.DocumentLine{
@@ -152,6 +158,7 @@ func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 			})
 		},
 		"item feed": func(t *testing.T, w *world) {
+			t.Helper()
 			n := 0
 			sourcetest.TestFeed(t, sourcetest.Feed[catalog.Item]{
 				Read: w.erp.ItemsSince, KeyOf: func(i catalog.Item) string { return string(i.SKU) }, Down: w.down("house"),
@@ -164,6 +171,7 @@ func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 			})
 		},
 		"invoice feed": func(t *testing.T, w *world) {
+			t.Helper()
 			n := 0
 			sourcetest.TestFeed(t, sourcetest.Feed[finance.Document]{
 				Read: func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {

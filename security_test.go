@@ -51,6 +51,11 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 		}
 	}
 	item := g.query("C10001", `{ item(sku: "SKU-1000") { id } }`, nil).Data["item"].(map[string]any)["id"]
+	// Root fields read the same variable at once.
+	if got := g.query("C10001", `query($r: [_Any!]!) { a: _entities(representations: $r) { __typename } b: _entities(representations: $r) { __typename } c: _entities(representations: $r) { __typename } }`,
+		map[string]any{"r": []any{map[string]any{"__typename": "Order", "number": o.Number}}}); len(got.Errors) > 0 || got.Data["c"].([]any)[0] == nil {
+		t.Errorf("aliases of one representation are answered %+v", got)
+	}
 	mixed := []any{map[string]any{"__typename": "Order", "number": o.Number}, map[string]any{"__typename": "Order", "id": ids[0]}, map[string]any{"__typename": "Order", "number": "SO-1"}, map[string]any{"__typename": "Item", "id": item}}
 	got := g.query("C10001", `query($r: [_Any!]!) { _entities(representations: $r) { ... on Order { number } ... on Item { sku } } }`, map[string]any{"r": mixed})
 	list, _ := got.Data["_entities"].([]any)

@@ -142,7 +142,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	for _, s := range cfg.Sources {
 		a.hook(s)
 	}
-	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Log: log}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Now: now, Log: log}
 	for name, c := range a.shops {
 		a.shopping.Feeds[name] = c
 	}

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"crossdock/domains/fault"
@@ -144,9 +145,12 @@ func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, erro
 // sameKey gives representations of orders by number their id. One question may mix the keys of a type,
 // and gqlgen would read them all by the first one's.
 func (r *Resolver) sameKey(ctx context.Context, args map[string]any) error {
-	reps, _ := args["representations"].([]map[string]any)
+	given, _ := args["representations"].([]map[string]any)
+	// The maps are the request's own, and other root fields read them at the same time.
+	reps := make([]map[string]any, len(given))
 	var numbers []string
-	for _, rep := range reps {
+	for i, rep := range given {
+		reps[i] = maps.Clone(rep)
 		if number, ok := byNumber(rep); ok {
 			numbers = append(numbers, number)
 		}
@@ -154,6 +158,7 @@ func (r *Resolver) sameKey(ctx context.Context, args map[string]any) error {
 	if len(numbers) == 0 {
 		return nil
 	}
+	args["representations"] = reps
 	found, err := r.Orders.ByNumbers(ctx, viewer(ctx), numbers)
 	if err != nil {
 		return err

@@ -81,6 +81,15 @@ func (s *Server) shopify(secrets Secrets) {
 	// An order placed by a customer in the storefront.
 	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
 	s.mux.HandleFunc("POST /admin/shop/cancel", s.callOff)
+	s.mux.HandleFunc("POST /admin/shop/touch", func(w http.ResponseWriter, r *http.Request) {
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		if o := s.world.shop[r.URL.Query().Get("id")]; o != nil {
+			s.touch(o)
+			s.Engine.tellShop("orders/updated", o)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.mux.HandleFunc("GET /admin/shop/orders", func(w http.ResponseWriter, _ *http.Request) {
 		s.world.mu.Lock()
 		defer s.world.mu.Unlock()

@@ -351,11 +351,11 @@ func (p *Processes) reduce(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := o.Kept()
-	if err := p.Systems.Registrar.Reduce(ctx, o.Number, kept); err != nil && fault.KindOf(err) != fault.NotFound {
+	r, err := p.Systems.Registrar.Reduce(ctx, o.Number, o.Kept())
+	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return nil, err
 	}
-	return func(ctx context.Context, tx Tx) error { return p.Orders.Reduced(ctx, tx, o.ID, kept) }, nil
+	return func(ctx context.Context, tx Tx) error { return p.Orders.Reduced(ctx, tx, o.ID, r) }, nil
 }
 
 // release hands work to its node, once, as register does with orders.
@@ -541,6 +541,10 @@ func (p *Processes) ObserveInvoices(ctx context.Context, tx Tx, o *orders.Order,
 		}
 		if !fresh {
 			continue
+		}
+		// As it is now: another document of it may have been placed meanwhile.
+		if o, err = p.Orders.Lock(ctx, tx, o.ID); err != nil {
+			return err
 		}
 		if err := p.Orders.Advance(ctx, tx, o.ID, orders.StepInvoiced, "", place(o, d, func(l orders.Line) trade.Decimal { return trade.Less(l.Shipped, l.Invoiced) })); err != nil {
 			return err

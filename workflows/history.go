@@ -42,6 +42,9 @@ func (p *Processes) ObserveDocuments(ctx context.Context, list []finance.Documen
 		if o == nil || o.Account != d.Account { // a customer's own number can look like ours
 			o = known[d.TheirOrder]
 		}
+		if o != nil && o.Account != d.Account {
+			o = nil // the ERP bills somebody else: it is theirs to see, and nobody's order
+		}
 		if err := p.observeDocument(ctx, o, d); err != nil {
 			return fmt.Errorf("%s %s of %s: %w", d.Kind, d.Number, d.Source, err)
 		}
@@ -106,6 +109,9 @@ func (p *Processes) observeDocument(ctx context.Context, o *orders.Order, d fina
 		}
 		fresh, err := p.Finance.Observe(ctx, tx, d)
 		if err != nil || !fresh || o == nil || d.Kind != finance.Invoice {
+			return err
+		}
+		if o, err = p.Orders.Lock(ctx, tx, o.ID); err != nil {
 			return err
 		}
 		return p.Orders.Advance(ctx, tx, o.ID, orders.StepPosted, "", place(o, d, func(l orders.Line) trade.Decimal {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
@@ -42,19 +41,7 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 // ObserveCalledOff cancels an order that its shop has called off. What has left already is for a
 // person to settle.
 func (p *Processes) ObserveCalledOff(ctx context.Context, shop, ref string) error {
-	o, err := p.Orders.OfChannel(ctx, orders.Storefront, shop, ref)
-	if err != nil || o.History || o.CancelReason != "" || o.Status == orders.Cancelled || o.Status == orders.Rejected {
-		return err
-	}
-	if o.Status != orders.Completed {
-		if o, err = p.Orders.Cancel(ctx, trade.System("storefront"), o.ID, "cancelled in "+shop); err != nil {
-			return err
-		}
-	}
-	if !slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return l.Shipped.IsPos() }) {
-		return nil
-	}
-	return postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
+	return p.Orders.CallOff(ctx, shop, ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
 		return p.Exceptions.Raise(ctx, tx, operations.Exception{
 			Code: "CANCELLED_AFTER_SHIPMENT", Severity: "ERROR", Title: fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop),
 			Subject: subject(o.ID), Key: "called off/" + o.Number, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),

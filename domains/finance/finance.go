@@ -82,6 +82,8 @@ type Document struct {
 	Remaining  trade.Money     `json:"remaining"`
 	Lines      []DocumentLine  `json:"lines"`
 	ObservedAt time.Time       `json:"observedAt"`
+	// ModifiedAt is when the ERP last changed it.
+	ModifiedAt time.Time `json:"modifiedAt"`
 	// OrderNumber and ReturnNumber are our numbers as the ERP keeps them.
 	OrderNumber  string `json:"orderNumber,omitempty"`
 	ReturnNumber string `json:"returnNumber,omitempty"`

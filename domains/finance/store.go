@@ -127,10 +127,11 @@ func (s *store) observe(ctx context.Context, tx postgres.Tx, d Document) (bool, 
 	err = tx.QueryRow(ctx, `
 		INSERT INTO finance_documents (id, kind, source, number, order_id, return_id, account_id, posted_on, doc)
 		VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, nullif($6, '')::uuid, $7, $8, $9)
-		ON CONFLICT (source, kind, number) DO UPDATE SET doc = finance_documents.doc || jsonb_build_object('remaining', excluded.doc->'remaining', 'observedAt', excluded.doc->'observedAt')
+		ON CONFLICT (source, kind, number) DO UPDATE SET doc = finance_documents.doc || jsonb_build_object('remaining', excluded.doc->'remaining', 'observedAt', excluded.doc->'observedAt', 'modifiedAt', excluded.doc->'modifiedAt')
+		WHERE (excluded.doc->>'modifiedAt')::timestamptz > coalesce((finance_documents.doc->>'modifiedAt')::timestamptz, '-infinity')
 		RETURNING xmax = 0`,
 		d.ID, d.Kind, d.Source, d.Number, string(d.Order), d.Return, d.Account, string(d.PostedOn), doc).Scan(&fresh)
-	if err != nil {
+	if err != nil && !postgres.NoRows(err) {
 		return false, fmt.Errorf("%s %s: %w", d.Kind, d.Number, err)
 	}
 	if !fresh {

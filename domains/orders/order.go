@@ -83,7 +83,9 @@ type Order struct {
 	UpdatedAt     time.Time       `json:"updatedAt"`
 	PlacedBy      string          `json:"placedBy"`
 	CancelReason  string          `json:"cancelReason,omitempty"`
-	References    []Reference     `json:"references,omitempty"`
+	// CalledOff is true when its shop has cancelled it and we have dealt with that.
+	CalledOff  bool        `json:"calledOff,omitempty"`
+	References []Reference `json:"references,omitempty"`
 	// AmendedAt is when the system of record last changed the order, of what we have seen.
 	AmendedAt time.Time `json:"amendedAt"`
 	// History marks an order loaded by backfill: its work was done elsewhere.
@@ -272,9 +274,11 @@ func (o *Order) derive() {
 	}
 }
 
-// follow takes over the lines of an order that another system works on alone, and reports whether
-// they are others than before. Nothing that has shipped comes back.
+// follow takes over an order that another system works on alone, and reports whether it is another
+// than before. Nothing that has shipped comes back.
 func (o *Order) follow(r Registration) (changed bool) {
+	changed = o.Account != r.Account || o.PONumber != r.PONumber || o.Currency != r.Currency || o.ShipTo != r.ShipTo
+	o.Account, o.PONumber, o.Currency, o.ShipTo = r.Account, r.PONumber, r.Currency, r.ShipTo
 	seen := map[int]bool{}
 	for _, rl := range r.Lines {
 		i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.SKU == rl.SKU && !seen[l.Number] })
@@ -299,8 +303,12 @@ func (o *Order) follow(r Registration) (changed bool) {
 		}
 		o.Total = o.Total.Plus(l.Amount)
 	}
-	o.derive()
-	return changed
+	// It is being typed: what looks cancelled, or is without a line, may get one yet.
+	was := o.Status
+	if o.Status = Accepted; len(o.Lines) > 0 || r.Cancelled {
+		o.derive()
+	}
+	return changed || was != o.Status
 }
 
 // release ends the active hold with the id, by a person with a reason.

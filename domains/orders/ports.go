@@ -52,8 +52,8 @@ type Registrar interface {
 	// Withdraw deletes an order of which nothing was posted.
 	Withdraw(ctx context.Context, number string) error
 	// Reduce lowers the order's lines to these quantities, by our line numbers; lines that have no
-	// more are left alone. An order that is gone is not found.
-	Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error
+	// more are left alone. It returns the order as it is then. One that is gone is not found.
+	Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) (Registration, error)
 	// RegistrationsSince returns orders changed since the cursor, oldest first, repeats allowed.
 	RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[Registration], error)
 }
@@ -74,6 +74,8 @@ type Shop interface {
 type PlacedOrder struct {
 	Ref   string
 	Draft Draft
+	// PlacedAt is when the shop took it.
+	PlacedAt time.Time
 	// Cancelled is true when the shop has called it off.
 	Cancelled bool
 }
@@ -81,6 +83,7 @@ type PlacedOrder struct {
 // Sighting is an order of a shop as a list shows it.
 type Sighting struct {
 	Ref       string
+	PlacedAt  time.Time
 	Cancelled bool
 }
 

@@ -114,34 +114,71 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 // and stays with the order until the node agrees.
 func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID, reason string) (*Order, error) {
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if o.Status == Cancelled || o.Status == Rejected || o.Status == Completed {
+		switch {
+		case o.History:
+			return nil, fault.New(fault.Conflict, "order %s is worked on in %s; cancel it there", o.Number, o.ChannelSource).At("orderId")
+		case o.finished():
 			return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be cancelled", o.Number, o.Status).At("orderId")
 		}
-		now := s.now()
-		o.CancelReason = reason
-		for i := range o.Holds {
-			if o.Holds[i].Status == HoldActive {
-				o.Holds[i].Status, o.Holds[i].ReleasedBy, o.Holds[i].ReleasedAt, o.Holds[i].ReleaseReason = HoldReleased, who.Subject, &now, "order cancelled"
-			}
+		return s.cancel(ctx, tx, who, o, reason)
+	})
+}
+
+func (o *Order) finished() bool {
+	return o.Status == Cancelled || o.Status == Rejected || o.Status == Completed
+}
+
+func (s *Service) cancel(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, reason string) ([]event.Event, error) {
+	now := s.now()
+	o.CancelReason = reason
+	for i := range o.Holds {
+		if o.Holds[i].Status == HoldActive {
+			o.Holds[i].Status, o.Holds[i].ReleasedBy, o.Holds[i].ReleasedAt, o.Holds[i].ReleaseReason = HoldReleased, who.Subject, &now, "order cancelled"
 		}
-		kept, err := s.dispatch.Cancelling(ctx, tx, o)
-		if err != nil {
+	}
+	kept, err := s.dispatch.Cancelling(ctx, tx, o)
+	if err != nil {
+		return nil, err
+	}
+	recalling := o.cancelRest(kept)
+	if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
+		return nil, err
+	}
+	o.derive()
+	events := []event.Event{o.event("order.cancel_requested", now, map[string]any{"by": who.Subject, "reason": reason, "recalling": recalling})}
+	if o.Status == Cancelled {
+		if err := s.exposure.Unexpose(ctx, tx, o.ID); err != nil {
 			return nil, err
 		}
-		recalling := o.cancelRest(kept)
-		if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
-			return nil, err
+		events = append(events, o.event("order.cancelled", now, map[string]any{"reason": reason}))
+	}
+	return events, s.dispatch.Cancelled(ctx, tx, o)
+}
+
+// CallOff cancels what is left of an order that its shop has cancelled, once. Of goods that have left
+// already, tooLate is told in the same transaction.
+func (s *Service) CallOff(ctx context.Context, shop, ref string, tooLate func(context.Context, postgres.Tx, *Order) error) error {
+	known, err := s.store.ofChannel(ctx, Storefront, shop, ref)
+	if err != nil || known.CalledOff || known.History {
+		return err
+	}
+	who := trade.System("storefront")
+	_, err = s.update(ctx, who, known.ID, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if o.CalledOff {
+			return nil, nil
 		}
-		o.derive()
-		events := []event.Event{o.event("order.cancel_requested", now, map[string]any{"by": who.Subject, "reason": reason, "recalling": recalling})}
-		if o.Status == Cancelled {
-			if err := s.exposure.Unexpose(ctx, tx, o.ID); err != nil {
+		o.CalledOff = true
+		if slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Shipped.IsPos() }) {
+			if err := tooLate(ctx, tx, o); err != nil {
 				return nil, err
 			}
-			events = append(events, o.event("order.cancelled", now, map[string]any{"reason": reason}))
 		}
-		return events, s.dispatch.Cancelled(ctx, tx, o)
+		if o.finished() {
+			return nil, nil
+		}
+		return s.cancel(ctx, tx, who, o, "cancelled in "+shop)
 	})
+	return err
 }
 
 // Step is a movement of quantities between the buckets of an order's lines.
@@ -516,14 +553,18 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 	})
 }
 
-// Reduced records what a system of record was told to keep of the order's lines, so that it is not
-// taken for a change of its own.
-func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID, kept map[int]trade.Decimal) error {
+// Reduced records what a system of record has after we took something off its order, so that it is not
+// taken for a change made there.
+func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration) error {
 	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
-		for n, q := range kept {
-			if l := o.Line(n); l != nil {
+		for _, rl := range r.Lines {
+			if l := o.Line(rl.Line); l != nil && l.SKU == rl.SKU {
+				q := rl.Quantity.Value
 				l.Registered = &q
 			}
+		}
+		if r.ModifiedAt.After(o.AmendedAt) {
+			o.AmendedAt = r.ModifiedAt
 		}
 		return nil, nil
 	})
@@ -577,6 +618,9 @@ func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (b
 	fresh := false
 	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
 		known, err := s.store.knows(ctx, tx, o)
+		if err == nil && known == "" {
+			known, err = s.store.referred(ctx, tx, r.Source, r.TheirNumber)
+		}
 		if err != nil {
 			return err
 		}
@@ -606,12 +650,6 @@ func (s *Service) ByNumbers(ctx context.Context, who trade.Viewer, numbers []str
 // Known tells which orders a source gave us before, by what it calls them.
 func (s *Service) Known(ctx context.Context, channel Channel, source string, refs []string) (map[string]bool, error) {
 	return s.store.known(ctx, channel, source, refs)
-}
-
-// OfChannel returns the id of the order that the source calls so, and fault.NotFound when it gave us
-// none.
-func (s *Service) OfChannel(ctx context.Context, channel Channel, source, ref string) (*Order, error) {
-	return s.store.ofChannel(ctx, channel, source, ref)
 }
 
 // ByReference returns the orders that the source calls by these numbers.

@@ -73,6 +73,15 @@ func (s *store) refer(ctx context.Context, tx postgres.Tx, o *Order) error {
 	return nil
 }
 
+// referred returns the id of the order that the source calls by its number, empty when there is none.
+func (s *store) referred(ctx context.Context, tx postgres.Tx, source, theirs string) (id trade.OrderID, err error) {
+	err = tx.QueryRow(ctx, `SELECT ours FROM refs WHERE kind = 'order' AND source = $1 AND theirs = $2`, source, theirs).Scan(&id)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return id, err
+}
+
 func (s *store) byReference(ctx context.Context, who trade.Viewer, source string, theirs []string) (map[string]*Order, error) {
 	rows, err := s.pool.Query(ctx, `SELECT theirs, doc, updated_at FROM refs JOIN orders ON orders.id = refs.ours::uuid WHERE `+visible+` AND kind = 'order' AND source = $3 AND theirs = ANY($4)`,
 		who.AllAccounts, postgres.Texts(who.Accounts), source, theirs)
@@ -146,8 +155,10 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
-	if err := tx.QueryRow(ctx, `UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5 WHERE id = $1 RETURNING updated_at`,
-		id, o.Status, o.Total.Amount, o.Version, doc).Scan(&o.UpdatedAt); err != nil {
+	if err := tx.QueryRow(ctx, `
+		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8
+		WHERE id = $1 RETURNING updated_at`,
+		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)

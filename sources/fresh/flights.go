@@ -12,6 +12,8 @@ package fresh
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -96,11 +98,17 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V]
 func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], keys []K) {
 	ctx, cancel := context.WithTimeout(transport.Patient(ctx, 0), limit)
 	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			// It is nobody's goroutine: a defect here must not end the process.
+			fl.err = fmt.Errorf("shared question: panic: %v\n%s", v, debug.Stack())
+		}
+		f.mu.Lock()
+		for _, k := range keys {
+			delete(f.under, k)
+		}
+		f.mu.Unlock()
+		close(fl.done)
+	}()
 	fl.answers, fl.err = f.ask(ctx, keys)
-	f.mu.Lock()
-	for _, k := range keys {
-		delete(f.under, k)
-	}
-	f.mu.Unlock()
-	close(fl.done)
 }

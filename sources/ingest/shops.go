@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -17,6 +18,7 @@ type Shops struct {
 	// CalledOff is told of an order of ours that its shop has cancelled, again and again.
 	CalledOff func(ctx context.Context, shop, ref string) error
 	Cursors   Cursors
+	Now       func() time.Time
 	Log       *slog.Logger
 }
 
@@ -24,13 +26,20 @@ type Shops struct {
 // others from being asked.
 func (s *Shops) Round(ctx context.Context) {
 	for name, feed := range s.Feeds {
-		err := Feed(ctx, s.Cursors, name, "orders", feed.PlacedSince, func(ctx context.Context, seen []orders.Sighting) error {
-			return s.observe(ctx, name, feed, seen)
-		})
+		_, err := s.began(ctx, name)
+		if err == nil {
+			err = s.read(ctx, name, feed)
+		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
 		}
 	}
+}
+
+func (s *Shops) read(ctx context.Context, name string, feed orders.ShopFeed) error {
+	return Feed(ctx, s.Cursors, name, "orders", feed.PlacedSince, func(ctx context.Context, seen []orders.Sighting) error {
+		return s.observe(ctx, name, feed, seen)
+	})
 }
 
 // Hint reads one order back that a shop has sent word of.
@@ -44,12 +53,16 @@ func (s *Shops) Hint(ctx context.Context, shop, ref string) error {
 		return placed.Failed[ref]
 	}
 	known, err := s.Orders.Known(ctx, orders.Storefront, shop, []string{ref})
+	if err != nil {
+		return err
+	}
+	began, err := s.began(ctx, shop)
 	switch {
 	case err != nil:
 		return err
 	case o.Cancelled && known[ref]:
 		return s.CalledOff(ctx, shop, ref)
-	case o.Cancelled || known[ref]:
+	case o.Cancelled || known[ref] || o.PlacedAt.Before(began):
 		return nil
 	default:
 		return s.take(ctx, shop, o)
@@ -66,6 +79,10 @@ func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, 
 	if err != nil {
 		return err
 	}
+	began, err := s.began(ctx, shop)
+	if err != nil {
+		return err
+	}
 	var fresh []string
 	for _, o := range seen {
 		switch {
@@ -73,7 +90,7 @@ func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, 
 			if err := s.CalledOff(ctx, shop, o.Ref); err != nil {
 				return err
 			}
-		case !o.Cancelled && !known[o.Ref]:
+		case !o.Cancelled && !known[o.Ref] && !o.PlacedAt.Before(began):
 			fresh = append(fresh, o.Ref)
 		}
 	}
@@ -92,6 +109,21 @@ func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, 
 		}
 	}
 	return nil
+}
+
+// began is when we first asked the shop. Orders placed before are somebody else's to fulfil, whatever
+// happens to them now; backfill shows them when they are finished.
+func (s *Shops) began(ctx context.Context, shop string) (time.Time, error) {
+	const feed = "orders began"
+	text, err := s.Cursors.Load(ctx, shop, feed)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return at, nil
+	}
+	at := s.Now().Add(-time.Minute) // clocks differ, and somebody orders while we start
+	return at, s.Cursors.Save(ctx, shop, feed, at.UTC().Format(time.RFC3339Nano))
 }
 
 // take puts a storefront's order through intake. Its reference is its idempotency key.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,9 +33,7 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 				delete(found, k)
 			}
 		}
-		for k, v := range found {
-			out.Found[k] = v
-		}
+		maps.Copy(out.Found, found)
 		return nil
 	})
 	return out, ctx.Err()

@@ -228,6 +228,7 @@ func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.An
 func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
 	return ask(ctx, c, "posted", numbers, func(r row, into map[string]orders.Registration) string {
 		reg := c.registration(r)
+		reg.ModifiedAt = time.Time{} // an order that is still open is newer
 		into[reg.TheirNumber] = reg
 		return reg.TheirNumber
 	})
@@ -246,9 +247,15 @@ func (c *Client) Withdraw(ctx context.Context, number string) error {
 }
 
 // Reduce needs the operation "reduce", with "order.number" and "order.lines" of line and quantity.
-func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error {
-	_, _, err := c.call(ctx, "reduce", map[string]any{"order": map[string]any{"number": number, "lines": byLine(kept)}}, 1)
-	return err
+func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) (orders.Registration, error) {
+	if _, _, err := c.call(ctx, "reduce", map[string]any{"order": map[string]any{"number": number, "lines": byLine(kept)}}, 1); err != nil {
+		return orders.Registration{}, err
+	}
+	found, err := c.Registrations(ctx, []string{number})
+	if err == nil {
+		err = found.Failed[number]
+	}
+	return found.Found[number], err
 }
 
 func byLine(quantities map[int]trade.Decimal) []any {
@@ -296,7 +303,7 @@ func (c *Client) document(kind finance.Kind) func(row) finance.Document {
 		cur := trade.Currency(r.text("currency"))
 		d := finance.Document{
 			Kind: kind, Source: c.t.Name(), SourceRef: r.text("ref"), Number: r.text("number"), Account: trade.AccountID(r.text("account")), PostedOn: trade.Date(r.text("postedOn")), DueOn: trade.Date(r.text("dueOn")),
-			NetAmount: r.money("net", cur), TaxAmount: r.money("tax", cur), Total: r.money("total", cur), Remaining: r.money("remaining", cur),
+			ModifiedAt: r.time("modified"), NetAmount: r.money("net", cur), TaxAmount: r.money("tax", cur), Total: r.money("total", cur), Remaining: r.money("remaining", cur),
 			OrderNumber: r.text("orderNumber"), ReturnNumber: r.text("returnNumber"), TheirOrder: r.text("theirOrder"),
 		}
 		for _, l := range r.rows(c, "lines", "documentLine") {

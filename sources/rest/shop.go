@@ -25,7 +25,7 @@ func Storefront() []string {
 }
 
 // Placed needs the operation "placed": orders by the shop's references, with ref, po, currency,
-// cancelled, shipTo, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
+// placedAt, cancelled, shipTo, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
 // of the configured account, unless they have one.
 func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
 	return ask(ctx, c, "placed", refs, func(r row, into map[string]orders.PlacedOrder) string {
@@ -41,7 +41,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 			}
 			d.Lines = append(d.Lines, line)
 		}
-		into[d.ChannelRef] = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, Cancelled: r.yes("cancelled")}
+		into[d.ChannelRef] = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, PlacedAt: r.time("placedAt"), Cancelled: r.yes("cancelled")}
 		return d.ChannelRef
 	})
 }
@@ -53,10 +53,10 @@ func (c *Client) buyer(r row) trade.AccountID {
 	return c.sellsFor
 }
 
-// PlacedSince needs "placedSince": ref, cancelled, modified; it is asked with "since".
+// PlacedSince needs "placedSince": ref, placedAt, cancelled, modified; it is asked with "since".
 func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[orders.Sighting], error) {
 	return fromNow(ctx, c, "placedSince", cursor, func(r row) orders.Sighting {
-		return orders.Sighting{Ref: r.text("ref"), Cancelled: r.yes("cancelled")}
+		return orders.Sighting{Ref: r.text("ref"), PlacedAt: r.time("placedAt"), Cancelled: r.yes("cancelled")}
 	})
 }
 

@@ -181,7 +181,7 @@ func Patient(ctx context.Context, each time.Duration) context.Context {
 // wait waits as long as a product asked, if the context has the patience and the time.
 func wait(ctx context.Context, d time.Duration) bool {
 	patience, _ := ctx.Value(patienceKey{}).(time.Duration)
-	if deadline, ok := ctx.Deadline(); d > patience || (ok && time.Until(deadline) < d) {
+	if deadline, ok := ctx.Deadline(); patience <= 0 || d > patience || (ok && time.Until(deadline) < d) {
 		return false
 	}
 	t := time.NewTimer(max(d, 50*time.Millisecond))

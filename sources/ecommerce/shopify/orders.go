@@ -154,7 +154,7 @@ func (c *Client) placed(o order) orders.PlacedOrder {
 		}
 		d.Lines = append(d.Lines, line)
 	}
-	return orders.PlacedOrder{Ref: o.ID, Draft: d, Cancelled: o.CancelledAt != nil}
+	return orders.PlacedOrder{Ref: o.ID, Draft: d, PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
 }
 
 func whole(n int) trade.Decimal { return trade.MustDecimal(strconv.Itoa(n)) }
@@ -190,7 +190,7 @@ type listing struct {
 func (c *Client) list(ctx context.Context, operation, search string, after *string) (listing, error) {
 	var data listing
 	err := c.ask(ctx, operation, `query($n: Int!, $q: String, $after: String) { ordersCount(query: $q, limit: null) { count }
-		orders(first: $n, after: $after, query: $q, sortKey: UPDATED_AT) { nodes { id updatedAt cancelledAt displayFulfillmentStatus } pageInfo { hasNextPage endCursor } } }`,
+		orders(first: $n, after: $after, query: $q, sortKey: UPDATED_AT) { nodes { id createdAt updatedAt cancelledAt displayFulfillmentStatus } pageInfo { hasNextPage endCursor } } }`,
 		map[string]any{"n": listedAtOnce, "q": search, "after": after}, true, &data)
 	return data, err
 }
@@ -218,7 +218,7 @@ func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[or
 			return page, err
 		}
 		for _, o := range list.Orders.Nodes {
-			page.Items = append(page.Items, orders.Sighting{Ref: o.ID, Cancelled: o.CancelledAt != nil})
+			page.Items = append(page.Items, orders.Sighting{Ref: o.ID, PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil})
 			page.Next = max(page.Next, o.UpdatedAt.UTC().Format(time.RFC3339Nano))
 		}
 		if !list.Orders.PageInfo.HasNextPage {

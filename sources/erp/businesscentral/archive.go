@@ -87,7 +87,7 @@ func (c *Client) documents(kind finance.Kind, list []postedDocument) []finance.D
 const noID = "00000000-0000-0000-0000-000000000000"
 
 // Posted builds orders of all their invoices: a posted order is gone. What was ordered and never
-// invoiced went with it.
+// invoiced went with it. They have no time of change: an order that is still open is newer.
 func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
 	numbers = lookup.Unique(numbers)
 	out := lookup.Empty[string, orders.Registration](len(numbers))
@@ -115,9 +115,6 @@ func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[s
 		}
 		if at, err := time.Parse(time.DateOnly, d.InvoiceDate); err == nil && (r.PlacedAt.IsZero() || at.Before(r.PlacedAt)) {
 			r.PlacedAt = at // the order's own date is gone with it
-		}
-		if d.Modified.After(r.ModifiedAt) {
-			r.ModifiedAt = d.Modified
 		}
 		for _, l := range d.InvoiceLines {
 			r.Lines = invoiced(r.Lines, l, r.Currency)

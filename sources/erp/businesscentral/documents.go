@@ -192,10 +192,10 @@ func (c *Client) Withdraw(ctx context.Context, number string) error {
 }
 
 // Reduce sets the quantity of lines that have more.
-func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) error {
+func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) (orders.Registration, error) {
 	o, err := c.one(ctx, number)
 	if err != nil {
-		return err
+		return orders.Registration{}, err
 	}
 	for _, l := range o.Lines {
 		want, ours := kept[ourLine(l.Sequence)]
@@ -204,13 +204,16 @@ func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.D
 		}
 		body, err := json.Marshal(map[string]json.Number{"quantity": json.Number(want.String())})
 		if err != nil {
-			return fmt.Errorf("order %s: %w", number, err)
+			return orders.Registration{}, fmt.Errorf("order %s: %w", number, err)
 		}
 		if err := c.call(ctx, transport.Request{Operation: "reduce line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
-			return err
+			return orders.Registration{}, err
 		}
 	}
-	return nil
+	if o, err = c.one(ctx, number); err != nil {
+		return orders.Registration{}, err
+	}
+	return c.registration(*o), nil
 }
 
 // RegistrationsSince polls open orders by their modification time.
@@ -322,7 +325,7 @@ func (c *Client) document(kind finance.Kind, d postedDocument) finance.Document 
 	money := func(n json.Number) trade.Money { return trade.Money{Amount: amount(n), Currency: cur} }
 	out := finance.Document{
 		Kind: kind, Source: c.t.Name(), SourceRef: d.ID, Number: d.Number, Account: trade.AccountID(d.CustomerNumber), PostedOn: trade.Date(d.PostingDate), DueOn: trade.Date(d.DueDate),
-		NetAmount: money(d.TotalAmountExcludingTax), TaxAmount: money(d.TotalTaxAmount), Total: money(d.TotalAmountIncludingTax), Remaining: money(d.RemainingAmount),
+		ModifiedAt: d.Modified, NetAmount: money(d.TotalAmountExcludingTax), TaxAmount: money(d.TotalTaxAmount), Total: money(d.TotalAmountIncludingTax), Remaining: money(d.RemainingAmount),
 	}
 	for _, l := range append(d.InvoiceLines, d.MemoLines...) {
 		q := amount(l.Quantity)
