@@ -42,7 +42,6 @@ func present[T any](list []*T) []*T {
 
 func keysIter[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
 
-// pageInfo describes a page by its cursors.
 // edges gives each row of a page its cursor, which is its global id.
 func edges[T, E any](rows []T, typ string, id func(T) string, edge func(cursor string, row T) E) (list []E, cursors []string) {
 	list = make([]E, len(rows))
@@ -54,6 +53,7 @@ func edges[T, E any](rows []T, typ string, id func(T) string, edge func(cursor s
 	return list, cursors
 }
 
+// pageInfo describes a page by its cursors.
 func pageInfo(cursors []string, next, previous bool) *model.PageInfo {
 	info := &model.PageInfo{HasNextPage: next, HasPreviousPage: previous}
 	if n := len(cursors); n > 0 {

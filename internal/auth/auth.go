@@ -56,10 +56,10 @@ func New(ctx context.Context, issuers []Issuer) (*Verifier, error) {
 	return v, nil
 }
 
-// claims are what a token says. Accounts of "*" are all accounts.
 // leeway is how far clocks may differ.
 const leeway = 30 * time.Second
 
+// claims are what a token says. Accounts of "*" are all accounts.
 type claims struct {
 	jwt.RegisteredClaims
 	Name     string   `json:"name"`

@@ -224,6 +224,9 @@ func (r *reader) file(dir, name string, t table) error {
 		p.File, p.Line = name, s.headingLine
 		r.fail(p)
 	}
+	if t.name == ordersTable {
+		r.ordersFile = name
+	}
 	file := File{Name: name, Columns: map[string]string{}, Ignored: ignored}
 	for col, at := range where {
 		file.Columns[col] = s.heading[at]
@@ -234,9 +237,12 @@ func (r *reader) file(dir, name string, t table) error {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			if err != nil {
-				r.fail(Problem{File: name, Line: line, Reason: err.Error()})
+			if bad, ok := errors.AsType[*rowError](err); ok {
+				r.fail(Problem{File: name, Line: line, Reason: bad.Error()})
 				continue
+			}
+			if err != nil {
+				return fmt.Errorf("exports: %s: %w", name, err)
 			}
 			file.Rows++
 			t.take(r, &row{reader: r, sheet: s, where: where, heading: s.heading, cells: cells, line: line, defaults: r.columns.Files[t.name].Defaults})

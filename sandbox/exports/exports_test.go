@@ -2,6 +2,7 @@ package exports_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,47 @@ func TestManyWaysToWriteAThing(t *testing.T) {
 	if p := b.Prices[0]; p.Price.String() != "1299.00" || p.Starts != "2026-01-31" || p.Ends != "2026-12-31" || p.Account != "" {
 		t.Errorf("price %+v", p)
 	}
+}
+
+// What is easily read in a wrong way is read right, or reported.
+func TestNothingIsMisreadInSilence(t *testing.T) {
+	t.Parallel()
+	b, err := exports.Read(folder(t, map[string]string{
+		// A sign of inches in a cell of a file with tabs ends nothing.
+		"items.tsv": "sku\tname\tprice\tnote\nA\tPipe\t1\t\"O\" ring\nB\t\"Pipe \"\"2\"\"\"\t2\t5\"\nC\tPipe\t3\t\n",
+		// The first letter that is not UTF-8 comes late.
+		"accounts.csv": "account,name\nA0,first\n" + manyAccounts(1200) + "LATE,M\xfcller\n",
+		"prices.csv":   "sku,price,starts\nA,1,2-OCT-2026\nB,2,2026-11-02 10:30:00\nC,3,2026-11-02T10:30:00Z\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Items) != 3 || b.Items[1].Name != `Pipe "2"` {
+		t.Errorf("items %+v", b.Items)
+	}
+	if last := b.Accounts[len(b.Accounts)-1]; last.Name != "Müller" {
+		t.Errorf("the last account is %q", last.Name)
+	}
+	for i, want := range []string{"2026-10-02", "2026-11-02", "2026-11-02"} {
+		if string(b.Prices[i].Starts) != want {
+			t.Errorf("price %d starts %s, not %s", i, b.Prices[i].Starts, want)
+		}
+	}
+	_, err = exports.Read(folder(t, map[string]string{
+		"accounts.csv": accounts, "items.csv": "sku;name;price\nA;Pipe;12.500\nB;Pipe;1.234.500\nC;Pipe;12,5\n",
+		"stock.csv": "node,sku,on hand,note\nE,A,1,\"open\n" + strings.Repeat("E,B,1,\n", 12),
+	}))
+	if err == nil || !strings.Contains(err.Error(), `"12.500" can be read in two ways`) || !strings.Contains(err.Error(), "a quotation mark that is not closed") {
+		t.Errorf("what can be read in two ways: %v", err)
+	}
+}
+
+func manyAccounts(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "N%d,%s\n", i, strings.Repeat("y", 70))
+	}
+	return b.String()
 }
 
 // Each mistake is reported with its place and its reason, and all of them at once.

@@ -248,7 +248,7 @@ func (r *reader) finish() {
 		switch {
 		case r.spoiled[ordersTable][o.Number]:
 		case len(o.Lines) == 0:
-			r.fail(Problem{File: ordersTable, Reason: "order " + o.Number + " has no lines in " + linesTable})
+			r.fail(Problem{File: r.ordersFile, Reason: "order " + o.Number + " has no lines in " + linesTable})
 		default:
 			kept = append(kept, o)
 		}

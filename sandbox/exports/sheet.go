@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/transform"
 	"gopkg.in/yaml.v3"
 
 	"crossdock/domains/trade"
@@ -88,19 +87,20 @@ const (
 // sheet is one file, read row by row.
 type sheet struct {
 	name        string
-	csv         *csv.Reader
+	rows        interface{ Read() ([]string, error) }
+	position    func() int
 	heading     []string
 	headingLine int
-	// mark is the decimal mark, layouts are how dates may be written.
+	// mark is the decimal mark, sure when somebody said so; layouts are how dates may be written.
 	mark    byte
+	sure    bool
 	layouts []string
 }
 
-// peek is how much of a file is looked at to learn its encoding and its separator.
+// peek is how much of a file is looked at to learn its separator.
 const peek = 64 << 10
 
-// openSheet learns how a file is written and reads its heading. Text that is not UTF-8 is read as
-// Windows-1252, which is what spreadsheets save.
+// openSheet learns how a file is written and reads its heading.
 func openSheet(r io.Reader, name string, c columns) (*sheet, error) {
 	b := bufio.NewReaderSize(r, peek)
 	head, err := b.Peek(peek)
@@ -111,18 +111,22 @@ func openSheet(r io.Reader, name string, c columns) (*sheet, error) {
 		_, _ = b.Discard(3)
 		head = head[3:]
 	}
-	var text io.Reader = b
-	if !utf8.Valid(whole(head)) {
-		text = transform.NewReader(b, charmap.Windows1252.NewDecoder())
-	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	s := &sheet{name: name, csv: csv.NewReader(text), mark: '.'}
-	s.csv.Comma = separator(string(first))
-	s.csv.FieldsPerRecord, s.csv.LazyQuotes, s.csv.TrimLeadingSpace, s.csv.ReuseRecord = -1, true, s.csv.Comma != '\t', true
+	comma := separator(string(first))
+	s := &sheet{name: name, mark: '.', sure: c.Decimal != ""}
+	if comma == '\t' {
+		tabs := &tabbed{scan: bufio.NewScanner(b)}
+		tabs.scan.Buffer(nil, maxRow)
+		s.rows, s.position = tabs, func() int { return tabs.line }
+	} else {
+		quoted := csv.NewReader(b)
+		quoted.Comma, quoted.FieldsPerRecord, quoted.LazyQuotes, quoted.TrimLeadingSpace = comma, -1, true, true
+		s.rows, s.position = quoted, func() int { line, _ := quoted.FieldPos(0); return line }
+	}
 	switch {
 	case c.Decimal != "":
 		s.mark = c.Decimal[0]
-	case s.csv.Comma == ';':
+	case comma == ';':
 		s.mark = ','
 	}
 	slashes := []string{"1/2/2006", "1/2/06"}
@@ -144,17 +148,32 @@ func openSheet(r io.Reader, name string, c columns) (*sheet, error) {
 	return s, nil
 }
 
-// whole drops a character that the end of the sample cut in two.
-func whole(head []byte) []byte {
-	for i := 1; i <= min(3, len(head)); i++ {
-		if c := head[len(head)-i]; utf8.RuneStart(c) {
-			if !utf8.FullRune(head[len(head)-i:]) {
-				return head[:len(head)-i]
-			}
-			break
+// maxRow bounds one row of a file with tabs.
+const maxRow = 1 << 20
+
+// tabbed reads rows with tabs between their cells, in which a quotation mark is a sign like others,
+// unless the whole cell is in quotes.
+type tabbed struct {
+	scan *bufio.Scanner
+	line int
+}
+
+// Read returns the next row.
+func (t *tabbed) Read() ([]string, error) {
+	if !t.scan.Scan() {
+		if err := t.scan.Err(); err != nil {
+			return nil, err
+		}
+		return nil, io.EOF
+	}
+	t.line++
+	cells := strings.Split(strings.TrimSuffix(t.scan.Text(), "\r"), "\t")
+	for i, c := range cells {
+		if n := len(c); n > 1 && c[0] == '"' && c[n-1] == '"' {
+			cells[i] = strings.ReplaceAll(c[1:n-1], `""`, `"`)
 		}
 	}
-	return head
+	return cells, nil
 }
 
 // separator is what a heading has most of.
@@ -168,25 +187,48 @@ func separator(heading string) rune {
 	return best
 }
 
-// next returns the next row that is not empty, and its line.
+// rowError is a row that cannot be read; those after it can.
+type rowError struct{ why string }
+
+func (e *rowError) Error() string { return "the row cannot be read: " + e.why }
+
+// maxLines is how many lines a cell in quotes may go over.
+const maxLines = 10
+
+// next returns the next row that is not empty, and its line. Text that is not UTF-8 is read as
+// Windows-1252, which is what spreadsheets save.
 func (s *sheet) next() (cells []string, line int, err error) {
 	for {
-		cells, err = s.csv.Read()
+		cells, err = s.rows.Read()
+		if bad, ok := errors.AsType[*csv.ParseError](err); ok {
+			return nil, bad.StartLine, &rowError{bad.Err.Error()}
+		}
 		if err != nil {
-			if bad, ok := errors.AsType[*csv.ParseError](err); ok {
-				return nil, bad.StartLine, fmt.Errorf("the row cannot be read: %w", bad.Err)
-			}
 			return nil, 0, err
 		}
-		line, _ = s.csv.FieldPos(0)
-		if strings.TrimSpace(strings.Join(cells, "")) != "" {
-			return cells, line, nil
+		line = s.position()
+		if n := strings.Count(strings.Join(cells, ""), "\n"); n > maxLines {
+			return nil, line, &rowError{fmt.Sprintf("a quotation mark that is not closed takes %d lines in", n)}
 		}
+		if strings.TrimSpace(strings.Join(cells, "")) == "" {
+			continue
+		}
+		for i, c := range cells {
+			if !utf8.ValidString(c) {
+				if cells[i], err = charmap.Windows1252.NewDecoder().String(c); err != nil {
+					return nil, line, &rowError{"its text is in no known encoding"}
+				}
+			}
+		}
+		return cells, line, nil
 	}
 }
 
 // grouped is a number whose thousands are set apart.
 var grouped = regexp.MustCompile(`^\d{1,3}([.,' \x{00a0}\x{202f}]\d{3})+$`)
+
+// timeOfDay is what may stand behind a day.
+var timeOfDay = regexp.MustCompile(`[T ]\d{1,2}:\d{2}.*$`)
 
 // number reads a number as people write it: with a currency sign, thousands set apart, a minus
 // before or, as SAP has it, behind.
@@ -201,6 +243,9 @@ func (s *sheet) number(text string) (trade.Decimal, error) {
 	}
 	t = strings.TrimLeft(t, "+$€£ ")
 	units, places, hasMark := strings.Cut(t, string(s.mark))
+	if s.mark == ',' && !s.sure && !hasMark && strings.Count(units, ".") == 1 && grouped.MatchString(units) {
+		return trade.Decimal{}, fmt.Errorf("%q can be read in two ways: set decimal in columns.yaml to \",\" or \".\"", text)
+	}
 	if grouped.MatchString(units) {
 		units = strings.Map(func(r rune) rune {
 			if r >= '0' && r <= '9' {
@@ -221,10 +266,7 @@ func (s *sheet) number(text string) (trade.Decimal, error) {
 
 // date reads a day; a time of day behind it is dropped.
 func (s *sheet) date(text string) (trade.Date, error) {
-	day, _, _ := strings.Cut(strings.TrimSpace(text), "T")
-	if strings.Count(day, ":") > 0 {
-		day, _, _ = strings.Cut(day, " ")
-	}
+	day := timeOfDay.ReplaceAllString(strings.TrimSpace(text), "")
 	for _, l := range s.layouts {
 		if t, err := time.Parse(l, day); err == nil {
 			return trade.Date(t.Format(time.DateOnly)), nil

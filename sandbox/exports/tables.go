@@ -209,6 +209,7 @@ type reader struct {
 	// accounts and orders say where in the business a row is; items says which are known.
 	accounts, orders map[string]int
 	items            map[string]bool
+	ordersFile       string
 	// whole are orders whose status says that all of it has shipped.
 	whole map[string]bool
 	// spoiled are the keys of rows that were left out, by table: what names them is left out too.

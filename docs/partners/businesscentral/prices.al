@@ -130,7 +130,7 @@ codeunit 50110 "Crossdock Prices"
         PriceCalculation.ApplyPrice(TempSalesLine.FieldNo(Quantity));
         PriceCalculation.GetLine(Calculated);
         TempSalesLine := Calculated;
-        ListCode := ListOf(TempSalesHeader, Item, TempSalesLine."Unit Price");
+        ListCode := ListOf(TempSalesHeader, Customer, Item, ItemUnit, TempSalesLine."Unit Price");
         exit(TempSalesLine."Unit Price" * (1 - TempSalesLine."Line Discount %" / 100));
     end;
 
@@ -154,11 +154,15 @@ codeunit 50110 "Crossdock Prices"
             until PriceListLine.Next() = 0;
     end;
 
-    local procedure ListOf(var TempSalesHeader: Record "Sales Header" temporary; Item: Record Item; UnitPrice: Decimal): Code[20]
+    // ListOf is the list that the price is from, of those that are this customer's or everybody's.
+    local procedure ListOf(var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure"; UnitPrice: Decimal): Code[20]
     var
         PriceListLine: Record "Price List Line";
     begin
         Active(PriceListLine, TempSalesHeader, Item);
+        PriceListLine.SetFilter("Source No.", '%1|%2|%3', '', Customer."No.", Customer."Customer Price Group");
+        PriceListLine.SetFilter("Unit of Measure Code", '%1|%2', '', ItemUnit.Code);
+        PriceListLine.SetRange("Currency Code", TempSalesHeader."Currency Code");
         PriceListLine.SetRange("Unit Price", UnitPrice);
         if PriceListLine.FindFirst() then
             exit(PriceListLine."Price List Code");

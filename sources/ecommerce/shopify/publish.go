@@ -42,12 +42,13 @@ func (c *Client) Fulfil(ctx context.Context, shopOrder string, s *shipments.Ship
 						PageInfo pageInfo `json:"pageInfo"`
 					} `json:"lineItems"`
 				} `json:"nodes"`
+				PageInfo pageInfo `json:"pageInfo"`
 			} `json:"fulfillmentOrders"`
 		} `json:"node"`
 	}
 	err := c.ask(ctx, "fulfilments", `query($id: ID!) { node(id: $id) { ... on Order {
 		fulfillments { trackingInfo { number } }
-		fulfillmentOrders(first: 4) { nodes { id lineItems(first: 200) { nodes { id sku remainingQuantity } pageInfo { hasNextPage } } } } } } }`, map[string]any{"id": shopOrder}, true, &data)
+		fulfillmentOrders(first: 4) { nodes { id lineItems(first: 200) { nodes { id sku remainingQuantity } pageInfo { hasNextPage } } } pageInfo { hasNextPage } } } } }`, map[string]any{"id": shopOrder}, true, &data)
 	if err != nil {
 		return err
 	}
@@ -60,6 +61,9 @@ func (c *Client) Fulfil(ctx context.Context, shopOrder string, s *shipments.Ship
 				return nil
 			}
 		}
+	}
+	if data.Node.FulfillmentOrders.PageInfo.HasNextPage {
+		return fault.New(fault.Unsupported, "the shop's order %s is fulfilled from more than 4 locations; fulfil it by hand", shopOrder).From(c.t.Name())
 	}
 	left := map[string]int{}
 	for _, p := range s.Parts {
@@ -119,25 +123,33 @@ func (c *Client) publish(ctx context.Context, skus []trade.SKU, available map[tr
 	for i, s := range skus {
 		terms[i] = "sku:" + quoted(string(s))
 	}
-	var data struct {
-		ProductVariants struct {
-			Nodes []struct {
-				SKU  *string `json:"sku"`
-				Item struct {
-					ID string `json:"id"`
-				} `json:"inventoryItem"`
-			} `json:"nodes"`
-		} `json:"productVariants"`
-	}
-	// A term finds variants whose SKU begins with it too: there is room for those.
-	if err := c.ask(ctx, "variants", `query($q: String) { productVariants(first: 250, query: $q) { nodes { sku inventoryItem { id } } } }`, map[string]any{"q": strings.Join(terms, " OR ")}, true, &data); err != nil {
-		return err
-	}
 	var quantities []map[string]any
-	for _, v := range data.ProductVariants.Nodes {
-		if q, ours := available[trade.SKU(text(v.SKU))]; ours && slices.Contains(skus, trade.SKU(text(v.SKU))) {
-			n, _, _ := q.Floor(0).Int64(0)
-			quantities = append(quantities, map[string]any{"inventoryItemId": v.Item.ID, "locationId": c.cfg.Location, "quantity": n, "changeFromQuantity": nil})
+	// A term can find variants whose SKU only begins with it: there may be pages of them.
+	for after := (*string)(nil); ; {
+		var data struct {
+			ProductVariants struct {
+				Nodes []struct {
+					SKU  *string `json:"sku"`
+					Item struct {
+						ID string `json:"id"`
+					} `json:"inventoryItem"`
+				} `json:"nodes"`
+				PageInfo pageInfo `json:"pageInfo"`
+			} `json:"productVariants"`
+		}
+		err := c.ask(ctx, "variants", `query($q: String, $after: String) { productVariants(first: 250, after: $after, query: $q) { nodes { sku inventoryItem { id } } pageInfo { hasNextPage endCursor } } }`,
+			map[string]any{"q": strings.Join(terms, " OR "), "after": after}, true, &data)
+		if err != nil {
+			return err
+		}
+		for _, v := range data.ProductVariants.Nodes {
+			if q, ours := available[trade.SKU(text(v.SKU))]; ours && slices.Contains(skus, trade.SKU(text(v.SKU))) {
+				n, _, _ := q.Floor(0).Int64(0)
+				quantities = append(quantities, map[string]any{"inventoryItemId": v.Item.ID, "locationId": c.cfg.Location, "quantity": n, "changeFromQuantity": nil})
+			}
+		}
+		if after = data.ProductVariants.PageInfo.EndCursor; !data.ProductVariants.PageInfo.HasNextPage {
+			break
 		}
 	}
 	if len(quantities) == 0 {
