@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
 	"crossdock/sources/threepl/shipbob"
 )
@@ -33,6 +36,10 @@ func (a *app) probe(ctx context.Context, out io.Writer, name string) error {
 	}
 	if a.erp != nil && a.erp.Transport().Name() == name {
 		a.probeERP(ctx, say)
+	}
+	if shop := a.shops[name]; shop != nil {
+		_, err := shop.PlacedSince(ctx, time.Now().UTC().Format(time.RFC3339Nano))
+		say("orders", err)
 	}
 	if system := a.systems[name]; system != nil {
 		_, err := system.Reports(ctx, "", []string{"probe"})
@@ -71,4 +78,9 @@ func (a *app) probeERP(ctx context.Context, say func(string, error)) {
 	say("invoices", errors.Join(err, invoices.Failed["probe"]))
 	memos, err := a.erp.CreditMemos(ctx, []string{"probe"})
 	say("credit memos", errors.Join(err, memos.Failed["probe"]))
+	key := pricing.NewKey("probe", "probe", trade.Quantity{Value: trade.MustDecimal("1")}, "", "")
+	prices, err := a.erp.Prices(ctx, []pricing.Key{key})
+	say("prices", errors.Join(err, prices.Failed[key]))
+	_, err = a.erp.DocumentsAfter(ctx, finance.Invoice, "")
+	say("history", err)
 }

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestAProbeSaysWhatWorks of every source, and what does not while one is down.
+func TestAProbeSaysWhatWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, s := range w.cfg.Sources {
+		var out bytes.Buffer
+		if err := w.probe(t.Context(), &out, s.Name); err != nil || strings.Count(out.String(), " ok\n") == 0 {
+			t.Errorf("%s: %v\n%s", s.Name, err, out.String())
+		}
+	}
+	w.admin("POST", "/admin/knobs", `{"outage":{"shopify":true}}`)
+	var out bytes.Buffer
+	if err := w.probe(t.Context(), &out, "webshop"); err == nil || !strings.Contains(out.String(), "FAILED") {
+		t.Errorf("a shop that is down: %v\n%s", err, out.String())
+	}
+	if err := w.probe(t.Context(), &out, "nobody"); err == nil || !strings.Contains(err.Error(), `no source "nobody"`) {
+		t.Errorf("a source that is not configured: %v", err)
+	}
+}
