@@ -167,11 +167,11 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	r := &runner{t: t, done: make(chan struct{}), env: []string{
 		"CROSSDOCK_TEST_CONFIG=" + tell(world, box.URL).config("127.0.0.1:0"), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(keys),
 	}}
-	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1}}`)
+	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1,"lost:shipbob-south":0.1,"lost:shopify":0.1}}`)
 	rng := rand.New(rand.NewPCG(crashSeed, 1))
 	go r.run(rng, 12)
 	answers := placeAll(t, r, token)
-	w.post("/admin/knobs", `{"chances":{"lost:bc":0,"lost:wms":0,"lost:shipbob":0}}`)
+	w.post("/admin/knobs", `{"chances":{"lost:bc":0,"lost:wms":0,"lost:shipbob":0,"lost:shipbob-south":0,"lost:shopify":0}}`)
 	pool, err := postgres.Open(t.Context(), url, 4)
 	if err != nil {
 		t.Fatal(err)

@@ -246,7 +246,7 @@ func startSandbox(ctx context.Context, c *devCmd) (*child, error) {
 	}
 	go func() { out.exited <- cmd.Wait() }()
 	if err != nil {
-		return nil, fmt.Errorf("the sandbox does not start: %w", err)
+		return nil, errors.New("the sandbox did not start; what it said is above")
 	}
 	return out, nil
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +110,33 @@ func TestTheExampleConfigurationFitsTheSandbox(t *testing.T) {
 	}
 	if !slices.Equal(cfg.Nodes, said.nodes()) {
 		t.Errorf("sandbox.yaml has %+v, the sandbox %+v", cfg.Nodes, said.nodes())
+	}
+}
+
+// TestTheCommandsThatLookAtAConfiguration run as a person runs them: on the example that README shows,
+// without its secrets, and on a source of the sandbox.
+func TestTheCommandsThatLookAtAConfiguration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := filepath.Join(t.TempDir(), "sandbox.yaml")
+	if err := os.WriteFile(file, []byte(w.said.config("127.0.0.1:0")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := func(getenv func(string) string, args ...string) (string, error) {
+		var out bytes.Buffer
+		err := run(t.Context(), args, getenv, &out, io.Discard)
+		return out.String(), err
+	}
+	secrets := func(name string) string { return "secret of " + name }
+	if out, err := command(secrets, "config", "check", "docs/examples/crossdock.yaml"); err != nil || !strings.Contains(out, "is good: 5 sources, 4 nodes, 1 issuers") {
+		t.Errorf("the example: %s, %v", out, err)
+	}
+	if _, err := command(func(string) string { return "" }, "config", "check", "docs/examples/crossdock.yaml"); err == nil || !strings.Contains(err.Error(), "WMS_KEY") {
+		t.Errorf("without its secrets: %v", err)
+	}
+	for _, source := range []string{"erp", "webshop", "wms", "threepl"} {
+		if out, err := command(secrets, "source", "probe", source, "--config", file); err != nil || !strings.Contains(out, " ok\n") {
+			t.Errorf("probe of %s: %s, %v", source, out, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -191,17 +192,12 @@ func TestAnOrderEditedInTheERPAfterRelease(t *testing.T) {
 	}
 }
 
-// TestADeadEffectBlocksItsQueueUntilRetried keeps the sequence, and loses nothing.
-func TestADeadEffectBlocksItsQueueUntilRetried(t *testing.T) {
+// TestAnOrderTakenWhileTheERPIsDownGoesOnByItself when it is back.
+func TestAnOrderTakenWhileTheERPIsDownGoesOnByItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.cfg.Jobs.Attempts = 2
 	w.start()
 	w.admin("POST", "/admin/knobs", `{"outage":{"bc":true}}`)
-	_, err := w.pool.Exec(t.Context(), `SELECT 1`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	a := w.place("dead", draft("C10001", line("SKU-1000", "1")))
 	if a.Decision != orders.DecisionHeld {
 		t.Fatalf("without the ERP the order is %s", a.Decision)
@@ -213,6 +209,142 @@ func TestADeadEffectBlocksItsQueueUntilRetried(t *testing.T) {
 	})
 	if o := w.order(a.OrderID); o.Currency != "USD" || o.Total.Amount.IsZero() {
 		t.Errorf("the order is worth %s", o.Total)
+	}
+}
+
+// TestADeadEffectBlocksItsQueueUntilSomebodyDecides: the ERP refuses the registration, so nothing after
+// it reaches the ERP, although the goods leave; a person retries it, or gives it up.
+func TestADeadEffectBlocksItsQueueUntilSomebodyDecides(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	retried := w.place("retried", draft("C10001", line("SKU-1000", "1")))
+	dropped := w.place("dropped", draft("C10001", line("SKU-1001", "1")))
+	w.admin("POST", "/admin/erp/block?customer=C10001&why=All", "")
+	w.start()
+	exceptions := func() map[string]string {
+		got := g.query("operations", `{ exceptions { nodes { id code order { number } } } }`, nil)
+		if len(got.Errors) > 0 {
+			t.Fatal(got.Errors)
+		}
+		out := map[string]string{}
+		for _, n := range got.Data["exceptions"].(map[string]any)["nodes"].([]any) {
+			if e := n.(map[string]any); e["code"] == "EFFECT_DEAD" {
+				out[e["order"].(map[string]any)["number"].(string)] = e["id"].(string)
+			}
+		}
+		return out
+	}
+	w.until("both registrations are dead and the goods have left", func() bool {
+		w.step()
+		return len(exceptions()) == 2 && w.order(retried.OrderID).FulfillmentRollup() == "DELIVERED" && w.order(dropped.OrderID).FulfillmentRollup() == "DELIVERED"
+	})
+	if n := len(w.order(retried.OrderID).References) + w.copies("erpOrders")(w.order(retried.OrderID).Number); n != 0 || w.order(retried.OrderID).Lines[0].Invoiced.IsPos() {
+		t.Errorf("the ERP heard of an order whose registration is dead")
+	}
+	ids := exceptions()
+	decide := func(mutation, id string) {
+		t.Helper()
+		got := g.query("operations", mutation, map[string]any{"id": id})
+		if len(got.Errors) > 0 || len(got.Data["x"].(map[string]any)["errors"].([]any)) > 0 {
+			t.Fatalf("%s: %+v", mutation, got)
+		}
+	}
+	w.admin("POST", "/admin/erp/block?customer=C10001", "")
+	decide(`mutation($id: ID!) { x: retryException(input: {exceptionId: $id}) { exception { status } errors { message } } }`, ids[w.order(retried.OrderID).Number])
+	w.until("the retried order is registered, posted and invoiced", func() bool {
+		o := w.order(retried.OrderID)
+		return len(o.References) == 1 && o.Lines[0].Invoiced.String() == "1"
+	})
+	decide(`mutation($id: ID!) { x: resolveException(input: {exceptionId: $id, resolution: "typed it in by hand"}) { exception { status } errors { message } } }`, ids[w.order(dropped.OrderID).Number])
+	w.until("nothing is counted for the order that was given up", func() bool {
+		var n int
+		err := w.pool.QueryRow(t.Context(), `SELECT count(*) FROM exposures WHERE order_id = $1`, dropped.OrderID).Scan(&n)
+		return err == nil && n == 0
+	})
+	if n := w.copies("erpOrders")(w.order(dropped.OrderID).Number); n != 0 {
+		t.Errorf("the ERP has the order that was given up %d times", n)
+	}
+}
+
+// TestServicePeopleSettleThings: a hold is released, a return called off.
+func TestServicePeopleSettleThings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	g := newGraph(t, w)
+	low := trade.Money{Amount: trade.MustDecimal("0.01"), Currency: "USD"}
+	a := w.place("low", draft("C10001", orders.DraftLine{SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("2")}, ExpectedUnitPrice: &low}))
+	if a.Decision != orders.DecisionHeld {
+		t.Fatalf("an order at a cent is %s", a.Decision)
+	}
+	o := g.query("service", `query($n: String!) { order(number: $n) { id holds { id code status } } }`, map[string]any{"n": w.order(a.OrderID).Number}).Data["order"].(map[string]any)
+	release := map[string]any{"i": map[string]any{"orderId": o["id"], "holdId": o["holds"].([]any)[0].(map[string]any)["id"], "reason": "agreed by phone"}}
+	const mutation = `mutation($i: ReleaseHoldInput!) { x: releaseHold(input: $i) { order { status } errors { code message } } }`
+	if got := g.query("buyer", mutation, release); len(got.Errors) == 0 {
+		t.Error("a buyer can release a hold")
+	}
+	if got := g.query("service", mutation, release); len(got.Errors) > 0 || got.Data["x"].(map[string]any)["order"].(map[string]any)["status"] != "ACCEPTED" {
+		t.Fatalf("the release is answered %+v", got)
+	}
+	w.until("it is delivered", func() bool {
+		w.step()
+		return w.order(a.OrderID).FulfillmentRollup() == "DELIVERED"
+	})
+	r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("2"), Reason: returns.NotNeeded}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := g.query("C10001", `{ returns(first: 1) { nodes { id } } }`, nil).Data["returns"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
+	got := g.query("C10001", `mutation($id: ID!) { x: cancelReturn(input: {returnId: $id, reason: "kept it"}) { return { status } errors { message } } }`, map[string]any{"id": id})
+	if len(got.Errors) > 0 || w.returned(r.ID).Status != returns.Cancelled {
+		t.Errorf("the return is %s: %+v", w.returned(r.ID).Status, got)
+	}
+	if _, err := w.returns.Request(t.Context(), buyer("C10001"), "again", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("2"), Reason: returns.NotNeeded}}, ""); err != nil {
+		t.Errorf("what was called off cannot be sent back: %v", err)
+	}
+}
+
+// TestAnEditInTheERPIsNeverLost, whenever it comes: before we know that the order is registered, while a
+// node works on it, or when it has left. Somebody hears of it, and the ERP bills no more than it has.
+func TestAnEditInTheERPIsNeverLost(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string]int{"at once": 0, "while it is picked": 2, "when it is packed": 3, "when it has left": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.start()
+			a := w.place("edit", draft("C10001", line("SKU-1000", "5")))
+			w.until("the ERP has it", func() bool { return w.copies("erpOrders")(w.order(a.OrderID).Number) == 1 })
+			if steps > 0 {
+				w.until("a node has it", func() bool { return w.order(a.OrderID).FulfillmentRollup() == "RELEASED" })
+			}
+			for range steps {
+				w.step()
+			}
+			// When it has left, the posting and the edit race: either the edit finds a posted order and
+			// is refused, or somebody hears of it.
+			res, err := http.Post(w.box.URL+"/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line=1&quantity=3", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			w.until("somebody hears of it, or it came too late", func() bool {
+				w.step()
+				list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+				return err == nil && (len(list) > 0 || res.StatusCode == http.StatusNotFound)
+			})
+			if res.StatusCode == http.StatusNotFound {
+				return
+			}
+			w.until("the work is done", func() bool {
+				w.step()
+				return w.order(a.OrderID).FulfillmentRollup() == "DELIVERED"
+			})
+			if o := w.order(a.OrderID); o.Lines[0].Invoiced.Cmp(trade.MustDecimal("3")) > 0 {
+				t.Errorf("%s were invoiced of a line of 3", o.Lines[0].Invoiced)
+			}
+		})
 	}
 }
 

@@ -44,10 +44,10 @@ func TestWebhooksMoveAnOrderWithoutAPoll(t *testing.T) {
 func TestAForgedWebhookIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, source := range []string{"wms", "threepl"} {
+	for _, source := range []string{"wms", "threepl", "webshop"} {
 		for name, h := range map[string]http.Header{
 			"none":   {},
-			"forged": {"X-Wms-Signature": {"sha256=00ff"}, "X-Wms-Delivery": {"1"}, "Webhook-Id": {"1"}, "Webhook-Timestamp": {"1"}, "Webhook-Signature": {"v1,AAAA"}},
+			"forged": {"X-Wms-Signature": {"sha256=00ff"}, "X-Wms-Delivery": {"1"}, "Webhook-Id": {"1"}, "Webhook-Timestamp": {"1"}, "Webhook-Signature": {"v1,AAAA"}, "X-Shopify-Hmac-Sha256": {"AAAA"}, "X-Shopify-Webhook-Id": {"1"}},
 		} {
 			r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/webhooks/"+source, strings.NewReader(`{"reference":"SO-1-1"}`))
 			r.Header = h

@@ -178,6 +178,9 @@ func TestBadInputNamesFieldValueAndRemedy(t *testing.T) {
 		"unknown SKU":     {map[string]any{"idempotencyKey": "a", "lines": lines("NOPE", "1")}, "ITEM_UNKNOWN", "lines.0.sku", `"NOPE"; search items`},
 		"zero quantity":   {map[string]any{"idempotencyKey": "b", "lines": lines("SKU-1000", "0")}, "SANITY", "lines.0.quantity.value", "order more than zero"},
 		"wrong currency":  {map[string]any{"idempotencyKey": "c", "currency": "EUR"}, "CURRENCY_MISMATCH", "currency", "order in USD"},
+		"negative":        {map[string]any{"idempotencyKey": "n", "lines": lines("SKU-1000", "-4")}, "SANITY", "lines.0.quantity.value", "a quantity of -4; order more than zero"},
+		"enormous":        {map[string]any{"idempotencyKey": "o", "lines": lines("SKU-1000", "99999999999999999")}, "SANITY", "lines.0.quantity.value", "the limit is 100000000"},
+		"negative price":  {map[string]any{"idempotencyKey": "p", "lines": []any{map[string]any{"sku": "SKU-1000", "quantity": map[string]any{"value": "1"}, "expectedUnitPrice": map[string]any{"amount": "-10", "currency": "USD"}}}}, "SANITY", "lines.0.expectedUnitPrice.amount", "give a price from 0"},
 		"foreign account": {map[string]any{"idempotencyKey": "d", "accountId": "C10002"}, "FORBIDDEN", "accountId", `"C10002"`},
 		"missing key":     {map[string]any{"idempotencyKey": ""}, "INVALID", "idempotencyKey", "send a new unique value"},
 		"10,000 lines":    {map[string]any{"idempotencyKey": "e", "lines": many}, "TOO_MANY_LINES", "lines", "10000 lines; the limit is 1000"},
@@ -204,8 +207,16 @@ func TestBadInputNamesFieldValueAndRemedy(t *testing.T) {
 	if got := place(map[string]any{"lines": lines("SKU-1000", "five")}); len(got.Errors) == 0 || !strings.Contains(got.Errors[0].Message, `"five"`) {
 		t.Errorf("a word for a number: %+v", got)
 	}
-	if status, got := g.post("C10001", `{"query": `); status != http.StatusBadRequest || len(got.Errors) == 0 {
-		t.Errorf("broken JSON is answered %d %+v", status, got)
+	for _, body := range []string{`{"query": `, `{broken`, `hello`, `[]`, ``, `{"query": 5}`} {
+		status, got := g.post("C10001", body)
+		if status != http.StatusBadRequest || len(got.Errors) != 1 || got.Errors[0].Extensions["code"] != "BAD_USER_INPUT" || !strings.Contains(got.Errors[0].Message, `send {"query"`) {
+			t.Errorf("the body %q is answered %d %+v", body, status, got)
+		}
+	}
+	for _, got := range []reply{place(map[string]any{"poNumber": "a\x00b"}), place(map[string]any{"lines": lines("A\x00", "1")}), g.query("C10001", `query($v: ID!) { node(id: $v) { id } }`, map[string]any{"v": "a\x00"})} {
+		if len(got.Errors) != 1 || got.Errors[0].Extensions["code"] == "INTERNAL" || got.Errors[0].Extensions["code"] == nil {
+			t.Errorf("a NUL character is answered %+v", got.Errors)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type world struct {
 	*app
 	t      *testing.T
 	box    *httptest.Server
+	said   told
 	engine *sandbox.Engine
 }
 
@@ -79,7 +80,7 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{app: a, t: t, box: server, engine: box.Engine}
+	return &world{app: a, t: t, box: server, said: said, engine: box.Engine}
 }
 
 type testWriter struct{ t *testing.T }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -45,6 +46,11 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 		}
 		if _, ok := errors.AsType[*gqlerror.Error](err); ok && errors.Unwrap(err) == nil {
 			out.Extensions["code"] = "BAD_USER_INPUT"
+			if why, ok := strings.CutPrefix(out.Message, unreadable); ok {
+				// gqlgen repeats the body and names its own types.
+				why, _, _ = strings.Cut(why, " body:")
+				out.Message = "the body is not a GraphQL request in JSON (" + strings.ReplaceAll(why, "Go value of type graphql.RawParams", "an object") + `): send {"query": "…", "variables": {…}}`
+			}
 			return out
 		}
 		if errors.Is(err, context.Canceled) {
@@ -57,6 +63,9 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 		return out
 	}
 }
+
+// unreadable is how gqlgen begins to say that a body is not JSON.
+const unreadable = "json request body could not be decoded: "
 
 // failures says each failure of a source at a field once, and counts whom it affects.
 type failures struct {

@@ -176,6 +176,9 @@ func lacking(def *ast.FieldDefinition, has func(string) bool) string {
 // respond gives each response its own batching scope, so that a stream's second event is not
 // answered from the first one's.
 func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	if !graphql.HasOperationContext(ctx) {
+		return next(ctx) // the request could not be read
+	}
 	op := graphql.GetOperationContext(ctx)
 	if op.Operation == nil {
 		return next(ctx) // the operation could not be read

@@ -40,6 +40,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
 	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
 	s.mux.HandleFunc("POST /admin/erp/pay", s.pay)
+	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
 // setKnobs changes the knobs that the body names and leaves the others.
@@ -102,6 +103,20 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 		returns[g.Reference]++
 	}
 	reply(w, http.StatusOK, object{"returns": returns, "erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+}
+
+// block stops a customer, or lets it order again when why is empty.
+func (s *Server) block(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	c := s.world.customers[r.URL.Query().Get("customer")]
+	if c == nil {
+		http.Error(w, `{"error":"no such customer"}`, http.StatusNotFound)
+		return
+	}
+	c.Blocked, c.Modified = r.URL.Query().Get("why"), s.world.now()
+	s.world.keep(record("customer", c.Number, c))
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // pay pays the oldest open invoice of a customer.
@@ -191,6 +206,8 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 		for _, l := range o.Lines {
 			if o.External == q.Get("order") && l.Sequence == n*10_000 {
 				l.Quantity = quantity
+				l.ToShip = trade.Less(quantity, l.Shipped).Max(trade.Decimal{}) // as the desk's page does
+				l.ToInvoice = l.ToShip
 				o.Version++
 				o.Modified = s.world.now()
 				s.world.keep(record("order", o.ID, o))

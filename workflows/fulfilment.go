@@ -266,7 +266,7 @@ func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
 		if err := p.Finance.Registered(ctx, tx, o.ID); err != nil {
 			return err
 		}
-		return p.Orders.Registered(ctx, tx, o.ID, r)
+		return p.Orders.Registered(ctx, tx, o.ID, r, o.Kept())
 	}, nil
 }
 

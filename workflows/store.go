@@ -14,14 +14,18 @@ import (
 )
 
 // NewQueue returns the effect queue of a database. Handlers are set before Run by the
-// processes that own them.
+// processes that own them. Without a database it can be looked at and not run.
 func NewQueue(pool *postgres.Pool, exceptions Exceptions, policy Policy, workers int, log *slog.Logger) (*Queue, error) {
 	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers}
 	registry := river.NewWorkers()
 	river.AddWorker(registry, &worker{queue: q})
+	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
+	if pool == nil {
+		queues = nil
+	}
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema: postgres.JobSchema, Workers: registry, Logger: slog.New(slog.DiscardHandler),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Queues:               queues,
 		JobTimeout:           policy.Lease + 5*time.Second,
 		RescueStuckJobsAfter: policy.Lease + 10*time.Second,
 		FetchCooldown:        5 * time.Millisecond, FetchPollInterval: 500 * time.Millisecond,

@@ -96,6 +96,9 @@ type PriceFact struct {
 func perUnitTolerance() trade.Decimal { return trade.MustDecimal("0.05") }
 func perLineTolerance() trade.Decimal { return trade.MustDecimal("1.00") }
 
+// most bounds a quantity and a unit price, so that what follows from them can be counted exactly.
+func most() trade.Decimal { return trade.MustDecimal("100000000") }
+
 // Structure returns what is wrong with the draft in itself, before any source is asked.
 func Structure(d Draft, today trade.Date) []Finding {
 	var fs findings
@@ -128,6 +131,12 @@ func Structure(d Draft, today trade.Date) []Finding {
 		}
 	}
 	for i, l := range d.Lines {
+		if l.Quantity.Value.Cmp(most()) > 0 {
+			fs.add("SANITY", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("a quantity of %s; the limit is %s", l.Quantity.Value, most()), "order less, or split the order")
+		}
+		if p := l.ExpectedUnitPrice; p != nil && (p.Amount.IsNeg() || p.Amount.Cmp(most()) > 0) {
+			fs.add("SANITY", trade.Reject, path(i, "expectedUnitPrice.amount"), fmt.Sprintf("a price of %s", p), fmt.Sprintf("give a price from 0 to %s, or leave it out", most()))
+		}
 		if !l.Quantity.Value.IsPos() {
 			fs.add("SANITY", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("a quantity of %s", l.Quantity.Value), "order more than zero, or leave the line out")
 		}
@@ -239,7 +248,7 @@ func checkPrice(i int, l Line, currency trade.Currency, f Facts, fs *findings) L
 	price, ok := f.Prices[i]
 	if !ok {
 		l.Outcome = LineHeld
-		if !f.missing("prices") {
+		if f.Account != nil && !f.missing("prices") {
 			fs.add("PRICE_MISSING", trade.Hold, path(i, "sku"), fmt.Sprintf("the account has no price for %s", l.SKU), "set a price in the ERP")
 		}
 		return l

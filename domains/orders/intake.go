@@ -89,7 +89,7 @@ func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Dra
 		return nil, err
 	}
 	if !who.MaySee(d.Account) {
-		return nil, fault.New(fault.Denied, "you may not order for account %q", d.Account).At("accountId")
+		return nil, fault.New(fault.Denied, "you may not order for account %q: use one that viewer.accounts lists", d.Account).At("accountId")
 	}
 	scope := strings.Join([]string{who.Client, string(d.Account), "placeOrder"}, "|")
 	print, err := fingerprint(d)
@@ -117,7 +117,7 @@ func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Dra
 // Validate answers what Place would, and changes nothing.
 func (s *Service) Validate(ctx context.Context, who trade.Viewer, d Draft) (*Answer, error) {
 	if !who.MaySee(d.Account) {
-		return nil, fault.New(fault.Denied, "you may not order for account %q", d.Account).At("accountId")
+		return nil, fault.New(fault.Denied, "you may not order for account %q: use one that viewer.accounts lists", d.Account).At("accountId")
 	}
 	var answer *Answer
 	_, err := s.decide(ctx, who, d, func(_ context.Context, _ postgres.Tx, a *Answer) error {
@@ -148,6 +148,9 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 			currency = trade.NoCurrency
 		}
 		for i, l := range d.Lines {
+			if !l.Quantity.Value.IsPos() || l.Quantity.Value.Cmp(most()) > 0 {
+				l.Quantity.Value = trade.Decimal{} // the finding says what was asked
+			}
 			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}))
 		}
 	}

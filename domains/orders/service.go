@@ -537,12 +537,12 @@ func notFound(what string) error {
 	return fault.New(fault.NotFound, "no order %q", what)
 }
 
-// Registered keeps what a system of record calls the order.
-func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration) error {
+// Registered keeps what a system of record calls the order, and what it was asked to register: what it
+// has otherwise by now is a change that was made there.
+func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration, asked map[int]trade.Decimal) error {
 	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
-		for _, rl := range r.Lines {
-			if l := o.Line(rl.Line); l != nil && l.SKU == rl.SKU {
-				q := rl.Quantity.Value
+		for n, q := range asked {
+			if l := o.Line(n); l != nil && l.Registered == nil {
 				l.Registered = &q
 			}
 		}

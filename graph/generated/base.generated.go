@@ -3840,14 +3840,14 @@ func (ec *executionContext) marshalNError2ᚕcrossdockᚋgraphᚋmodelᚐError�
 }
 
 func (ec *executionContext) unmarshalNFreshness2crossdockᚋdomainsᚋlookupᚐFreshness(ctx context.Context, v any) (lookup.Freshness, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := lookup.Freshness(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNFreshness2crossdockᚋdomainsᚋlookupᚐFreshness(ctx context.Context, sel ast.SelectionSet, v lookup.Freshness) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Freshness!")
 	}

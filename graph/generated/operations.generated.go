@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/graph/model"
+	"crossdock/graph/scalar"
 	"encoding/json"
 	"errors"
 	"math"
@@ -1026,14 +1027,14 @@ func (ec *executionContext) marshalNExceptionPayload2ᚖcrossdockᚋgraphᚋmode
 }
 
 func (ec *executionContext) unmarshalNExceptionStatus2crossdockᚋdomainsᚋoperationsᚐStatus(ctx context.Context, v any) (operations.Status, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := operations.Status(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNExceptionStatus2crossdockᚋdomainsᚋoperationsᚐStatus(ctx context.Context, sel ast.SelectionSet, v operations.Status) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "ExceptionStatus!")
 	}
@@ -1061,7 +1062,7 @@ func (ec *executionContext) unmarshalOExceptionStatus2ᚖcrossdockᚋdomainsᚋo
 	if v == nil {
 		return nil, nil
 	}
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := operations.Status(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
@@ -1072,7 +1073,7 @@ func (ec *executionContext) marshalOExceptionStatus2ᚖcrossdockᚋdomainsᚋope
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(string(*v))
+	res := scalar.MarshalString(string(*v))
 	return res
 }
 

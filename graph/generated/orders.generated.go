@@ -4095,14 +4095,14 @@ func (ec *executionContext) marshalNCancelOrderPayload2ᚖcrossdockᚋgraphᚋmo
 }
 
 func (ec *executionContext) unmarshalNChannel2crossdockᚋdomainsᚋordersᚐChannel(ctx context.Context, v any) (orders.Channel, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.Channel(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNChannel2crossdockᚋdomainsᚋordersᚐChannel(ctx context.Context, sel ast.SelectionSet, v orders.Channel) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Channel!")
 	}
@@ -4110,14 +4110,14 @@ func (ec *executionContext) marshalNChannel2crossdockᚋdomainsᚋordersᚐChann
 }
 
 func (ec *executionContext) unmarshalNDecision2crossdockᚋdomainsᚋordersᚐDecision(ctx context.Context, v any) (orders.Decision, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.Decision(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNDecision2crossdockᚋdomainsᚋordersᚐDecision(ctx context.Context, sel ast.SelectionSet, v orders.Decision) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Decision!")
 	}
@@ -4179,14 +4179,14 @@ func (ec *executionContext) marshalNFinding2ᚖcrossdockᚋdomainsᚋordersᚐFi
 }
 
 func (ec *executionContext) unmarshalNFulfillmentRollup2crossdockᚋdomainsᚋordersᚐRollup(ctx context.Context, v any) (orders.Rollup, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.Rollup(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNFulfillmentRollup2crossdockᚋdomainsᚋordersᚐRollup(ctx context.Context, sel ast.SelectionSet, v orders.Rollup) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "FulfillmentRollup!")
 	}
@@ -4214,14 +4214,14 @@ func (ec *executionContext) marshalNHold2ᚕcrossdockᚋdomainsᚋordersᚐHold�
 }
 
 func (ec *executionContext) unmarshalNHoldStatus2crossdockᚋdomainsᚋordersᚐHoldStatus(ctx context.Context, v any) (orders.HoldStatus, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.HoldStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNHoldStatus2crossdockᚋdomainsᚋordersᚐHoldStatus(ctx context.Context, sel ast.SelectionSet, v orders.HoldStatus) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "HoldStatus!")
 	}
@@ -4229,14 +4229,14 @@ func (ec *executionContext) marshalNHoldStatus2crossdockᚋdomainsᚋordersᚐHo
 }
 
 func (ec *executionContext) unmarshalNLineOutcome2crossdockᚋdomainsᚋordersᚐLineOutcome(ctx context.Context, v any) (orders.LineOutcome, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.LineOutcome(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNLineOutcome2crossdockᚋdomainsᚋordersᚐLineOutcome(ctx context.Context, sel ast.SelectionSet, v orders.LineOutcome) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "LineOutcome!")
 	}
@@ -4347,14 +4347,14 @@ func (ec *executionContext) marshalNOrderLine2ᚖcrossdockᚋdomainsᚋordersᚐ
 }
 
 func (ec *executionContext) unmarshalNOrderOrderField2crossdockᚋdomainsᚋordersᚐSortBy(ctx context.Context, v any) (orders.SortBy, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.SortBy(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNOrderOrderField2crossdockᚋdomainsᚋordersᚐSortBy(ctx context.Context, sel ast.SelectionSet, v orders.SortBy) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "OrderOrderField!")
 	}
@@ -4362,14 +4362,14 @@ func (ec *executionContext) marshalNOrderOrderField2crossdockᚋdomainsᚋorders
 }
 
 func (ec *executionContext) unmarshalNOrderStatus2crossdockᚋdomainsᚋordersᚐStatus(ctx context.Context, v any) (orders.Status, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.Status(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNOrderStatus2crossdockᚋdomainsᚋordersᚐStatus(ctx context.Context, sel ast.SelectionSet, v orders.Status) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "OrderStatus!")
 	}
@@ -4442,14 +4442,14 @@ func (ec *executionContext) marshalNReleaseHoldPayload2ᚖcrossdockᚋgraphᚋmo
 }
 
 func (ec *executionContext) unmarshalNSeverity2crossdockᚋdomainsᚋtradeᚐSeverity(ctx context.Context, v any) (trade.Severity, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := trade.Severity(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNSeverity2crossdockᚋdomainsᚋtradeᚐSeverity(ctx context.Context, sel ast.SelectionSet, v trade.Severity) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Severity!")
 	}
@@ -4468,7 +4468,7 @@ func (ec *executionContext) unmarshalODecision2ᚖcrossdockᚋdomainsᚋorders�
 	if v == nil {
 		return nil, nil
 	}
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := orders.Decision(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
@@ -4479,7 +4479,7 @@ func (ec *executionContext) marshalODecision2ᚖcrossdockᚋdomainsᚋordersᚐD
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(string(*v))
+	res := scalar.MarshalString(string(*v))
 	return res
 }
 

@@ -1516,14 +1516,14 @@ func (ec *executionContext) marshalNReturnPayload2ᚖcrossdockᚋgraphᚋmodel�
 }
 
 func (ec *executionContext) unmarshalNReturnReason2crossdockᚋdomainsᚋreturnsᚐReason(ctx context.Context, v any) (returns.Reason, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := returns.Reason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNReturnReason2crossdockᚋdomainsᚋreturnsᚐReason(ctx context.Context, sel ast.SelectionSet, v returns.Reason) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "ReturnReason!")
 	}
@@ -1531,14 +1531,14 @@ func (ec *executionContext) marshalNReturnReason2crossdockᚋdomainsᚋreturns�
 }
 
 func (ec *executionContext) unmarshalNReturnStatus2crossdockᚋdomainsᚋreturnsᚐStatus(ctx context.Context, v any) (returns.Status, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := returns.Status(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNReturnStatus2crossdockᚋdomainsᚋreturnsᚐStatus(ctx context.Context, sel ast.SelectionSet, v returns.Status) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "ReturnStatus!")
 	}

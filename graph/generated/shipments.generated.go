@@ -9,6 +9,7 @@ import (
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
+	"crossdock/graph/scalar"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -1455,14 +1456,14 @@ func (ec *executionContext) marshalNPart2ᚖcrossdockᚋdomainsᚋtradeᚐPart(c
 }
 
 func (ec *executionContext) unmarshalNPickStatus2crossdockᚋdomainsᚋshipmentsᚐPickStatus(ctx context.Context, v any) (shipments.PickStatus, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := shipments.PickStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNPickStatus2crossdockᚋdomainsᚋshipmentsᚐPickStatus(ctx context.Context, sel ast.SelectionSet, v shipments.PickStatus) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "PickStatus!")
 	}
@@ -1547,14 +1548,14 @@ func (ec *executionContext) marshalNTrackingEvent2ᚕcrossdockᚋdomainsᚋshipm
 }
 
 func (ec *executionContext) unmarshalNTrackingStatus2crossdockᚋdomainsᚋshipmentsᚐTracking(ctx context.Context, v any) (shipments.Tracking, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := shipments.Tracking(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNTrackingStatus2crossdockᚋdomainsᚋshipmentsᚐTracking(ctx context.Context, sel ast.SelectionSet, v shipments.Tracking) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "TrackingStatus!")
 	}
@@ -1562,14 +1563,14 @@ func (ec *executionContext) marshalNTrackingStatus2crossdockᚋdomainsᚋshipmen
 }
 
 func (ec *executionContext) unmarshalNWorkStatus2crossdockᚋdomainsᚋshipmentsᚐWorkStatus(ctx context.Context, v any) (shipments.WorkStatus, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := shipments.WorkStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNWorkStatus2crossdockᚋdomainsᚋshipmentsᚐWorkStatus(ctx context.Context, sel ast.SelectionSet, v shipments.WorkStatus) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := scalar.MarshalString(string(v))
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "WorkStatus!")
 	}
@@ -1620,7 +1621,7 @@ func (ec *executionContext) unmarshalOTrackingStatus2ᚖcrossdockᚋdomainsᚋsh
 	if v == nil {
 		return nil, nil
 	}
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := scalar.UnmarshalString(v)
 	res := shipments.Tracking(tmp)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
@@ -1631,7 +1632,7 @@ func (ec *executionContext) marshalOTrackingStatus2ᚖcrossdockᚋdomainsᚋship
 	}
 	_ = sel
 	_ = ctx
-	res := graphql.MarshalString(string(*v))
+	res := scalar.MarshalString(string(*v))
 	return res
 }
 

@@ -264,3 +264,27 @@ func MarshalEvidence(v trade.Evidence) graphql.Marshaler {
 func UnmarshalEvidence(any) (trade.Evidence, error) {
 	return nil, fault.New(fault.Invalid, "evidence is never input")
 }
+
+// MarshalString writes a text.
+func MarshalString(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalString reads a text. PostgreSQL keeps none with a NUL character, and nobody means one.
+func UnmarshalString(v any) (string, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err == nil && strings.ContainsRune(s, 0) {
+		return "", fault.New(fault.Invalid, "%q holds a NUL character: leave it out", s)
+	}
+	return s, err
+}
+
+// MarshalID writes an id.
+func MarshalID(s string) graphql.Marshaler { return graphql.MarshalID(s) }
+
+// UnmarshalID reads an id.
+func UnmarshalID(v any) (string, error) {
+	s, err := graphql.UnmarshalID(v)
+	if err == nil && strings.ContainsRune(s, 0) {
+		return "", fault.New(fault.Invalid, "%q is not an id: use one as a query returned it", s)
+	}
+	return s, err
+}

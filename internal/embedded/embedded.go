@@ -10,6 +10,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -293,14 +294,29 @@ func livePostmaster(data string) int {
 	}
 	first, _, _ := strings.Cut(string(raw), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil || pid <= 1 || syscall.Kill(pid, 0) != nil {
+	if err != nil || pid <= 1 || syscall.Kill(pid, 0) != nil || !serves(pid, data) {
 		return 0
 	}
 	return pid
 }
 
+// serves reports whether the process is a PostgreSQL on the data folder: the number in a pid file that
+// nobody removed can be anybody's by now.
+func serves(pid int, data string) bool {
+	out, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec,noctx // a number of ours; ps does not wait
+	if raw, e := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); e == nil {
+		out, err = bytes.ReplaceAll(raw, []byte{0}, []byte{' '}), nil
+	}
+	return err == nil && bytes.Contains(out, []byte("postgres")) && bytes.Contains(out, []byte(data))
+}
+
+// stopTime is how long a server may take to stop before we say that it does not.
+const stopTime = 30 * time.Second
+
 // interrupt asks the server to stop fast and waits until its pid file is gone.
 func interrupt(ctx context.Context, pid int, data string) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
 	if err := syscall.Kill(pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop PostgreSQL %d: %w", pid, err)
 	}
