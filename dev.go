@@ -84,6 +84,7 @@ func (c *devCmd) Run(s *shell) error {
 		return fmt.Errorf("listen: %w; choose another address with --listen", err)
 	}
 	url := s.getenv("DATABASE_URL")
+	var gone <-chan error
 	if url == "" {
 		db, err := embedded.Start(s.ctx, embedded.Config{Dir: filepath.Join(c.DataDir, "postgres"), Log: s.log})
 		if err != nil {
@@ -93,7 +94,7 @@ func (c *devCmd) Run(s *shell) error {
 		if err := db.CreateDatabase(s.ctx, "crossdock", ""); err != nil {
 			return fmt.Errorf("create the database: %w", err)
 		}
-		url = db.URL("crossdock")
+		url, gone = db.URL("crossdock"), db.Exited()
 	}
 	box, err := startSandbox(s.ctx, c)
 	if err != nil {
@@ -118,8 +119,12 @@ func (c *devCmd) Run(s *shell) error {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	go func() {
-		if err := <-box.exited; ctx.Err() == nil {
+		select {
+		case err := <-box.exited:
 			cancel(fmt.Errorf("the sandbox ended: %w", err))
+		case err := <-gone:
+			cancel(fmt.Errorf("PostgreSQL ended (%w); the next start recovers what it had", err))
+		case <-ctx.Done():
 		}
 	}()
 	err = s.serve(ctx, l, cfg, issuers, func(a *app) error {

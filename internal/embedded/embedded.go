@@ -112,9 +112,16 @@ func (s *Server) start(ctx context.Context) error {
 		if err := interrupt(ctx, pid, data); err != nil {
 			return err
 		}
+	} else if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		// The folder is locked by us, and the number is nobody's or a stranger's: PostgreSQL would
+		// take the stranger for itself and refuse to start.
+		return fmt.Errorf("remove the pid file of a server that is gone: %w", err)
 	}
 	return s.launch(ctx, data, run)
 }
+
+// Exited tells once how the server ended that was started here, when it ends.
+func (s *Server) Exited() <-chan error { return s.exited }
 
 // initialise creates the cluster, or checks that it is one the binaries can open. A cluster
 // whose creation was cut short is made anew.
