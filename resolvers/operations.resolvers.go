@@ -23,7 +23,7 @@ func (r *exceptionResolver) Retryable(ctx context.Context, obj *operations.Excep
 	return obj.EffectID != "" || obj.InboxID != "", nil
 }
 
-func (r *mutationResolver) RetryException(ctx context.Context, input model.RetryExceptionInput) (*model.ExceptionPayload, error) {
+func (r *mutationResolver) RetryException(ctx context.Context, input model.RetryExceptionInput) (*model.RetryExceptionPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeException, input.ExceptionID)
 	if err != nil {
 		return exceptionPayload(nil, at(err, "exceptionId"))
@@ -31,12 +31,14 @@ func (r *mutationResolver) RetryException(ctx context.Context, input model.Retry
 	return exceptionPayload(r.Operations.Retry(ctx, viewer(ctx), id))
 }
 
-func (r *mutationResolver) ResolveException(ctx context.Context, input model.ResolveExceptionInput) (*model.ExceptionPayload, error) {
+func (r *mutationResolver) ResolveException(ctx context.Context, input model.ResolveExceptionInput) (*model.ResolveExceptionPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeException, input.ExceptionID)
-	if err != nil {
-		return exceptionPayload(nil, at(err, "exceptionId"))
+	var done *operations.Exception
+	if err = at(err, "exceptionId"); err == nil {
+		done, err = r.Operations.Resolve(ctx, viewer(ctx), id, input.Resolution)
 	}
-	return exceptionPayload(r.Operations.Resolve(ctx, viewer(ctx), id, input.Resolution))
+	out, err := exceptionPayload(done, err)
+	return (*model.ResolveExceptionPayload)(out), err
 }
 
 func (r *queryResolver) Exceptions(ctx context.Context, status *operations.Status, first *int, after *string) (*model.ExceptionConnection, error) {

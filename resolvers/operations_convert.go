@@ -6,18 +6,18 @@ import (
 	"crossdock/graph/model"
 )
 
-func exceptionPayload(e *operations.Exception, failure error) (*model.ExceptionPayload, error) {
+func exceptionPayload(e *operations.Exception, failure error) (*model.RetryExceptionPayload, error) {
 	errs, err := problem(failure)
 	if failure != nil {
 		e = nil
 	}
-	return &model.ExceptionPayload{Exception: e, Errors: errs}, err
+	return &model.RetryExceptionPayload{Exception: e, Errors: errs}, err
 }
 
-func returnPayload(v *returns.Return, failure error) (*model.ReturnPayload, error) {
+func returnPayload(v *returns.Return, failure error) (*model.RequestReturnPayload, error) {
 	errs, err := problem(failure)
 	if failure != nil {
 		v = nil
 	}
-	return &model.ReturnPayload{Return: v, Errors: errs}, err
+	return &model.RequestReturnPayload{Return: v, Errors: errs}, err
 }

@@ -12,7 +12,7 @@ import (
 	"crossdock/graph/scalar"
 )
 
-func (r *mutationResolver) RequestReturn(ctx context.Context, input model.RequestReturnInput) (*model.ReturnPayload, error) {
+func (r *mutationResolver) RequestReturn(ctx context.Context, input model.RequestReturnInput) (*model.RequestReturnPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
 	if err != nil {
 		return returnPayload(nil, at(err, "orderId"))
@@ -24,20 +24,24 @@ func (r *mutationResolver) RequestReturn(ctx context.Context, input model.Reques
 	return returnPayload(r.Returns.Request(ctx, viewer(ctx), input.IdempotencyKey, trade.OrderID(id), wishes, text(input.Comment)))
 }
 
-func (r *mutationResolver) ApproveReturn(ctx context.Context, input model.ApproveReturnInput) (*model.ReturnPayload, error) {
+func (r *mutationResolver) ApproveReturn(ctx context.Context, input model.ApproveReturnInput) (*model.ApproveReturnPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeReturn, input.ReturnID)
-	if err != nil {
-		return returnPayload(nil, at(err, "returnId"))
+	var done *returns.Return
+	if err = at(err, "returnId"); err == nil {
+		done, err = r.Returns.Approve(ctx, viewer(ctx), id)
 	}
-	return returnPayload(r.Returns.Approve(ctx, viewer(ctx), id))
+	out, err := returnPayload(done, err)
+	return (*model.ApproveReturnPayload)(out), err
 }
 
-func (r *mutationResolver) CancelReturn(ctx context.Context, input model.CancelReturnInput) (*model.ReturnPayload, error) {
+func (r *mutationResolver) CancelReturn(ctx context.Context, input model.CancelReturnInput) (*model.CancelReturnPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeReturn, input.ReturnID)
-	if err != nil {
-		return returnPayload(nil, at(err, "returnId"))
+	var done *returns.Return
+	if err = at(err, "returnId"); err == nil {
+		done, err = r.Returns.Cancel(ctx, viewer(ctx), id, text(input.Reason))
 	}
-	return returnPayload(r.Returns.Cancel(ctx, viewer(ctx), id, text(input.Reason)))
+	out, err := returnPayload(done, err)
+	return (*model.CancelReturnPayload)(out), err
 }
 
 func (r *queryResolver) Return(ctx context.Context, id string) (*returns.Return, error) {

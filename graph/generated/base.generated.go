@@ -34,14 +34,14 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
-	RetryException(ctx context.Context, input model.RetryExceptionInput) (*model.ExceptionPayload, error)
-	ResolveException(ctx context.Context, input model.ResolveExceptionInput) (*model.ExceptionPayload, error)
+	RetryException(ctx context.Context, input model.RetryExceptionInput) (*model.RetryExceptionPayload, error)
+	ResolveException(ctx context.Context, input model.ResolveExceptionInput) (*model.ResolveExceptionPayload, error)
 	PlaceOrder(ctx context.Context, input model.PlaceOrderInput) (*model.PlaceOrderPayload, error)
 	CancelOrder(ctx context.Context, input model.CancelOrderInput) (*model.CancelOrderPayload, error)
 	ReleaseHold(ctx context.Context, input model.ReleaseHoldInput) (*model.ReleaseHoldPayload, error)
-	RequestReturn(ctx context.Context, input model.RequestReturnInput) (*model.ReturnPayload, error)
-	ApproveReturn(ctx context.Context, input model.ApproveReturnInput) (*model.ReturnPayload, error)
-	CancelReturn(ctx context.Context, input model.CancelReturnInput) (*model.ReturnPayload, error)
+	RequestReturn(ctx context.Context, input model.RequestReturnInput) (*model.RequestReturnPayload, error)
+	ApproveReturn(ctx context.Context, input model.ApproveReturnInput) (*model.ApproveReturnPayload, error)
+	CancelReturn(ctx context.Context, input model.CancelReturnInput) (*model.CancelReturnPayload, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*trade.Viewer, error)
@@ -1103,8 +1103,8 @@ func (ec *executionContext) _Mutation_retryException(ctx context.Context, field 
 			return ec.Resolvers.Mutation().RetryException(ctx, fc.Args["input"].(model.RetryExceptionInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ExceptionPayload) graphql.Marshaler {
-			return ec.marshalNExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐExceptionPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RetryExceptionPayload) graphql.Marshaler {
+			return ec.marshalNRetryExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐRetryExceptionPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1117,7 +1117,7 @@ func (ec *executionContext) fieldContext_Mutation_retryException(ctx context.Con
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ExceptionPayload(ctx, field)
+			return ec.childFields_RetryExceptionPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -1147,8 +1147,8 @@ func (ec *executionContext) _Mutation_resolveException(ctx context.Context, fiel
 			return ec.Resolvers.Mutation().ResolveException(ctx, fc.Args["input"].(model.ResolveExceptionInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ExceptionPayload) graphql.Marshaler {
-			return ec.marshalNExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐExceptionPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ResolveExceptionPayload) graphql.Marshaler {
+			return ec.marshalNResolveExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐResolveExceptionPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1161,7 +1161,7 @@ func (ec *executionContext) fieldContext_Mutation_resolveException(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ExceptionPayload(ctx, field)
+			return ec.childFields_ResolveExceptionPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -1323,8 +1323,8 @@ func (ec *executionContext) _Mutation_requestReturn(ctx context.Context, field g
 			return ec.Resolvers.Mutation().RequestReturn(ctx, fc.Args["input"].(model.RequestReturnInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RequestReturnPayload) graphql.Marshaler {
+			return ec.marshalNRequestReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐRequestReturnPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1337,7 +1337,7 @@ func (ec *executionContext) fieldContext_Mutation_requestReturn(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return ec.childFields_RequestReturnPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -1367,8 +1367,8 @@ func (ec *executionContext) _Mutation_approveReturn(ctx context.Context, field g
 			return ec.Resolvers.Mutation().ApproveReturn(ctx, fc.Args["input"].(model.ApproveReturnInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApproveReturnPayload) graphql.Marshaler {
+			return ec.marshalNApproveReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐApproveReturnPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1381,7 +1381,7 @@ func (ec *executionContext) fieldContext_Mutation_approveReturn(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return ec.childFields_ApproveReturnPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -1411,8 +1411,8 @@ func (ec *executionContext) _Mutation_cancelReturn(ctx context.Context, field gr
 			return ec.Resolvers.Mutation().CancelReturn(ctx, fc.Args["input"].(model.CancelReturnInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ReturnPayload) graphql.Marshaler {
-			return ec.marshalNReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐReturnPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CancelReturnPayload) graphql.Marshaler {
+			return ec.marshalNCancelReturnPayload2ᚖcrossdockᚋgraphᚋmodelᚐCancelReturnPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1425,7 +1425,7 @@ func (ec *executionContext) fieldContext_Mutation_cancelReturn(ctx context.Conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ReturnPayload(ctx, field)
+			return ec.childFields_CancelReturnPayload(ctx, field)
 		},
 	}
 	defer func() {

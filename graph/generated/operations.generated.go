@@ -565,13 +565,13 @@ func (ec *executionContext) fieldContext_ExceptionEdge_node(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _ExceptionPayload_exception(ctx context.Context, field graphql.CollectedField, obj *model.ExceptionPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _ResolveExceptionPayload_exception(ctx context.Context, field graphql.CollectedField, obj *model.ResolveExceptionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ExceptionPayload_exception(ctx, field)
+			return ec.fieldContext_ResolveExceptionPayload_exception(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Exception, nil
@@ -584,9 +584,9 @@ func (ec *executionContext) _ExceptionPayload_exception(ctx context.Context, fie
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ExceptionPayload_exception(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_ResolveExceptionPayload_exception(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "ExceptionPayload",
+		Object:     "ResolveExceptionPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -597,13 +597,13 @@ func (ec *executionContext) fieldContext_ExceptionPayload_exception(_ context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _ExceptionPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ExceptionPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _ResolveExceptionPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ResolveExceptionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ExceptionPayload_errors(ctx, field)
+			return ec.fieldContext_ResolveExceptionPayload_errors(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Errors, nil
@@ -616,9 +616,73 @@ func (ec *executionContext) _ExceptionPayload_errors(ctx context.Context, field 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ExceptionPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_ResolveExceptionPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "ExceptionPayload",
+		Object:     "ResolveExceptionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryExceptionPayload_exception(ctx context.Context, field graphql.CollectedField, obj *model.RetryExceptionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryExceptionPayload_exception(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Exception, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *operations.Exception) graphql.Marshaler {
+			return ec.marshalOException2ᚖcrossdockᚋdomainsᚋoperationsᚐException(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RetryExceptionPayload_exception(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryExceptionPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Exception(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RetryExceptionPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.RetryExceptionPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RetryExceptionPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Error) graphql.Marshaler {
+			return ec.marshalNError2ᚕcrossdockᚋgraphᚋmodelᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RetryExceptionPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetryExceptionPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -919,24 +983,62 @@ func (ec *executionContext) _ExceptionEdge(ctx context.Context, sel ast.Selectio
 	return out
 }
 
-var exceptionPayloadImplementors = []string{"ExceptionPayload"}
+var resolveExceptionPayloadImplementors = []string{"ResolveExceptionPayload"}
 
-func (ec *executionContext) _ExceptionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ExceptionPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, exceptionPayloadImplementors)
+func (ec *executionContext) _ResolveExceptionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ResolveExceptionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resolveExceptionPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("ExceptionPayload")
+			out.Values[i] = graphql.MarshalString("ResolveExceptionPayload")
 		case "exception":
-			out.Values[i] = ec._ExceptionPayload_exception(ctx, field, obj)
+			out.Values[i] = ec._ResolveExceptionPayload_exception(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "errors":
-			out.Values[i] = ec._ExceptionPayload_errors(ctx, field, obj)
+			out.Values[i] = ec._ResolveExceptionPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var retryExceptionPayloadImplementors = []string{"RetryExceptionPayload"}
+
+func (ec *executionContext) _RetryExceptionPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RetryExceptionPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retryExceptionPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetryExceptionPayload")
+		case "exception":
+			out.Values[i] = ec._RetryExceptionPayload_exception(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._RetryExceptionPayload_errors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1018,14 +1120,6 @@ func (ec *executionContext) marshalNExceptionEdge2ᚖcrossdockᚋgraphᚋmodel�
 	return ec._ExceptionEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐExceptionPayload(ctx context.Context, sel ast.SelectionSet, v *model.ExceptionPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "ExceptionPayload!")
-		return graphql.Null
-	}
-	return ec._ExceptionPayload(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNExceptionStatus2crossdockᚋdomainsᚋoperationsᚐStatus(ctx context.Context, v any) (operations.Status, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := operations.Status(tmp)
@@ -1046,9 +1140,25 @@ func (ec *executionContext) unmarshalNResolveExceptionInput2crossdockᚋgraphᚋ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNResolveExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐResolveExceptionPayload(ctx context.Context, sel ast.SelectionSet, v *model.ResolveExceptionPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ResolveExceptionPayload!")
+		return graphql.Null
+	}
+	return ec._ResolveExceptionPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRetryExceptionInput2crossdockᚋgraphᚋmodelᚐRetryExceptionInput(ctx context.Context, v any) (model.RetryExceptionInput, error) {
 	res, err := ec.unmarshalInputRetryExceptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRetryExceptionPayload2ᚖcrossdockᚋgraphᚋmodelᚐRetryExceptionPayload(ctx context.Context, sel ast.SelectionSet, v *model.RetryExceptionPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RetryExceptionPayload!")
+		return graphql.Null
+	}
+	return ec._RetryExceptionPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOException2ᚖcrossdockᚋdomainsᚋoperationsᚐException(ctx context.Context, sel ast.SelectionSet, v *operations.Exception) graphql.Marshaler {

@@ -77,6 +77,11 @@ type ComplexityRoot struct {
 		Quantity func(childComplexity int) int
 	}
 
+	ApproveReturnPayload struct {
+		Errors func(childComplexity int) int
+		Return func(childComplexity int) int
+	}
+
 	Availability struct {
 		Available func(childComplexity int) int
 		Complete  func(childComplexity int) int
@@ -89,6 +94,11 @@ type ComplexityRoot struct {
 	CancelOrderPayload struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
+	}
+
+	CancelReturnPayload struct {
+		Errors func(childComplexity int) int
+		Return func(childComplexity int) int
 	}
 
 	ConflictError struct {
@@ -185,11 +195,6 @@ type ComplexityRoot struct {
 	ExceptionEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
-	}
-
-	ExceptionPayload struct {
-		Errors    func(childComplexity int) int
-		Exception func(childComplexity int) int
 	}
 
 	Finding struct {
@@ -496,6 +501,21 @@ type ComplexityRoot struct {
 		Order  func(childComplexity int) int
 	}
 
+	RequestReturnPayload struct {
+		Errors func(childComplexity int) int
+		Return func(childComplexity int) int
+	}
+
+	ResolveExceptionPayload struct {
+		Errors    func(childComplexity int) int
+		Exception func(childComplexity int) int
+	}
+
+	RetryExceptionPayload struct {
+		Errors    func(childComplexity int) int
+		Exception func(childComplexity int) int
+	}
+
 	Return struct {
 		Comment     func(childComplexity int) int
 		Credit      func(childComplexity int) int
@@ -540,11 +560,6 @@ type ComplexityRoot struct {
 		SKU         func(childComplexity int) int
 		Scrapped    func(childComplexity int) int
 		UnitPrice   func(childComplexity int) int
-	}
-
-	ReturnPayload struct {
-		Errors func(childComplexity int) int
-		Return func(childComplexity int) int
 	}
 
 	ShipTo struct {
@@ -773,6 +788,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Allocation.Quantity(childComplexity), true
 
+	case "ApproveReturnPayload.errors":
+		if e.ComplexityRoot.ApproveReturnPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveReturnPayload.Errors(childComplexity), true
+	case "ApproveReturnPayload.return":
+		if e.ComplexityRoot.ApproveReturnPayload.Return == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveReturnPayload.Return(childComplexity), true
+
 	case "Availability.available":
 		if e.ComplexityRoot.Availability.Available == nil {
 			break
@@ -822,6 +850,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelOrderPayload.Order(childComplexity), true
+
+	case "CancelReturnPayload.errors":
+		if e.ComplexityRoot.CancelReturnPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelReturnPayload.Errors(childComplexity), true
+	case "CancelReturnPayload.return":
+		if e.ComplexityRoot.CancelReturnPayload.Return == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelReturnPayload.Return(childComplexity), true
 
 	case "ConflictError.code":
 		if e.ComplexityRoot.ConflictError.Code == nil {
@@ -1258,19 +1299,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ExceptionEdge.Node(childComplexity), true
-
-	case "ExceptionPayload.errors":
-		if e.ComplexityRoot.ExceptionPayload.Errors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ExceptionPayload.Errors(childComplexity), true
-	case "ExceptionPayload.exception":
-		if e.ComplexityRoot.ExceptionPayload.Exception == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ExceptionPayload.Exception(childComplexity), true
 
 	case "Finding.asOf":
 		if e.ComplexityRoot.Finding.AsOf == nil {
@@ -2686,6 +2714,45 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReleaseHoldPayload.Order(childComplexity), true
 
+	case "RequestReturnPayload.errors":
+		if e.ComplexityRoot.RequestReturnPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestReturnPayload.Errors(childComplexity), true
+	case "RequestReturnPayload.return":
+		if e.ComplexityRoot.RequestReturnPayload.Return == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestReturnPayload.Return(childComplexity), true
+
+	case "ResolveExceptionPayload.errors":
+		if e.ComplexityRoot.ResolveExceptionPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResolveExceptionPayload.Errors(childComplexity), true
+	case "ResolveExceptionPayload.exception":
+		if e.ComplexityRoot.ResolveExceptionPayload.Exception == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResolveExceptionPayload.Exception(childComplexity), true
+
+	case "RetryExceptionPayload.errors":
+		if e.ComplexityRoot.RetryExceptionPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryExceptionPayload.Errors(childComplexity), true
+	case "RetryExceptionPayload.exception":
+		if e.ComplexityRoot.RetryExceptionPayload.Exception == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryExceptionPayload.Exception(childComplexity), true
+
 	case "Return.comment":
 		if e.ComplexityRoot.Return.Comment == nil {
 			break
@@ -2876,19 +2943,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReturnLine.UnitPrice(childComplexity), true
-
-	case "ReturnPayload.errors":
-		if e.ComplexityRoot.ReturnPayload.Errors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ReturnPayload.Errors(childComplexity), true
-	case "ReturnPayload.return":
-		if e.ComplexityRoot.ReturnPayload.Return == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ReturnPayload.Return(childComplexity), true
 
 	case "ShipTo.address":
 		if e.ComplexityRoot.ShipTo.Address == nil {
@@ -3325,6 +3379,7 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../schema/accounts.graphqls", Input: `"A sold-to customer."
 type Account implements Node @key(fields: "id") @owner(system: ERP) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "The account's number in the ERP."
   number: String!
@@ -3594,6 +3649,7 @@ type Subscription
 `, BuiltIn: false},
 	{Name: "../schema/catalog.graphqls", Input: `"Something that is sold."
 type Item implements Node @key(fields: "id") @owner(system: ERP) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "The item's number."
   sku: String!
@@ -3762,6 +3818,7 @@ extend type Subscription {
 `, BuiltIn: false},
 	{Name: "../schema/finance.graphqls", Input: `"An invoice or a credit memo as the ERP posted it."
 interface FinanceDocument {
+  "Opaque and stable; pass it to node."
   id: ID!
   "The ERP's number."
   number: String!
@@ -3781,6 +3838,7 @@ interface FinanceDocument {
 
 "An invoice as the ERP posted it."
 type Invoice implements FinanceDocument & Node @owner(system: ERP) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "The ERP's number."
   number: String!
@@ -3804,6 +3862,7 @@ type Invoice implements FinanceDocument & Node @owner(system: ERP) {
 
 "A credit memo as the ERP posted it."
 type CreditMemo implements FinanceDocument & Node @owner(system: ERP) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "The ERP's number."
   number: String!
@@ -3906,6 +3965,7 @@ extend type Query {
 `, BuiltIn: false},
 	{Name: "../schema/operations.graphqls", Input: `"Something that a person must know or do."
 type Exception implements Node @owner(system: CROSSDOCK) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "What kind of trouble, for programs."
   code: String!
@@ -3972,8 +4032,16 @@ input ResolveExceptionInput {
   resolution: String!
 }
 
-"What became of an exception."
-type ExceptionPayload {
+"What became of starting dead work again."
+type RetryExceptionPayload {
+  "The exception as it is now."
+  exception: Exception
+  "Why nothing was done."
+  errors: [Error!]!
+}
+
+"What became of closing an exception."
+type ResolveExceptionPayload {
   "The exception as it is now."
   exception: Exception
   "Why nothing was done."
@@ -3987,13 +4055,14 @@ extend type Query {
 
 extend type Mutation {
   "Starts the dead work behind an exception again."
-  retryException(input: RetryExceptionInput!): ExceptionPayload! @requiresScopes(scopes: [["operations"]])
+  retryException(input: RetryExceptionInput!): RetryExceptionPayload! @requiresScopes(scopes: [["operations"]])
   "Closes an exception with what was done about it; dead work behind it is given up."
-  resolveException(input: ResolveExceptionInput!): ExceptionPayload! @requiresScopes(scopes: [["operations"]])
+  resolveException(input: ResolveExceptionInput!): ResolveExceptionPayload! @requiresScopes(scopes: [["operations"]])
 }
 `, BuiltIn: false},
 	{Name: "../schema/orders.graphqls", Input: `"What a customer asked for and what became of it."
 type Order implements Node @key(fields: "id") @key(fields: "number") @owner(system: CROSSDOCK) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "Our number, which other systems keep as their reference."
   number: String!
@@ -4382,6 +4451,7 @@ extend type Query {
 `, BuiltIn: false},
 	{Name: "../schema/returns.graphqls", Input: `"Goods coming back, from request to credit."
 type Return implements Node @key(fields: "id") @owner(system: CROSSDOCK) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "Our number, which other systems keep as their reference."
   number: String!
@@ -4478,8 +4548,24 @@ input RequestReturnInput {
   comment: String
 }
 
-"What became of a request about a return."
-type ReturnPayload {
+"What became of a request to send goods back."
+type RequestReturnPayload {
+  "The return as it is now."
+  return: Return
+  "Why nothing was done."
+  errors: [Error!]!
+}
+
+"What became of an approval."
+type ApproveReturnPayload {
+  "The return as it is now."
+  return: Return
+  "Why nothing was done."
+  errors: [Error!]!
+}
+
+"What became of calling a return off."
+type CancelReturnPayload {
   "The return as it is now."
   return: Return
   "Why nothing was done."
@@ -4509,15 +4595,16 @@ extend type Query {
 
 extend type Mutation {
   "Asks to send lines of an order back: at most what was shipped."
-  requestReturn(input: RequestReturnInput!): ReturnPayload!
+  requestReturn(input: RequestReturnInput!): RequestReturnPayload!
   "Agrees to a return and announces it to its node."
-  approveReturn(input: ApproveReturnInput!): ReturnPayload! @requiresScopes(scopes: [["returns:approve"]])
+  approveReturn(input: ApproveReturnInput!): ApproveReturnPayload! @requiresScopes(scopes: [["returns:approve"]])
   "Ends a return of which nothing has arrived."
-  cancelReturn(input: CancelReturnInput!): ReturnPayload!
+  cancelReturn(input: CancelReturnInput!): CancelReturnPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/shipments.graphqls", Input: `"What one node is asked to send."
 type FulfillmentOrder implements Node @owner(system: NODE) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "Our number, which the node keeps as its reference."
   number: String!
@@ -4551,6 +4638,7 @@ type Part @owner(system: CROSSDOCK) {
 
 "What a node sent at one time under one tracking number."
 type Shipment implements Node @key(fields: "id") @owner(system: NODE) {
+  "Opaque and stable; pass it to node."
   id: ID!
   "A number for people."
   number: String!
@@ -4794,6 +4882,16 @@ func (ec *executionContext) childFields_Allocation(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Allocation", field.Name)
 }
 
+func (ec *executionContext) childFields_ApproveReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "return":
+		return ec.fieldContext_ApproveReturnPayload_return(ctx, field)
+	case "errors":
+		return ec.fieldContext_ApproveReturnPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveReturnPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Availability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
@@ -4820,6 +4918,16 @@ func (ec *executionContext) childFields_CancelOrderPayload(ctx context.Context, 
 		return ec.fieldContext_CancelOrderPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelOrderPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "return":
+		return ec.fieldContext_CancelReturnPayload_return(ctx, field)
+	case "errors":
+		return ec.fieldContext_CancelReturnPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelReturnPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Credit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4970,16 +5078,6 @@ func (ec *executionContext) childFields_ExceptionEdge(ctx context.Context, field
 		return ec.fieldContext_ExceptionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExceptionEdge", field.Name)
-}
-
-func (ec *executionContext) childFields_ExceptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "exception":
-		return ec.fieldContext_ExceptionPayload_exception(ctx, field)
-	case "errors":
-		return ec.fieldContext_ExceptionPayload_errors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ExceptionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Finding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5458,6 +5556,36 @@ func (ec *executionContext) childFields_ReleaseHoldPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseHoldPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "return":
+		return ec.fieldContext_RequestReturnPayload_return(ctx, field)
+	case "errors":
+		return ec.fieldContext_RequestReturnPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestReturnPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResolveExceptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "exception":
+		return ec.fieldContext_ResolveExceptionPayload_exception(ctx, field)
+	case "errors":
+		return ec.fieldContext_ResolveExceptionPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResolveExceptionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryExceptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "exception":
+		return ec.fieldContext_RetryExceptionPayload_exception(ctx, field)
+	case "errors":
+		return ec.fieldContext_RetryExceptionPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryExceptionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Return(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5536,16 +5664,6 @@ func (ec *executionContext) childFields_ReturnLine(ctx context.Context, field gr
 		return ec.fieldContext_ReturnLine_unitPrice(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnLine", field.Name)
-}
-
-func (ec *executionContext) childFields_ReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "return":
-		return ec.fieldContext_ReturnPayload_return(ctx, field)
-	case "errors":
-		return ec.fieldContext_ReturnPayload_errors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ReturnPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ShipTo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

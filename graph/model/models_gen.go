@@ -49,6 +49,14 @@ type ApproveReturnInput struct {
 	ReturnID string `json:"returnId"`
 }
 
+// What became of an approval.
+type ApproveReturnPayload struct {
+	// The return as it is now.
+	Return *returns.Return `json:"return,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
+
 // Which order to cancel.
 type CancelOrderInput struct {
 	// The order.
@@ -71,6 +79,14 @@ type CancelReturnInput struct {
 	ReturnID string `json:"returnId"`
 	// Why.
 	Reason *string `json:"reason,omitempty"`
+}
+
+// What became of calling a return off.
+type CancelReturnPayload struct {
+	// The return as it is now.
+	Return *returns.Return `json:"return,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
 }
 
 // The thing has moved on: read it again and decide again.
@@ -125,14 +141,6 @@ type ExceptionEdge struct {
 	Cursor string `json:"cursor"`
 	// The exception.
 	Node *operations.Exception `json:"node"`
-}
-
-// What became of an exception.
-type ExceptionPayload struct {
-	// The exception as it is now.
-	Exception *operations.Exception `json:"exception,omitempty"`
-	// Why nothing was done.
-	Errors []Error `json:"errors"`
 }
 
 // Details of fulfillment.* events.
@@ -449,6 +457,14 @@ type RequestReturnLine struct {
 	Reason returns.Reason `json:"reason"`
 }
 
+// What became of a request to send goods back.
+type RequestReturnPayload struct {
+	// The return as it is now.
+	Return *returns.Return `json:"return,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
+
 // Which exception is settled, and how.
 type ResolveExceptionInput struct {
 	// The exception.
@@ -457,10 +473,26 @@ type ResolveExceptionInput struct {
 	Resolution string `json:"resolution"`
 }
 
+// What became of closing an exception.
+type ResolveExceptionPayload struct {
+	// The exception as it is now.
+	Exception *operations.Exception `json:"exception,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
+
 // Which exception to start again.
 type RetryExceptionInput struct {
 	// The exception.
 	ExceptionID string `json:"exceptionId"`
+}
+
+// What became of starting dead work again.
+type RetryExceptionPayload struct {
+	// The exception as it is now.
+	Exception *operations.Exception `json:"exception,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
 }
 
 type ReturnByIDsInput struct {
@@ -496,14 +528,6 @@ type ReturnEventDetails struct {
 }
 
 func (ReturnEventDetails) IsEventDetails() {}
-
-// What became of a request about a return.
-type ReturnPayload struct {
-	// The return as it is now.
-	Return *returns.Return `json:"return,omitempty"`
-	// Why nothing was done.
-	Errors []Error `json:"errors"`
-}
 
 type ShipmentByIDsInput struct {
 	ID string `json:"ID"`

@@ -34,7 +34,7 @@ func TestEverythingIsDescribed(t *testing.T) {
 			t.Errorf("%s is not described", d.Name)
 		}
 		for _, f := range d.Fields {
-			if f.Description == "" && !strings.HasPrefix(f.Name, "__") && !strings.HasPrefix(f.Name, "_") && f.Name != "id" {
+			if f.Description == "" && !strings.HasPrefix(f.Name, "__") && !strings.HasPrefix(f.Name, "_") {
 				t.Errorf("%s.%s is not described", d.Name, f.Name)
 			}
 		}
