@@ -446,3 +446,84 @@ func TestTheSandboxAnswersAsShopifyDocuments(t *testing.T) {
 	}
 	within(t, "webhook", got, page)
 }
+
+// TestTheSandboxWritesAsBusinessCentralDocuments holds what the adapter relies on to write: the line's
+// update with its tag, the action that posts, and the batch.
+func TestTheSandboxWritesAsBusinessCentralDocuments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const folder = "erp/businesscentral"
+	root := w.box.URL + "/bc/api/v2.0/"
+	token := w.central(t, http.MethodPost, "/bc/oauth2/v2.0/token", "", "client_id=crossdock&client_secret=sandbox-secret&grant_type=client_credentials")["access_token"].(string)
+	call := func(method, path string, header map[string]string, body string) (int, any) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, root+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		for k, v := range header {
+			req.Header.Set(k, v)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		var out any
+		_ = json.NewDecoder(res.Body).Decode(&out)
+		return res.StatusCode, out
+	}
+	page := func(name string) (golden, any) {
+		t.Helper()
+		g := readGolden(t, folder, name)
+		var body any
+		if len(g.Response.Body) > 0 {
+			if err := json.Unmarshal(g.Response.Body, &body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return g, body
+	}
+	r, err := w.erp.Register(t.Context(), asked("SO-G"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := "companies(" + w.said.Company + ")/salesOrders"
+	_, order := call(http.MethodGet, orders+"("+r.Ref+")?$expand=salesOrderLines", nil, "")
+	line := order.(map[string]any)["salesOrderLines"].([]any)[0].(map[string]any)
+	path := orders + "(" + r.Ref + ")/salesOrderLines(" + line["id"].(string) + ")"
+	g, body := page("sales_order_line_patch")
+	for name, c := range map[string]struct {
+		header map[string]string
+		status int
+	}{"without a tag": {nil, http.StatusBadRequest}, "with an old tag": {map[string]string{"If-Match": `W/"old"`}, http.StatusConflict}, "with its tag": {map[string]string{"If-Match": line["@odata.etag"].(string)}, g.Response.Status}} {
+		status, got := call(http.MethodPatch, path, c.header, `{"shipQuantity": 1}`)
+		if status != c.status {
+			t.Errorf("an update %s is answered %d %v", name, status, got)
+		}
+		if status == http.StatusOK {
+			delete(got.(map[string]any), "@odata.etag")
+			within(t, "line", got, body)
+		}
+	}
+	g, _ = page("sales_order_ship_and_invoice")
+	if status, got := call(http.MethodPost, orders+"("+r.Ref+")/Microsoft.NAV.shipAndInvoice", nil, ""); status != g.Response.Status {
+		t.Errorf("posting is answered %d %v", status, got)
+	}
+	g, body = page("batch")
+	status, got := call(http.MethodPost, "$batch", map[string]string{"Prefer": "odata.continue-on-error"}, `{"requests":[
+		{"id":"1","method":"GET","url":"`+orders+`?$filter=number+eq+%27`+r.TheirNumber+`%27"},{"id":"2","method":"GET","url":"companies(`+w.said.Company+`)/nothing"}]}`)
+	if status != g.Response.Status {
+		t.Errorf("a batch is answered %d", status)
+	}
+	for i, part := range got.(map[string]any)["responses"].([]any) {
+		p := part.(map[string]any)
+		if code := p["status"]; code != []any{200.0, 404.0}[i] {
+			t.Errorf("part %d is answered %v", i, p)
+		}
+		delete(p, "body") // each question has its own
+		within(t, "batch", p, body.(map[string]any)["responses"].([]any)[0])
+	}
+}

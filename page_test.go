@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -143,6 +144,25 @@ func (g *graph) fill(n int, accounts ...trade.AccountID) {
 	}
 }
 
+// shipped places n orders as fill does, has them shipped, and stops all work again.
+func (g *graph) shipped(n int, account trade.AccountID) {
+	g.t.Helper()
+	ctx, stop := context.WithCancel(g.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.run(ctx) }()
+	for i := range n {
+		a := g.place(fmt.Sprint("shipped", i), draft(account, line("SKU-1000", "1"), line("SKU-1001", "1"), line("SKU-1002", "1"), line("SKU-1004", "1"), line("SKU-1006", "1")))
+		g.until("it is shipped", func() bool {
+			g.step()
+			return g.order(a.OrderID).FulfillmentRollup() == "DELIVERED"
+		})
+	}
+	stop()
+	if err := <-done; err != nil {
+		g.t.Error(err)
+	}
+}
+
 // TestTheOrderPageCostsTheBound holds the number of source calls of the order page: one for each
 // kind of question of each source, whatever the number of orders, and one price question for
 // each account, which the ERP's calculation cannot mix.
@@ -156,7 +176,8 @@ func TestTheOrderPageCostsTheBound(t *testing.T) {
 			}
 		}
 	}
-	g.fill(100, "C10001")
+	g.shipped(5, "C10001")
+	g.fill(95, "C10001")
 	g.fill(1, "C10002", "C10003", "C10004", "C10005")
 	one := []string{"erp accounts", "erp items", "erp prices", "threepl stock", "threepl-south stock", "wms stock"}
 	five := []string{"erp accounts", "erp items", "erp prices", "erp prices", "erp prices", "erp prices", "erp prices", "threepl stock", "threepl-south stock", "wms stock"}
@@ -176,9 +197,20 @@ func TestTheOrderPageCostsTheBound(t *testing.T) {
 			one,
 		},
 	} {
+		g.admin("GET", "/admin/calls?reset=1", "")
 		got := g.query("operations", c.query, c.vars)
 		if len(got.Errors) > 0 {
 			t.Fatalf("%s: %v", name, got.Errors)
+		}
+		counted := 0
+		for _, n := range g.admin("GET", "/admin/calls", "") {
+			counted += int(n.(float64))
+		}
+		if counted != len(c.want) {
+			t.Errorf("%s: the systems count %d calls, not %d", name, counted, len(c.want))
+		}
+		if tracked := strings.Count(fmt.Sprint(got.Data), "trackingNumber:1Z"); name == "100 orders" && tracked < 5 {
+			t.Errorf("%d shipments have tracking numbers", tracked)
 		}
 		if calls := got.calls(); !slices.Equal(calls, c.want) {
 			t.Errorf("%s makes the calls\n%v, not\n%v", name, calls, c.want)

@@ -9,6 +9,7 @@ import (
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
+	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
@@ -17,6 +18,7 @@ import (
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/sources/erp/businesscentral"
 	"crossdock/sources/fresh"
 	"crossdock/sources/rest"
 	"crossdock/sources/sourcetest"
@@ -321,4 +323,74 @@ func TestShopifyAnswersOrdersAndFeeds(t *testing.T) {
 	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
 		Read: c.Finished, KeyOf: func(r orders.Registration) string { return r.Ref }, Change: buy(true), Down: w.down("shopify"), Opaque: true,
 	})
+}
+
+// TestAStorefrontIsToldThingsOnce, however often, and though a reply gets lost: Shopify, and a shop by
+// configuration.
+func TestAStorefrontIsToldThingsOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		world  func(*testing.T) *world
+		system string
+	}{"shopify": {newWorld, "shopify"}, "by configuration": {newHouse, "house"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := c.world(t)
+			shop := w.shops["webshop"]
+			id := w.admin("POST", "/admin/shop/orders", `{"po":"T","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
+			o := &orders.Order{ChannelRef: id, Number: "SO-T", Decision: orders.DecisionAccepted}
+			parcel := &shipments.Shipment{Number: "SH-1", Carrier: "UPS", TrackingNumber: "1Z", Parts: []trade.Part{{Line: 1, SKU: "SKU-1000", Quantity: trade.MustDecimal("3"), Unit: "PCS"}}}
+			stock := map[trade.SKU]trade.Decimal{"SKU-1000": trade.MustDecimal("7"), "NOT-SOLD": trade.MustDecimal("1")}
+			tell := map[string]func() error{
+				"acknowledge": func() error { return shop.Acknowledge(t.Context(), o) },
+				"fulfil":      func() error { return shop.Fulfil(t.Context(), id, parcel) },
+				"stock":       func() error { return shop.PublishStock(t.Context(), stock) },
+			}
+			for what, do := range tell {
+				up := w.down(c.system)()
+				if err := do(); err == nil || !fault.Retryable(err) {
+					t.Errorf("%s while the shop is down: %v", what, err)
+				}
+				up()
+			}
+			w.until("the shop is asked again", func() bool { return tell["acknowledge"]() == nil })
+			undo := w.losing(c.system)()
+			for what, do := range tell {
+				if err := do(); err == nil || !fault.Unsure(err) {
+					t.Errorf("%s whose reply is lost: %v", what, err)
+				}
+			}
+			undo()
+			w.until("the shop is asked again", func() bool { return tell["acknowledge"]() == nil })
+			for what, do := range tell {
+				for range 2 {
+					if err := do(); err != nil {
+						t.Errorf("%s again: %v", what, err)
+					}
+				}
+			}
+			state := w.admin("GET", "/admin/shop/orders", "")
+			shown := state["orders"].([]any)[0].(map[string]any)
+			if tags, tracking := shown["tags"].([]any), shown["tracking"].([]any); len(tags) != 2 || len(tracking) != 1 || state["stock"].(map[string]any)["SKU-1000"] != "7" {
+				t.Errorf("the shop has tags %v, parcels %v, stock %v", tags, tracking, state["stock"])
+			}
+		})
+	}
+}
+
+// TestWithoutTheExtensionItsPortsAreUnsupported and the others work.
+func TestWithoutTheExtensionItsPortsAreUnsupported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, err := businesscentral.New("erp", w.box.URL+"/bc", businesscentral.Config{Company: w.said.Company, ClientID: "crossdock", ClientSecret: "sandbox-secret", TokenURL: "/oauth2/v2.0/token", Extension: "/api/nobody/nothing/v1.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, err := c.ShipTos(t.Context(), []trade.AccountID{"C10001"})
+	if err != nil || fault.KindOf(places.Failed["C10001"]) != fault.Unsupported {
+		t.Errorf("ship-tos without the extension: %v, %v", places, err)
+	}
+	if a, err := c.Accounts(t.Context(), []trade.AccountID{"C10001"}); err != nil || a.Found["C10001"].Name == "" {
+		t.Errorf("accounts without the extension: %v, %v", a, err)
+	}
 }

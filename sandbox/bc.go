@@ -98,7 +98,11 @@ func (b *bc) runBatch(w http.ResponseWriter, r *http.Request, root string) {
 	}
 	out := []object{}
 	for _, q := range in.Requests {
-		inner := httptest.NewRequestWithContext(r.Context(), q.Method, root+strings.TrimPrefix(q.URL, "/"), bytes.NewReader(q.Body))
+		inner, err := http.NewRequestWithContext(r.Context(), q.Method, root+strings.TrimPrefix(q.URL, "/"), bytes.NewReader(q.Body))
+		if err != nil {
+			out = append(out, object{"id": q.ID, "status": http.StatusBadRequest, "headers": object{"content-type": "application/json"}, "body": object{"error": object{"code": "BadRequest", "message": "the URL cannot be read"}}})
+			continue
+		}
 		for k, v := range q.Headers {
 			inner.Header.Set(k, v)
 		}
@@ -114,7 +118,7 @@ func (b *bc) runBatch(w http.ResponseWriter, r *http.Request, root string) {
 	reply(w, http.StatusOK, object{"responses": out})
 }
 
-var bcPath = regexp.MustCompile(`^/bc/api/(?:v2\.0|crossdock/gateway/v1\.0)/companies\(([^)]*)\)/(\w+)(?:\(([^)]*)\))?(?:/([\w.]+))?$`)
+var bcPath = regexp.MustCompile(`^/bc/api/(?:v2\.0|crossdock/gateway/v1\.0)/companies\(([^)]*)\)/(\w+)(?:\(([^)]*)\))?(?:/([\w.]+)(?:\(([^)]*)\))?)?$`)
 
 func (b *bc) route(w http.ResponseWriter, r *http.Request) {
 	m := bcPath.FindStringSubmatch(r.URL.Path)
@@ -128,7 +132,7 @@ func (b *bc) route(w http.ResponseWriter, r *http.Request) {
 		(&bcError{http.StatusNotFound, "Internal_CompanyNotFound", "The company cannot be found."}).write(w)
 		return
 	}
-	status, body, err := b.serve(r, m[2], strings.Trim(m[3], "'"), m[4], strings.Contains(r.URL.Path, "/api/v2.0/"))
+	status, body, err := b.serve(r, m[2], strings.Trim(m[3], "'"), m[4], m[5], strings.Contains(r.URL.Path, "/api/v2.0/"))
 	switch {
 	case err != nil:
 		err.write(w)
@@ -139,7 +143,7 @@ func (b *bc) route(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (b *bc) serve(r *http.Request, set, id, action string, standard bool) (int, any, *bcError) {
+func (b *bc) serve(r *http.Request, set, id, action, part string, standard bool) (int, any, *bcError) {
 	get := r.Method == http.MethodGet
 	switch {
 	case !standard:
@@ -152,10 +156,10 @@ func (b *bc) serve(r *http.Request, set, id, action string, standard bool) (int,
 		}))
 	case set == "items" && get: // …/resources/dynamics_item
 		return b.listing(r, each(r, b.world.items, itemKey, b.item))
+	case set == "salesOrders" && action == "salesOrderLines" && r.Method == http.MethodPatch: // …/api/v2.0/api/dynamics_salesorderline_update
+		return b.patchLine(r, id, part)
 	case set == "salesOrders":
 		return b.salesOrders(r, id, action)
-	case set == "salesOrderLines" && r.Method == http.MethodPatch:
-		return b.patchLine(r, id)
 	case set == "salesInvoices" && get: // …/resources/dynamics_salesinvoice
 		return b.listing(r, each(r, b.world.invoices, documentKey, func(d *document) object { return b.document(d, "salesInvoice", expands(r, "salesInvoiceLines")) }))
 	case set == "salesShipments" && get: // …/resources/dynamics_salesshipment

@@ -109,7 +109,7 @@ func (b *bc) line(c *customer, in lineInput, sequence int) (*orderLine, *bcError
 	return l, nil
 }
 
-func (b *bc) patchLine(r *http.Request, id string) (int, any, *bcError) {
+func (b *bc) patchLine(r *http.Request, order, id string) (int, any, *bcError) {
 	var in struct{ Quantity, ShipQuantity, InvoiceQuantity json.Number }
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -117,7 +117,7 @@ func (b *bc) patchLine(r *http.Request, id string) (int, any, *bcError) {
 	for _, key := range sorted(b.world.orders) {
 		o := b.world.orders[key]
 		k := slices.IndexFunc(o.Lines, func(l *orderLine) bool { return l.ID == id })
-		if k < 0 || o.Deleted {
+		if o.ID != order || k < 0 || o.Deleted {
 			continue
 		}
 		switch match := r.Header.Get("If-Match"); match {

@@ -77,17 +77,18 @@ func (srv *Server) shipBob(system string, secrets Secrets) {
 		}
 	}
 	v := "/" + system + "/2026-01"
+	// /api/2026-01/channels/get-channels
 	s.mux.HandleFunc("GET "+v+"/channel", guard(func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, http.StatusOK, object{"items": []object{{"id": 101, "name": "Crossdock", "application_name": "PAT"}}})
 	}))
-	s.mux.HandleFunc("POST "+v+"/order", guard(s.sbCreate))          // /api/2026-01/orders/create-order
-	s.mux.HandleFunc("GET "+v+"/order", guard(s.sbList))             // /api/2026-01/orders/get-orders
-	s.mux.HandleFunc("GET "+v+"/order/{id}", guard(s.sbGet))         // /api/2026-01/orders/get-order
-	s.mux.HandleFunc("POST "+v+"/order/{cancel}", guard(s.sbCancel)) // /api/2026-01/orders/cancel-single-order-by-order-id
-	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels)) // /api/2026-01/inventory/get-all-inventory-levels
-	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))
-	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn)) // /api/2026-01/returns/create-return-order
-	s.mux.HandleFunc("GET "+v+"/return", guard(s.sbReturns))
+	s.mux.HandleFunc("POST "+v+"/order", guard(s.sbCreate))                                     // /api/2026-01/orders/create-order
+	s.mux.HandleFunc("GET "+v+"/order", guard(s.sbList))                                        // /api/2026-01/orders/get-orders
+	s.mux.HandleFunc("GET "+v+"/order/{id}", guard(s.sbGet))                                    // /api/2026-01/orders/get-order
+	s.mux.HandleFunc("POST "+v+"/order/{cancel}", guard(s.sbCancel))                            // /api/2026-01/orders/cancel-single-order-by-order-id
+	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels))                            // /api/2026-01/inventory/get-all-inventory-levels
+	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))               // /api/2026-01/inventory/get-all-inventory-levels-grouped-by-fulfillment-center
+	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn))                                    // /api/2026-01/returns/create-return-order
+	s.mux.HandleFunc("GET "+v+"/return", guard(s.sbReturns))                                    // /api/2026-01/returns/get-return-orders
 	s.mux.HandleFunc("POST "+v+"/webhook", guard(func(w http.ResponseWriter, r *http.Request) { // /2026-07/api/webhooks/create-subscription
 		var in struct {
 			Topics      []string

@@ -194,6 +194,8 @@ func (c *Client) refusal(status int, body []byte) error {
 	}
 	var kind fault.Kind
 	switch {
+	case e.Error.Code == "BadRequest_ResourceNotFound":
+		kind = fault.Unsupported // the page is not there: the extension is not published
 	case e.Error.Code == "Request_EntityChanged", e.Error.Code == "Internal_EntityWithSameKeyExists", status == http.StatusConflict:
 		kind = fault.Conflict
 	case status == http.StatusNotFound:

@@ -206,7 +206,7 @@ func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.D
 		if err != nil {
 			return orders.Registration{}, fmt.Errorf("order %s: %w", number, err)
 		}
-		if err := c.call(ctx, transport.Request{Operation: "reduce line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
+		if err := c.call(ctx, transport.Request{Operation: "reduce line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrders("+o.ID+")/salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
 			return orders.Registration{}, err
 		}
 	}
@@ -249,7 +249,7 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 			return fmt.Errorf("order %s: %w", p.OrderNumber, err)
 		}
 		// Any version will do: the quantities are ours to set, and nothing else is touched.
-		if err := c.call(ctx, transport.Request{Operation: "set line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
+		if err := c.call(ctx, transport.Request{Operation: "set line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrders("+o.ID+")/salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
 			return err
 		}
 	}
