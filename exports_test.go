@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +108,7 @@ func TestTheExampleConfigurationFitsTheSandbox(t *testing.T) {
 	for i := range cfg.Nodes {
 		cfg.Nodes[i].Line = 0
 	}
-	if !slices.Equal(cfg.Nodes, said.nodes()) {
+	if !reflect.DeepEqual(cfg.Nodes, said.nodes()) {
 		t.Errorf("sandbox.yaml has %+v, the sandbox %+v", cfg.Nodes, said.nodes())
 	}
 }

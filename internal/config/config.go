@@ -72,6 +72,7 @@ type Source struct {
 	Webhook          Webhook   `yaml:"webhook"`
 	Operations       yaml.Node `yaml:"operations"`
 	Line             int       `yaml:"-"`
+	mistakes         []string
 }
 
 // Webhook says how a product without a package of its own signs its deliveries; see sources/rest.
@@ -93,6 +94,7 @@ type Node struct {
 	TimeZone string `yaml:"timeZone"`
 	Safety   string `yaml:"safety"`
 	Line     int    `yaml:"-"`
+	mistakes []string
 }
 
 // Intake bounds the age of what orders are decided on.
@@ -118,7 +120,8 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %q is not a duration: write one such as 250ms, 15s or 10m", n.Line, n.Value)
+		// Mistakes of this type are collected, all others end the reading.
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a duration: write one such as 250ms, 15s or 10m", n.Line, n.Value)}}
 	}
 	*d = Duration(v)
 	return nil
@@ -127,21 +130,27 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 // UnmarshalYAML keeps the line of each source.
 func (s *Source) UnmarshalYAML(n *yaml.Node) error {
 	type plain Source
-	if err := decodeNode(n, (*plain)(s)); err != nil {
-		return err
-	}
+	err := decodeNode(n, (*plain)(s))
 	s.Line = n.Line
-	return nil
+	s.mistakes, err = collect(err)
+	return err
 }
 
 // UnmarshalYAML keeps the line of each node.
 func (v *Node) UnmarshalYAML(n *yaml.Node) error {
 	type plain Node
-	if err := decodeNode(n, (*plain)(v)); err != nil {
-		return err
-	}
+	err := decodeNode(n, (*plain)(v))
 	v.Line = n.Line
-	return nil
+	v.mistakes, err = collect(err)
+	return err
+}
+
+// collect keeps mistakes for check, so that what could be read is checked too.
+func collect(err error) ([]string, error) {
+	if several, ok := errors.AsType[*yaml.TypeError](err); ok {
+		return several.Errors, nil
+	}
+	return nil, err
 }
 
 // decodeNode decodes strictly: yaml.v3 forgets KnownFields inside custom unmarshallers.
@@ -162,12 +171,19 @@ var lineOf = regexp.MustCompile(`line (\d+)`)
 
 // shift moves the line numbers of an error about a part of the file to those of the file.
 func shift(err error, by int) error {
-	text := lineOf.ReplaceAllStringFunc(err.Error(), func(s string) string {
-		var n int
-		_, _ = fmt.Sscanf(s, "line %d", &n)
-		return fmt.Sprintf("line %d", n+by)
-	})
-	return errors.New(text)
+	mistakes := []string{err.Error()}
+	if several, ok := errors.AsType[*yaml.TypeError](err); ok {
+		mistakes = several.Errors
+	}
+	out := &yaml.TypeError{}
+	for _, m := range mistakes {
+		out.Errors = append(out.Errors, lineOf.ReplaceAllStringFunc(m, func(s string) string {
+			var n int
+			_, _ = fmt.Sscanf(s, "line %d", &n)
+			return fmt.Sprintf("line %d", n+by)
+		}))
+	}
+	return out
 }
 
 // Products that a source can be.
@@ -208,8 +224,14 @@ func Parse(r io.Reader, getenv func(string) string) (*Config, error) {
 	dec.KnownFields(true)
 	c := &Config{}
 	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		problems = append(problems, explain(err))
-		return nil, errors.Join(problems...)
+		several, ok := errors.AsType[*yaml.TypeError](err)
+		if !ok {
+			return nil, errors.Join(append(problems, err)...)
+		}
+		// What could be read was: the rest is checked too.
+		for _, m := range several.Errors {
+			problems = append(problems, explain(m))
+		}
 	}
 	c.defaults()
 	problems = append(problems, c.check()...)
@@ -238,10 +260,9 @@ func resolve(name string, getenv func(string) string) (string, error) {
 
 var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (\S+)`)
 
-// explain says what an unknown key should have been.
-func explain(err error) error {
-	text := unknownField.ReplaceAllString(err.Error(), "line $1: unknown key \"$2\": see the table of keys in README.md")
-	return errors.New(strings.TrimPrefix(text, "yaml: unmarshal errors:\n  "))
+// explain says where an unknown key's names are listed.
+func explain(mistake string) error {
+	return errors.New(unknownField.ReplaceAllString(mistake, "line $1: unknown key \"$2\": see the table of keys in README.md"))
 }
 
 func (c *Config) defaults() {
@@ -294,6 +315,9 @@ func (c *Config) check() []error {
 	names := map[string]bool{}
 	erps := 0
 	for _, s := range c.Sources {
+		for _, m := range s.mistakes {
+			out = append(out, explain(m))
+		}
 		switch {
 		case s.Name == "":
 			fail(s.Line, "a source without a name: give it one, such as erp")
@@ -316,6 +340,9 @@ func (c *Config) check() []error {
 	}
 	ids := map[string]bool{}
 	for _, n := range c.Nodes {
+		for _, m := range n.mistakes {
+			out = append(out, explain(m))
+		}
 		if n.ID == "" || ids[n.ID] {
 			fail(n.Line, "node %q: every node needs an id of its own", n.ID)
 		}

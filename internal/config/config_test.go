@@ -58,3 +58,25 @@ func TestMistakesNameLineKeyAndRemedy(t *testing.T) {
 		}
 	}
 }
+
+// TestAllMistakesAreReportedAtOnce, wherever they are.
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Parse(strings.NewReader(`
+foo: 1
+pollEvery: soon
+sources:
+  - {name: erp, product: businesscentral, url: "http://h/bc", colour: red, timeout: long}
+  - {name: shop, product: nope, url: "http://h/s", shade: blue}
+nodes:
+  - {id: N1, source: nobody}
+`), getenv)
+	if err == nil {
+		t.Fatal("it is taken")
+	}
+	for _, say := range []string{`line 2: unknown key "foo"`, `line 3: "soon" is not a duration`, `line 5: unknown key "colour"`, `line 5: "long" is not a duration`, `line 6: unknown key "shade"`, `line 6: source shop: unknown product "nope"`, `line 8: node N1: there is no source "nobody"`} {
+		if !strings.Contains(err.Error(), say) {
+			t.Errorf("not reported: %s\n%v", say, err)
+		}
+	}
+}
