@@ -274,7 +274,7 @@ func TestOpenInvoicesAreTheBalance(t *testing.T) {
 	}
 	g := newGraph(t, w)
 	owed := func() (balance, open trade.Decimal, n int) {
-		got := g.query("C10001", `{ account(id: "C10001") { credit { balance } invoices(open: true, first: 100) { nodes { number remaining { amount } } pageInfo { hasNextPage } } } }`, nil)
+		got := g.query("C10001", `{ account(id: "C10001") { credit { balance { amount } } invoices(open: true, first: 100) { nodes { number remaining { amount } } pageInfo { hasNextPage } } } }`, nil)
 		if len(got.Errors) > 0 {
 			t.Fatal(got.Errors)
 		}
@@ -283,7 +283,7 @@ func TestOpenInvoicesAreTheBalance(t *testing.T) {
 			open = trade.Sum(open, trade.MustDecimal(i.(map[string]any)["remaining"].(map[string]any)["amount"].(string)))
 			n++
 		}
-		return trade.MustDecimal(account["credit"].(map[string]any)["balance"].(string)), open, n
+		return trade.MustDecimal(account["credit"].(map[string]any)["balance"].(map[string]any)["amount"].(string)), open, n
 	}
 	balance, open, n := owed()
 	if n == 0 || !balance.Equal(open) {

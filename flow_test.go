@@ -84,21 +84,21 @@ func TestReturnEndsInACreditMemo(t *testing.T) {
 	w.start()
 	o := w.delivered("ret", line("SKU-1000", "6"), line("SKU-1001", "2"))
 	who := buyer("C10001")
-	if _, err := w.returns.Request(t.Context(), who, "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("7"), Reason: returns.NotNeeded}}, ""); err == nil {
+	if _, err := w.returns.Request(t.Context(), who, "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("7")}, Reason: returns.NotNeeded}}, ""); err == nil {
 		t.Error("more than was shipped could be sent back")
 	}
-	if _, err := w.returns.Request(t.Context(), buyer("C10002"), "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("1"), Reason: returns.NotNeeded}}, ""); err == nil {
+	if _, err := w.returns.Request(t.Context(), buyer("C10002"), "r0", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}, Reason: returns.NotNeeded}}, ""); err == nil {
 		t.Error("a stranger could send it back")
 	}
-	r, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("4"), Reason: returns.Defective}}, "")
+	r, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("4")}, Reason: returns.Defective}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("4"), Reason: returns.Defective}}, "")
+	again, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("4")}, Reason: returns.Defective}}, "")
 	if err != nil || again.ID != r.ID {
 		t.Errorf("a repeat made return %v, %v", again, err)
 	}
-	if _, err := w.returns.Request(t.Context(), who, "r2", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("3"), Reason: returns.NotNeeded}}, ""); err == nil {
+	if _, err := w.returns.Request(t.Context(), who, "r2", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("3")}, Reason: returns.NotNeeded}}, ""); err == nil {
 		t.Error("what is in an open return could be sent back again")
 	}
 	w.admin("POST", "/admin/knobs", `{"counts":{"damaged:wms":1,"damaged:shipbob":1}}`)
@@ -291,7 +291,7 @@ func TestServicePeopleSettleThings(t *testing.T) {
 		w.step()
 		return w.order(a.OrderID).FulfillmentRollup() == "DELIVERED"
 	})
-	r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("2"), Reason: returns.NotNeeded}}, "")
+	r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("2")}, Reason: returns.NotNeeded}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestServicePeopleSettleThings(t *testing.T) {
 	if len(got.Errors) > 0 || w.returned(r.ID).Status != returns.Cancelled {
 		t.Errorf("the return is %s: %+v", w.returned(r.ID).Status, got)
 	}
-	if _, err := w.returns.Request(t.Context(), buyer("C10001"), "again", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("2"), Reason: returns.NotNeeded}}, ""); err != nil {
+	if _, err := w.returns.Request(t.Context(), buyer("C10001"), "again", a.OrderID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("2")}, Reason: returns.NotNeeded}}, ""); err != nil {
 		t.Errorf("what was called off cannot be sent back: %v", err)
 	}
 }
@@ -394,7 +394,7 @@ func (w *world) available() trade.Decimal {
 	if err != nil || answers.Found[sku] == nil {
 		w.t.Fatalf("availability of %s: %v %v", sku, answers.Failed, err)
 	}
-	return answers.Found[sku].Available
+	return answers.Found[sku].Available.Value
 }
 
 func (w *world) returned(id string) *returns.Return {
@@ -432,7 +432,7 @@ func TestReturnsAreCreditedOnceThoughRepliesGetLost(t *testing.T) {
 	var list []*returns.Return
 	for i := range 4 {
 		o := w.delivered(fmt.Sprint("lost", i), line("SKU-1000", "2"))
-		r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("1"), Reason: returns.NotNeeded}}, "")
+		r, err := w.returns.Request(t.Context(), buyer("C10001"), "r", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}, Reason: returns.NotNeeded}}, "")
 		if err != nil {
 			t.Fatal(err)
 		}

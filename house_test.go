@@ -50,7 +50,7 @@ func TestACompanyThatWroteItsOwnSystemsNeedsNoAdapter(t *testing.T) {
 	if err != nil || len(docs[o.ID]) == 0 || docs[o.ID][0].Total.Amount.IsZero() {
 		t.Fatalf("invoices %v, %v", docs, err)
 	}
-	r, err := w.returns.Request(t.Context(), buyer("C10001"), "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.MustDecimal("4"), Reason: returns.Defective}}, "")
+	r, err := w.returns.Request(t.Context(), buyer("C10001"), "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("4")}, Reason: returns.Defective}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ const page = `
 	nodes {
 		number
 		account(maxAge: 0) { name }
-		lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available } }
+		lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available { value } } }
 		shipments { trackingNumber }
 	}`
 
@@ -192,7 +192,7 @@ func TestTheOrderPageCostsTheBound(t *testing.T) {
 		"100 orders": {`query($f: OrderFilter) { orders(first: 100, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts[:1]}}, one},
 		"5 accounts": {`query($f: OrderFilter) { orders(first: 100, filter: $f) {` + page + `} }`, map[string]any{"f": map[string]any{"accountIds": accounts}}, five},
 		"aliases": {
-			`query($f: OrderFilter) { a: orders(first: 5, filter: $f) {` + page + `} b: orders(last: 5, filter: $f) {` + page + `} c: item(sku: "SKU-1020", maxAge: 0) { name } d: availability(skus: ["SKU-1021"], maxAge: 0) { available } }`,
+			`query($f: OrderFilter) { a: orders(first: 5, filter: $f) {` + page + `} b: orders(last: 5, filter: $f) {` + page + `} c: item(sku: "SKU-1020", maxAge: 0) { name } d: availability(skus: ["SKU-1021"], maxAge: 0) { available { value } } }`,
 			map[string]any{"f": map[string]any{"accountIds": accounts[:1]}},
 			one,
 		},

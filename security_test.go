@@ -90,7 +90,7 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 	}
 	for name, mutation := range map[string]string{
 		"cancel":  `mutation($id: ID!) { x: cancelOrder(input: {orderId: $id}) { order { id } errors { code } } }`,
-		"return":  `mutation($id: ID!) { x: requestReturn(input: {idempotencyKey: "s", orderId: $id, lines: [{line: 1, quantity: "1"}]}) { return { id } errors { code } } }`,
+		"return":  `mutation($id: ID!) { x: requestReturn(input: {idempotencyKey: "s", orderId: $id, lines: [{line: 1, quantity: {value: "1"}}]}) { return { id } errors { code } } }`,
 		"release": `mutation($id: ID!) { x: releaseHold(input: {orderId: $id, holdId: "h", reason: "because"}) { order { id } errors { code } } }`,
 	} {
 		got := g.query("C10002", mutation, map[string]any{"id": ids[0]})

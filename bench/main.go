@@ -21,7 +21,7 @@ import (
 )
 
 const page = `query Page($n: Int!) { orders(first: $n) { nodes { number account(maxAge: 0) { name }
-	lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available } }
+	lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } availability(maxAge: 0) { available { value } } }
 	shipments { trackingNumber status } } } }`
 
 const place = `mutation Place($i: PlaceOrderInput!) { placeOrder(input: $i) { decision order { number } errors { code } } }`

@@ -51,24 +51,31 @@ async function ask(query, variables, who = 'buyer') {
   return res.json();
 }
 
-// open shows GraphiQL to the buyer and waits until its editor and the schema are there.
-async function open() {
-  const page = await browser.newPage();
+// open shows GraphiQL to somebody and waits until its editor and the schema are there.
+async function open(who = 'buyer') {
+  // The response pane holds only the lines that it shows, so the page is large.
+  const page = await browser.newPage({ permissions: ['clipboard-read', 'clipboard-write'], viewport: { width: 1800, height: 2400 } });
   page.strangers = [];
   page.on('request', (r) => {
     const url = new URL(r.url());
     if (!['127.0.0.1', ''].includes(url.hostname)) page.strangers.push(r.url());
   });
-  await page.goto(`${world.graphiql}#token=${world.tokens.buyer}`);
+  await page.goto(`${world.graphiql}#token=${world.tokens[who]}`);
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).waitFor();
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();
   return page;
 }
 
+// choose opens a tab, unless it is open: choosing it again takes back what was just written.
+async function choose(page, tab) {
+  const it = page.getByRole('tab').nth(tab);
+  if ((await it.getAttribute('aria-selected')) !== 'true') await it.click();
+}
+
 // execute opens a tab, runs it and waits until the response pane shows the text. GraphiQL learns a
 // tab's operation a moment after it shows it, so an early click asks for the last tab's: click again.
 async function execute(page, tab, text) {
-  await page.getByRole('tab').nth(tab).click();
+  await choose(page, tab);
   for (let tries = 1; ; tries++) {
     await page.getByRole('button', { name: /execute query/i }).click();
     try {
@@ -87,6 +94,45 @@ test('GraphiQL works offline, runs the story and shows the answer', async () => 
   await execute(page, 1, '"ACCEPTED"');
   assert.deepEqual(page.strangers, []);
   await page.close();
+});
+
+// fill writes a tab's variables as a person does, over what stands there.
+async function fill(page, tab, variables) {
+  await choose(page, tab);
+  await page.getByRole('button', { name: 'Variables', exact: true }).click();
+  await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines').click();
+  await page.keyboard.press('ControlOrMeta+A');
+  // Pasted, because the editor closes brackets that are typed.
+  await page.evaluate((text) => navigator.clipboard.writeText(text), JSON.stringify(variables));
+  await page.keyboard.press('ControlOrMeta+V');
+}
+
+const response = (page) => page.locator('.graphiql-response').innerText().then((t) => t.replaceAll('\u00a0', ' '));
+
+test('a return is asked for, agreed to and credited in GraphiQL', async () => {
+  const placed = await ask(`mutation { placeOrder(input: {idempotencyKey: "back", lines: [{sku: "SKU-1000", quantity: {value: "2"}}]}) { order { id } } }`);
+  const { id } = placed.data.placeOrder.order;
+  const buyer = await open();
+  // Only what was shipped can come back.
+  for (let shipped = '0'; shipped !== '2'; ) {
+    const got = await ask('query($id: ID!) { order(id: $id) { lines { shipped { value } } } }', { id });
+    shipped = got.data.order.lines[0].shipped.value;
+  }
+  await fill(buyer, 4, { order: id });
+  await execute(buyer, 4, '"REQUESTED"');
+  const returned = /"id":\s*"([^"]+)"/.exec(await response(buyer))[1];
+
+  const service = await open('service');
+  await fill(service, 5, { return: returned });
+  await execute(service, 5, '"AUTHORIZED"');
+  await service.close();
+
+  for (let status; status !== 'CLOSED'; ) {
+    status = (await ask('query($id: ID!) { return(id: $id) { status } }', { id: returned })).data.return.status;
+  }
+  await execute(buyer, 3, '"CLOSED"');
+  assert.match(await response(buyer), /"creditMemos": \[\s*\{\s*"number": "[^"]+"/);
+  await buyer.close();
 });
 
 test('GraphiQL streams a subscription', async () => {

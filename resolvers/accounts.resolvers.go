@@ -21,7 +21,7 @@ func (r *accountResolver) Credit(ctx context.Context, objs []*accounts.Account) 
 }
 
 func (r *accountResolver) Orders(ctx context.Context, obj *accounts.Account, first *int, after *string) (*model.OrderConnection, error) {
-	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orders.Filter{Accounts: []trade.AccountID{obj.ID}}, orders.Paging{First: first, After: text(after)}))
+	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orders.Filter{Accounts: []trade.AccountID{obj.ID}}, orders.Paging{First: first, After: value(after)}))
 }
 
 func (r *accountResolver) Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error) {

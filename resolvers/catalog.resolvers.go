@@ -35,7 +35,7 @@ func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int) (*cat
 }
 
 func (r *queryResolver) Items(ctx context.Context, search *string, first *int, after *string) (*model.ItemConnection, error) {
-	list, err := r.Catalog.List(ctx, text(search), number(first, 20), trade.SKU(text(after)))
+	list, err := r.Catalog.List(ctx, value(search), number(first, 20), trade.SKU(value(after)))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (r *queryResolver) Items(ctx context.Context, search *string, first *int, a
 		out.Nodes = append(out.Nodes, item)
 		out.Edges = append(out.Edges, &model.ItemEdge{Cursor: string(item.SKU), Node: item})
 	}
-	out.PageInfo = pageInfo(cursors, list.HasNext, text(after) != "")
+	out.PageInfo = pageInfo(cursors, list.HasNext, value(after) != "")
 	return out, nil
 }
 

@@ -13,11 +13,12 @@ import (
 // maxSKUs bounds one question about items.
 const maxSKUs = 500
 
-func text(s *string) string {
-	if s == nil {
-		return ""
+// value is what p points to, or nothing.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	return *s
+	return v
 }
 
 func number(n *int, otherwise int) int {

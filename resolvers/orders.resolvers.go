@@ -32,7 +32,7 @@ func (r *mutationResolver) CancelOrder(ctx context.Context, input model.CancelOr
 	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
 	var o *orders.Order
 	if err = at(err, "orderId"); err == nil {
-		o, err = r.Orders.Cancel(ctx, viewer(ctx), trade.OrderID(id), text(input.Reason))
+		o, err = r.Orders.Cancel(ctx, viewer(ctx), trade.OrderID(id), value(input.Reason))
 	}
 	errs, err := problem(err)
 	return &model.CancelOrderPayload{Order: announced(ctx, o), Errors: errs}, err
@@ -123,7 +123,7 @@ func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (
 }
 
 func (r *queryResolver) Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error) {
-	p := orders.Paging{First: first, Last: last, After: text(after), Before: text(before)}
+	p := orders.Paging{First: first, Last: last, After: value(after), Before: value(before)}
 	if orderBy != nil {
 		p.SortBy, p.Ascending = orderBy.Field, orderBy.Direction == model.DirectionAsc
 	}

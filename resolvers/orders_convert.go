@@ -74,7 +74,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if err != nil {
 		return orders.Draft{}, err
 	}
-	d := orders.Draft{Account: account, PONumber: text(in.PoNumber), ShipToID: text(in.ShipToID), ShipTo: in.ShipTo, Channel: orders.Portal}
+	d := orders.Draft{Account: account, PONumber: value(in.PoNumber), ShipToID: value(in.ShipToID), ShipTo: in.ShipTo, Channel: orders.Portal}
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
@@ -154,7 +154,7 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 	if in == nil {
 		return orders.Filter{}
 	}
-	f := orders.Filter{Statuses: in.Status, PONumber: text(in.PoNumber), PlacedFrom: in.PlacedFrom, PlacedBefore: in.PlacedBefore, SKU: trade.SKU(text(in.Sku))}
+	f := orders.Filter{Statuses: in.Status, PONumber: value(in.PoNumber), PlacedFrom: in.PlacedFrom, PlacedBefore: in.PlacedBefore, SKU: trade.SKU(value(in.Sku))}
 	for _, id := range in.AccountIds {
 		f.Accounts = append(f.Accounts, scalar.ParseAccountID(id))
 	}

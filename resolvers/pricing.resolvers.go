@@ -9,7 +9,7 @@ import (
 	"crossdock/graph/model"
 )
 
-func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date) ([]*model.QuotedPrice, error) {
+func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) ([]*model.QuotedPrice, error) {
 	if len(lines) > maxSKUs {
 		return nil, fault.New(fault.Invalid, "%d lines; the limit is %d", len(lines), maxSKUs).At("lines")
 	}
@@ -20,7 +20,7 @@ func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines
 	if !viewer(ctx).MaySee(account) {
 		return nil, fault.New(fault.Denied, "account %s is not yours to see", account).At("accountId")
 	}
-	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key { return quoteKey(account, l, date) })
+	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key { return quoteKey(account, l, date, currency, branch) })
 	scopeOf(ctx).prices.Announce(keys...)
 	prices, err := load(ctx, scopeOf(ctx).prices, keys)
 	out := make([]*model.QuotedPrice, len(lines))

@@ -7,10 +7,8 @@ import (
 )
 
 // quoteKey is the whole key of one line's question.
-func quoteKey(account trade.AccountID, l *model.PriceQuoteLine, date *trade.Date) pricing.Key {
-	var on trade.Date
-	if date != nil {
-		on = *date
-	}
-	return pricing.NewKey(account, trade.SKU(l.Sku), *l.Quantity, on, "")
+func quoteKey(account trade.AccountID, l *model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) pricing.Key {
+	key := pricing.NewKey(account, trade.SKU(l.Sku), *l.Quantity, value(date), value(currency))
+	key.Branch = value(branch)
+	return key
 }

@@ -19,9 +19,9 @@ func (r *mutationResolver) RequestReturn(ctx context.Context, input model.Reques
 	}
 	wishes := make([]returns.Wish, len(input.Lines))
 	for i, l := range input.Lines {
-		wishes[i] = returns.Wish{Line: l.Line, Quantity: l.Quantity, Reason: l.Reason}
+		wishes[i] = returns.Wish{Line: l.Line, Quantity: *l.Quantity, Reason: l.Reason}
 	}
-	return returnPayload(r.Returns.Request(ctx, viewer(ctx), input.IdempotencyKey, trade.OrderID(id), wishes, text(input.Comment)))
+	return returnPayload(r.Returns.Request(ctx, viewer(ctx), input.IdempotencyKey, trade.OrderID(id), wishes, value(input.Comment)))
 }
 
 func (r *mutationResolver) ApproveReturn(ctx context.Context, input model.ApproveReturnInput) (*model.ApproveReturnPayload, error) {
@@ -38,7 +38,7 @@ func (r *mutationResolver) CancelReturn(ctx context.Context, input model.CancelR
 	id, err := scalar.ParseID(scalar.TypeReturn, input.ReturnID)
 	var done *returns.Return
 	if err = at(err, "returnId"); err == nil {
-		done, err = r.Returns.Cancel(ctx, viewer(ctx), id, text(input.Reason))
+		done, err = r.Returns.Cancel(ctx, viewer(ctx), id, value(input.Reason))
 	}
 	out, err := returnPayload(done, err)
 	return (*model.CancelReturnPayload)(out), err

@@ -228,8 +228,12 @@ func (c Credit) Expose(ctx context.Context, tx Tx, account trade.AccountID, orde
 	if err != nil {
 		return orders.CreditPosition{}, fmt.Errorf("expose: %w", err)
 	}
-	return orders.CreditPosition{
-		Known: p.Known, Limit: p.Limit, Balance: p.Balance, OpenOrders: p.OpenOrders, Exposed: p.Exposed, Overdue: p.Overdue,
-		Currency: p.Currency, Source: p.Source, AsOf: p.Provenance.AsOf,
-	}, nil
+	out := orders.CreditPosition{
+		Known: p.Known, Balance: p.Balance.Amount, OpenOrders: p.OpenOrders.Amount, Exposed: p.Exposed.Amount, Overdue: p.Overdue.Amount,
+		Currency: p.Balance.Currency, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf,
+	}
+	if p.Limit != nil {
+		out.Limit = &p.Limit.Amount
+	}
+	return out, nil
 }

@@ -38,21 +38,26 @@ type CreditSource interface {
 
 // Position is what an account may still spend.
 type Position struct {
-	Credit
+	Account trade.AccountID
+	// Limit is nil when none is set.
+	Limit      *trade.Money
+	Balance    trade.Money
+	Overdue    trade.Money
+	OpenOrders trade.Money
 	// Exposed is accepted here and not in the ERP's figure yet.
-	Exposed trade.Decimal
+	Exposed trade.Money
 	// Known is false when there is no figure young enough to decide on.
 	Known      bool
 	Provenance lookup.Provenance
 }
 
 // Available is the limit less everything owed and ordered; nil without a limit.
-func (p Position) Available() *trade.Decimal {
+func (p Position) Available() *trade.Money {
 	if p.Limit == nil {
 		return nil
 	}
-	a := trade.Less(*p.Limit, trade.Sum(p.Balance, p.OpenOrders, p.Exposed))
-	return &a
+	used := trade.Sum(p.Balance.Amount, p.OpenOrders.Amount, p.Exposed.Amount)
+	return &trade.Money{Amount: trade.Less(p.Limit.Amount, used), Currency: p.Limit.Currency}
 }
 
 // Kind tells an invoice from a credit memo.

@@ -126,7 +126,7 @@ func TestEveryAcceptedAmountCountsOnce(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if got := trade.Sum(p.Exposed, p.OpenOrders, p.Balance); got.Cmp(whole(want)) != 0 {
+				if got := trade.Sum(p.Exposed.Amount, p.OpenOrders.Amount, p.Balance.Amount); got.Cmp(whole(want)) != 0 {
 					rt.Fatalf("%s: %s counts, %d was accepted", when, got, want)
 				}
 				return errProbe

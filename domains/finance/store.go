@@ -69,20 +69,28 @@ func lock(ctx context.Context, tx postgres.Tx, account trade.AccountID) error {
 }
 
 func (s *store) position(ctx context.Context, q conn, account trade.AccountID, stale time.Duration) (Position, error) {
-	p := Position{Credit: Credit{Account: account}}
+	p := Position{Account: account}
+	var limit *trade.Decimal
+	var currency trade.Currency
 	var age float64
 	err := q.QueryRow(ctx, `
 		SELECT source, currency, credit_limit, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
 		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id), 0)
 		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account).
-		Scan(&p.Source, &p.Currency, &p.Limit, &p.Balance, &p.Overdue, &p.OpenOrders, &p.Provenance.AsOf, &age, &p.Exposed)
+		Scan(&p.Provenance.Source, &currency, &limit, &p.Balance.Amount, &p.Overdue.Amount, &p.OpenOrders.Amount, &p.Provenance.AsOf, &age, &p.Exposed.Amount)
 	if postgres.NoRows(err) {
 		return p, nil
 	}
 	if err != nil {
 		return p, fmt.Errorf("credit of %s: %w", account, err)
 	}
-	p.Provenance.Source, p.Provenance.Freshness = p.Source, lookup.Cached
+	for _, m := range []*trade.Money{&p.Balance, &p.Overdue, &p.OpenOrders, &p.Exposed} {
+		m.Currency = currency
+	}
+	if limit != nil {
+		p.Limit = &trade.Money{Amount: *limit, Currency: currency}
+	}
+	p.Provenance.Freshness = lookup.Cached
 	p.Known = time.Duration(age*float64(time.Second)) <= stale
 	return p, nil
 }

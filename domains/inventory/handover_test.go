@@ -71,7 +71,7 @@ func TestEveryPromisedUnitCountsOnce(t *testing.T) {
 			if a == nil {
 				return 0, false
 			}
-			n, _, _ := a.Available.Int64(0)
+			n, _, _ := a.Available.Value.Int64(0)
 			return n, true
 		}
 		var open []*order

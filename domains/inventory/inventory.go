@@ -66,11 +66,11 @@ type Node struct {
 // AtNode is what one node can promise of an item.
 type AtNode struct {
 	Node       Node
-	OnHand     trade.Decimal
-	Allocated  trade.Decimal
-	Reserved   trade.Decimal
-	Available  trade.Decimal
-	Inbound    trade.Decimal
+	OnHand     trade.Quantity
+	Allocated  trade.Quantity
+	Reserved   trade.Quantity
+	Available  trade.Quantity
+	Inbound    trade.Quantity
 	Provenance lookup.Provenance
 }
 
@@ -83,8 +83,7 @@ type Unknown struct {
 // Availability is what can be promised of an item over all nodes.
 type Availability struct {
 	SKU       trade.SKU
-	Unit      trade.Unit
-	Available trade.Decimal
+	Available trade.Quantity
 	Nodes     []AtNode
 	// Unknown lists nodes whose figure is missing: Available is then a lower bound.
 	Unknown []Unknown
@@ -209,7 +208,8 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key]bool, failed map[trade.NodeID]error) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
-		a := &Availability{SKU: sku}
+		unit := s.unit(sku, known)
+		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}}
 		for _, n := range s.nodes {
 			k := Key{n.ID, sku}
 			c, ok := known[k]
@@ -219,7 +219,8 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key
 				}
 				continue
 			}
-			at := AtNode{Node: n, OnHand: c.OnHand, Allocated: c.Allocated, Reserved: c.reserved, Inbound: c.Inbound, Available: c.free(n)}
+			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
+			at := AtNode{Node: n, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
 			switch {
 			case live[k]:
@@ -227,10 +228,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key
 			case failed[n.ID] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
-			if c.Unit != "" { // not every system names one
-				a.Unit = c.Unit
-			}
-			a.Available = trade.Sum(a.Available, at.Available)
+			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
 			a.Nodes = append(a.Nodes, at)
 		}
 		if len(a.Nodes) > 0 || len(a.Unknown) > 0 {
@@ -238,6 +236,16 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key
 		}
 	}
 	return out
+}
+
+// unit is what the item is counted in, by the last node that names a unit: not every system does.
+func (s *Service) unit(sku trade.SKU, known map[Key]counted) (unit trade.Unit) {
+	for _, n := range s.nodes {
+		if u := known[Key{n.ID, sku}].Unit; u != "" {
+			unit = u
+		}
+	}
+	return unit
 }
 
 func (s *Service) allYounger(keys []Key, known map[Key]counted, age time.Duration) bool {

@@ -11,7 +11,8 @@ import (
 
 // Key is one price question, whole: two questions that may have different answers have
 // different keys. Quantity is in its canonical form, so that equal numbers are equal keys. An empty
-// unit is the one that the ERP sells the item in.
+// unit is the one that the ERP sells the item in, an empty date today, and an empty branch or currency
+// the account's own.
 type Key struct {
 	Account  trade.AccountID
 	SKU      trade.SKU
@@ -41,8 +42,8 @@ type Price struct {
 
 // Break is the price from a quantity on.
 type Break struct {
-	From      trade.Decimal `json:"from"`
-	UnitPrice trade.Money   `json:"unitPrice"`
+	From      trade.Quantity `json:"from"`
+	UnitPrice trade.Money    `json:"unitPrice"`
 }
 
 // Source is a system that calculates customer prices, in bulk.

@@ -168,8 +168,9 @@ type Followup interface {
 
 // Wish is what a customer asks to send back of an order line.
 type Wish struct {
-	Line     int
-	Quantity trade.Decimal
+	Line int
+	// Quantity may leave its unit out: it is the line's.
+	Quantity trade.Quantity
 	Reason   Reason
 }
 
@@ -239,8 +240,12 @@ func wished(i int, w Wish, from Origin, earlier []*Return, sofar []Line) (Line, 
 	if !ok {
 		return Line{}, fault.New(fault.Invalid, "order %s has no line %d", from.Number, w.Line).At(fmt.Sprintf("lines.%d.line", i))
 	}
-	if !w.Quantity.IsPos() {
-		return Line{}, fault.New(fault.Invalid, "a quantity of %s; return more than zero", w.Quantity).At(fmt.Sprintf("lines.%d.quantity", i))
+	if w.Quantity.Unit != "" && w.Quantity.Unit != o.Unit {
+		return Line{}, fault.New(fault.Invalid, "line %d was ordered in %s: return it in %s, not in %s", w.Line, o.Unit, o.Unit, w.Quantity.Unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
+	}
+	asked := w.Quantity.Value
+	if !asked.IsPos() {
+		return Line{}, fault.New(fault.Invalid, "a quantity of %s; return more than zero", asked).At(fmt.Sprintf("lines.%d.quantity.value", i))
 	}
 	left := o.Returnable
 	for _, r := range earlier {
@@ -258,10 +263,10 @@ func wished(i int, w Wish, from Origin, earlier []*Return, sofar []Line) (Line, 
 			left = trade.Less(left, l.Requested)
 		}
 	}
-	if w.Quantity.Cmp(left) > 0 {
-		return Line{}, fault.New(fault.Invalid, "%s of line %d cannot come back: %s of what was shipped is left to return", w.Quantity, w.Line, left.Max(trade.Decimal{})).At(fmt.Sprintf("lines.%d.quantity", i))
+	if asked.Cmp(left) > 0 {
+		return Line{}, fault.New(fault.Invalid, "%s of line %d cannot come back: %s of what was shipped is left to return", asked, w.Line, left.Max(trade.Decimal{})).At(fmt.Sprintf("lines.%d.quantity.value", i))
 	}
-	return Line{Line: w.Line, SKU: o.SKU, Unit: o.Unit, Reason: w.Reason, UnitPrice: o.UnitPrice, Requested: w.Quantity}, nil
+	return Line{Line: w.Line, SKU: o.SKU, Unit: o.Unit, Reason: w.Reason, UnitPrice: o.UnitPrice, Requested: asked}, nil
 }
 
 // Approve authorises the return in full and announces it to its node.

@@ -198,3 +198,6 @@ type Part struct {
 	Quantity Decimal `json:"quantity"`
 	Unit     Unit    `json:"unit"`
 }
+
+// Measure is the part's quantity with its unit.
+func (p Part) Measure() Quantity { return Quantity{p.Quantity, p.Unit} }

@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -499,15 +498,24 @@ func (ec *executionContext) _Credit_limit(ctx context.Context, field graphql.Col
 			return obj.Limit, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *trade.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖcrossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_limit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_balance(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -522,15 +530,24 @@ func (ec *executionContext) _Credit_balance(ctx context.Context, field graphql.C
 			return obj.Balance, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Money) graphql.Marshaler {
+			return ec.marshalNMoney2crossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_balance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_overdue(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -545,15 +562,24 @@ func (ec *executionContext) _Credit_overdue(ctx context.Context, field graphql.C
 			return obj.Overdue, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Money) graphql.Marshaler {
+			return ec.marshalNMoney2crossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_overdue(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_openOrders(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -568,15 +594,24 @@ func (ec *executionContext) _Credit_openOrders(ctx context.Context, field graphq
 			return obj.OpenOrders, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Money) graphql.Marshaler {
+			return ec.marshalNMoney2crossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_openOrders(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_exposed(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -591,15 +626,24 @@ func (ec *executionContext) _Credit_exposed(ctx context.Context, field graphql.C
 			return obj.Exposed, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Money) graphql.Marshaler {
+			return ec.marshalNMoney2crossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_exposed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_available(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -614,38 +658,24 @@ func (ec *executionContext) _Credit_available(ctx context.Context, field graphql
 			return obj.Available(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
-			return ec.marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *trade.Money) graphql.Marshaler {
+			return ec.marshalOMoney2ᚖcrossdockᚋdomainsᚋtradeᚐMoney(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
 func (ec *executionContext) fieldContext_Credit_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, true, false, "Decimal")
-}
-
-func (ec *executionContext) _Credit_currency(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Credit_currency(ctx, field)
+	fc = &graphql.FieldContext{
+		Object:     "Credit",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
 		},
-		func(ctx context.Context) (any, error) {
-			return obj.Currency, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v trade.Currency) graphql.Marshaler {
-			return ec.marshalNCurrencyCode2crossdockᚋdomainsᚋtradeᚐCurrency(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Credit_currency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credit", field, false, false, "CurrencyCode")
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Credit_provenance(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
@@ -878,11 +908,6 @@ func (ec *executionContext) _Credit(ctx context.Context, sel ast.SelectionSet, o
 		case "available":
 			out.Values[i] = ec._Credit_available(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		case "currency":
-			out.Values[i] = ec._Credit_currency(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "provenance":

@@ -55,7 +55,7 @@ type QueryResolver interface {
 	Order(ctx context.Context, id *string, number *string) (*orders.Order, error)
 	Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error)
 	ValidateOrder(ctx context.Context, input model.PlaceOrderInput) (*model.ValidateOrderPayload, error)
-	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date) ([]*model.QuotedPrice, error)
+	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) ([]*model.QuotedPrice, error)
 	Return(ctx context.Context, id string) (*returns.Return, error)
 	Returns(ctx context.Context, first *int, after *string) (*model.ReturnConnection, error)
 	Shipment(ctx context.Context, id string) (*shipments.Shipment, error)
@@ -470,6 +470,22 @@ func (ec *executionContext) field_Query_priceQuote_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["date"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "currency",
+		func(ctx context.Context, v any) (*trade.Currency, error) {
+			return ec.unmarshalOCurrencyCode2ᚖcrossdockᚋdomainsᚋtradeᚐCurrency(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["currency"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "branch",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["branch"] = arg4
 	return args, nil
 }
 
@@ -2131,7 +2147,7 @@ func (ec *executionContext) _Query_priceQuote(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date))
+			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.QuotedPrice) graphql.Marshaler {
@@ -4108,24 +4124,6 @@ func (ec *executionContext) marshalODateTime2ᚖtimeᚐTime(ctx context.Context,
 	_ = sel
 	_ = ctx
 	res := scalar.MarshalDateTime(*v)
-	return res
-}
-
-func (ec *executionContext) unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx context.Context, v any) (*decimal.Decimal, error) {
-	if v == nil {
-		return nil, nil
-	}
-	res, err := scalar.UnmarshalDecimal(v)
-	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx context.Context, sel ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	_ = sel
-	_ = ctx
-	res := scalar.MarshalDecimal(*v)
 	return res
 }
 

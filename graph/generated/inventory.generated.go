@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -58,29 +57,6 @@ func (ec *executionContext) fieldContext_Availability_sku(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Availability", field, false, false, "String")
 }
 
-func (ec *executionContext) _Availability_unit(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Availability_unit(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Unit, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v trade.Unit) graphql.Marshaler {
-			return ec.marshalNUnitCode2crossdockᚋdomainsᚋtradeᚐUnit(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Availability_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Availability", field, false, false, "UnitCode")
-}
-
 func (ec *executionContext) _Availability_available(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -93,15 +69,24 @@ func (ec *executionContext) _Availability_available(ctx context.Context, field g
 			return obj.Available, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Availability_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Availability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Availability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Availability_complete(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (ret graphql.Marshaler) {
@@ -249,15 +234,24 @@ func (ec *executionContext) _NodeAvailability_onHand(ctx context.Context, field 
 			return obj.OnHand, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_onHand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _NodeAvailability_allocated(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -272,15 +266,24 @@ func (ec *executionContext) _NodeAvailability_allocated(ctx context.Context, fie
 			return obj.Allocated, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_allocated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _NodeAvailability_reserved(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -295,15 +298,24 @@ func (ec *executionContext) _NodeAvailability_reserved(ctx context.Context, fiel
 			return obj.Reserved, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_reserved(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _NodeAvailability_available(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -318,15 +330,24 @@ func (ec *executionContext) _NodeAvailability_available(ctx context.Context, fie
 			return obj.Available, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _NodeAvailability_inbound(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -341,15 +362,24 @@ func (ec *executionContext) _NodeAvailability_inbound(ctx context.Context, field
 			return obj.Inbound, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_inbound(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _NodeAvailability_provenance(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -455,11 +485,6 @@ func (ec *executionContext) _Availability(ctx context.Context, sel ast.Selection
 			out.Values[i] = graphql.MarshalString("Availability")
 		case "sku":
 			out.Values[i] = ec._Availability_sku(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "unit":
-			out.Values[i] = ec._Availability_unit(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -131,7 +130,7 @@ func (ec *executionContext) field_Order_timeline_args(ctx context.Context, rawAr
 
 // region    **************************** field.gotpl *****************************
 
-func (ec *executionContext) _Allocation_node(ctx context.Context, field graphql.CollectedField, obj *orders.Allocation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Allocation_node(ctx context.Context, field graphql.CollectedField, obj *orders.Promised) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -154,7 +153,7 @@ func (ec *executionContext) fieldContext_Allocation_node(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Allocation", field, false, false, "String")
 }
 
-func (ec *executionContext) _Allocation_quantity(ctx context.Context, field graphql.CollectedField, obj *orders.Allocation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Allocation_quantity(ctx context.Context, field graphql.CollectedField, obj *orders.Promised) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -166,15 +165,24 @@ func (ec *executionContext) _Allocation_quantity(ctx context.Context, field grap
 			return obj.Quantity, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Allocation_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Allocation", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "Allocation",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CancelOrderPayload_order(ctx context.Context, field graphql.CollectedField, obj *model.CancelOrderPayload) (ret graphql.Marshaler) {
@@ -2004,11 +2012,11 @@ func (ec *executionContext) _OrderLine_allocations(ctx context.Context, field gr
 			return ec.fieldContext_OrderLine_allocations(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Allocations, nil
+			return obj.Promises(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []orders.Allocation) graphql.Marshaler {
-			return ec.marshalNAllocation2ᚕcrossdockᚋdomainsᚋordersᚐAllocationᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []orders.Promised) graphql.Marshaler {
+			return ec.marshalNAllocation2ᚕcrossdockᚋdomainsᚋordersᚐPromisedᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2018,7 +2026,7 @@ func (ec *executionContext) fieldContext_OrderLine_allocations(_ context.Context
 	fc = &graphql.FieldContext{
 		Object:     "OrderLine",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Allocation(ctx, field)
@@ -2036,18 +2044,27 @@ func (ec *executionContext) _OrderLine_open(ctx context.Context, field graphql.C
 			return ec.fieldContext_OrderLine_open(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Open(), nil
+			return obj.OpenQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, true, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_allocated(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2059,18 +2076,27 @@ func (ec *executionContext) _OrderLine_allocated(ctx context.Context, field grap
 			return ec.fieldContext_OrderLine_allocated(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Allocated, nil
+			return obj.AllocatedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_allocated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_backordered(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2082,18 +2108,27 @@ func (ec *executionContext) _OrderLine_backordered(ctx context.Context, field gr
 			return ec.fieldContext_OrderLine_backordered(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Backordered, nil
+			return obj.BackorderedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_backordered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_released(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2105,18 +2140,27 @@ func (ec *executionContext) _OrderLine_released(ctx context.Context, field graph
 			return ec.fieldContext_OrderLine_released(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Released, nil
+			return obj.ReleasedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_released(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_shipped(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2128,18 +2172,27 @@ func (ec *executionContext) _OrderLine_shipped(ctx context.Context, field graphq
 			return ec.fieldContext_OrderLine_shipped(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Shipped, nil
+			return obj.ShippedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_shipped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_delivered(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2151,18 +2204,27 @@ func (ec *executionContext) _OrderLine_delivered(ctx context.Context, field grap
 			return ec.fieldContext_OrderLine_delivered(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Delivered, nil
+			return obj.DeliveredQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_delivered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_cancelled(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2174,18 +2236,27 @@ func (ec *executionContext) _OrderLine_cancelled(ctx context.Context, field grap
 			return ec.fieldContext_OrderLine_cancelled(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Cancelled, nil
+			return obj.CancelledQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_cancelled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_rejected(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2197,18 +2268,27 @@ func (ec *executionContext) _OrderLine_rejected(ctx context.Context, field graph
 			return ec.fieldContext_OrderLine_rejected(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Rejected, nil
+			return obj.RejectedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_rejected(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_returned(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2220,18 +2300,27 @@ func (ec *executionContext) _OrderLine_returned(ctx context.Context, field graph
 			return ec.fieldContext_OrderLine_returned(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Returned, nil
+			return obj.ReturnedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_returned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_invoiced(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -2243,18 +2332,27 @@ func (ec *executionContext) _OrderLine_invoiced(ctx context.Context, field graph
 			return ec.fieldContext_OrderLine_invoiced(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Invoiced, nil
+			return obj.InvoicedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_OrderLine_invoiced(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("OrderLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _OrderLine_item(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
@@ -3248,7 +3346,7 @@ func UnmarshalReleaseHoldInput(ctx context.Context, raw any) (model.ReleaseHoldI
 
 var allocationImplementors = []string{"Allocation"}
 
-func (ec *executionContext) _Allocation(ctx context.Context, sel ast.SelectionSet, obj *orders.Allocation) graphql.Marshaler {
+func (ec *executionContext) _Allocation(ctx context.Context, sel ast.SelectionSet, obj *orders.Promised) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, allocationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -4061,15 +4159,15 @@ func (ec *executionContext) _ValidateOrderPayload(ctx context.Context, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) marshalNAllocation2crossdockᚋdomainsᚋordersᚐAllocation(ctx context.Context, sel ast.SelectionSet, v orders.Allocation) graphql.Marshaler {
+func (ec *executionContext) marshalNAllocation2crossdockᚋdomainsᚋordersᚐPromised(ctx context.Context, sel ast.SelectionSet, v orders.Promised) graphql.Marshaler {
 	return ec._Allocation(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAllocation2ᚕcrossdockᚋdomainsᚋordersᚐAllocationᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Allocation) graphql.Marshaler {
+func (ec *executionContext) marshalNAllocation2ᚕcrossdockᚋdomainsᚋordersᚐPromisedᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Promised) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAllocation2crossdockᚋdomainsᚋordersᚐAllocation(ctx, sel, v[i])
+		return ec.marshalNAllocation2crossdockᚋdomainsᚋordersᚐPromised(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -190,15 +189,24 @@ func (ec *executionContext) _PriceBreak_from(ctx context.Context, field graphql.
 			return obj.From, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_PriceBreak_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("PriceBreak", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "PriceBreak",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _PriceBreak_unitPrice(ctx context.Context, field graphql.CollectedField, obj *pricing.Break) (ret graphql.Marshaler) {

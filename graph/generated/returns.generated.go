@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -817,18 +816,27 @@ func (ec *executionContext) _ReturnLine_requested(ctx context.Context, field gra
 			return ec.fieldContext_ReturnLine_requested(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Requested, nil
+			return obj.RequestedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_requested(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_authorized(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -840,18 +848,27 @@ func (ec *executionContext) _ReturnLine_authorized(ctx context.Context, field gr
 			return ec.fieldContext_ReturnLine_authorized(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Authorized, nil
+			return obj.AuthorizedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_authorized(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_received(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -863,18 +880,27 @@ func (ec *executionContext) _ReturnLine_received(ctx context.Context, field grap
 			return ec.fieldContext_ReturnLine_received(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Received, nil
+			return obj.ReceivedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_received(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_restocked(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -886,18 +912,27 @@ func (ec *executionContext) _ReturnLine_restocked(ctx context.Context, field gra
 			return ec.fieldContext_ReturnLine_restocked(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Restocked, nil
+			return obj.RestockedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_restocked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_quarantined(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -909,18 +944,27 @@ func (ec *executionContext) _ReturnLine_quarantined(ctx context.Context, field g
 			return ec.fieldContext_ReturnLine_quarantined(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Quarantined, nil
+			return obj.QuarantinedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_quarantined(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_scrapped(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -932,18 +976,27 @@ func (ec *executionContext) _ReturnLine_scrapped(ctx context.Context, field grap
 			return ec.fieldContext_ReturnLine_scrapped(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Scrapped, nil
+			return obj.ScrappedQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_scrapped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_missing(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -955,18 +1008,27 @@ func (ec *executionContext) _ReturnLine_missing(ctx context.Context, field graph
 			return ec.fieldContext_ReturnLine_missing(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Missing, nil
+			return obj.MissingQuantity(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_ReturnLine_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ReturnLine", field, false, false, "Decimal")
+	fc = &graphql.FieldContext{
+		Object:     "ReturnLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnLine_unitPrice(ctx context.Context, field graphql.CollectedField, obj *returns.Line) (ret graphql.Marshaler) {
@@ -1190,7 +1252,7 @@ func (ec *executionContext) unmarshalInputRequestReturnLine(ctx context.Context,
 			it.Line = data
 		case "quantity":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quantity"))
-			data, err := ec.unmarshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			data, err := ec.unmarshalNQuantityInput2ᚖcrossdockᚋdomainsᚋtradeᚐQuantity(ctx, v)
 			if err != nil {
 				return it, err
 			}

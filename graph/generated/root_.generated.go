@@ -87,7 +87,6 @@ type ComplexityRoot struct {
 		Complete  func(childComplexity int) int
 		Nodes     func(childComplexity int) int
 		SKU       func(childComplexity int) int
-		Unit      func(childComplexity int) int
 		Unknown   func(childComplexity int) int
 	}
 
@@ -111,7 +110,6 @@ type ComplexityRoot struct {
 	Credit struct {
 		Available  func(childComplexity int) int
 		Balance    func(childComplexity int) int
-		Currency   func(childComplexity int) int
 		Exposed    func(childComplexity int) int
 		Limit      func(childComplexity int) int
 		OpenOrders func(childComplexity int) int
@@ -390,28 +388,28 @@ type ComplexityRoot struct {
 	}
 
 	OrderLine struct {
-		Allocated         func(childComplexity int) int
-		Allocations       func(childComplexity int) int
-		Amount            func(childComplexity int) int
-		Availability      func(childComplexity int, maxAge *int) int
-		Backordered       func(childComplexity int) int
-		Cancelled         func(childComplexity int) int
-		Delivered         func(childComplexity int) int
-		Description       func(childComplexity int) int
-		ExpectedUnitPrice func(childComplexity int) int
-		Invoiced          func(childComplexity int) int
-		Item              func(childComplexity int, maxAge *int) int
-		Number            func(childComplexity int) int
-		Open              func(childComplexity int) int
-		Outcome           func(childComplexity int) int
-		Price             func(childComplexity int, maxAge *int) int
-		Quantity          func(childComplexity int) int
-		Rejected          func(childComplexity int) int
-		Released          func(childComplexity int) int
-		Returned          func(childComplexity int) int
-		SKU               func(childComplexity int) int
-		Shipped           func(childComplexity int) int
-		UnitPrice         func(childComplexity int) int
+		AllocatedQuantity   func(childComplexity int) int
+		Amount              func(childComplexity int) int
+		Availability        func(childComplexity int, maxAge *int) int
+		BackorderedQuantity func(childComplexity int) int
+		CancelledQuantity   func(childComplexity int) int
+		DeliveredQuantity   func(childComplexity int) int
+		Description         func(childComplexity int) int
+		ExpectedUnitPrice   func(childComplexity int) int
+		InvoicedQuantity    func(childComplexity int) int
+		Item                func(childComplexity int, maxAge *int) int
+		Number              func(childComplexity int) int
+		OpenQuantity        func(childComplexity int) int
+		Outcome             func(childComplexity int) int
+		Price               func(childComplexity int, maxAge *int) int
+		Promises            func(childComplexity int) int
+		Quantity            func(childComplexity int) int
+		RejectedQuantity    func(childComplexity int) int
+		ReleasedQuantity    func(childComplexity int) int
+		ReturnedQuantity    func(childComplexity int) int
+		SKU                 func(childComplexity int) int
+		ShippedQuantity     func(childComplexity int) int
+		UnitPrice           func(childComplexity int) int
 	}
 
 	OtherEventDetails struct {
@@ -426,9 +424,9 @@ type ComplexityRoot struct {
 	}
 
 	Part struct {
-		Line     func(childComplexity int) int
-		Quantity func(childComplexity int) int
-		SKU      func(childComplexity int) int
+		Line    func(childComplexity int) int
+		Measure func(childComplexity int) int
+		SKU     func(childComplexity int) int
 	}
 
 	PlaceOrderPayload struct {
@@ -473,7 +471,7 @@ type ComplexityRoot struct {
 		Nodes              func(childComplexity int, ids []string) int
 		Order              func(childComplexity int, id *string, number *string) int
 		Orders             func(childComplexity int, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) int
-		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date) int
+		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
@@ -549,17 +547,17 @@ type ComplexityRoot struct {
 	}
 
 	ReturnLine struct {
-		Authorized  func(childComplexity int) int
-		Line        func(childComplexity int) int
-		Missing     func(childComplexity int) int
-		Quarantined func(childComplexity int) int
-		Reason      func(childComplexity int) int
-		Received    func(childComplexity int) int
-		Requested   func(childComplexity int) int
-		Restocked   func(childComplexity int) int
-		SKU         func(childComplexity int) int
-		Scrapped    func(childComplexity int) int
-		UnitPrice   func(childComplexity int) int
+		AuthorizedQuantity  func(childComplexity int) int
+		Line                func(childComplexity int) int
+		MissingQuantity     func(childComplexity int) int
+		QuarantinedQuantity func(childComplexity int) int
+		Reason              func(childComplexity int) int
+		ReceivedQuantity    func(childComplexity int) int
+		RequestedQuantity   func(childComplexity int) int
+		RestockedQuantity   func(childComplexity int) int
+		SKU                 func(childComplexity int) int
+		ScrappedQuantity    func(childComplexity int) int
+		UnitPrice           func(childComplexity int) int
 	}
 
 	ShipTo struct {
@@ -825,12 +823,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Availability.SKU(childComplexity), true
-	case "Availability.unit":
-		if e.ComplexityRoot.Availability.Unit == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Availability.Unit(childComplexity), true
 	case "Availability.unavailable":
 		if e.ComplexityRoot.Availability.Unknown == nil {
 			break
@@ -901,12 +893,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Credit.Balance(childComplexity), true
-	case "Credit.currency":
-		if e.ComplexityRoot.Credit.Currency == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Credit.Currency(childComplexity), true
 	case "Credit.exposed":
 		if e.ComplexityRoot.Credit.Exposed == nil {
 			break
@@ -2168,17 +2154,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		return e.ComplexityRoot.OrderEventDetails.Total(childComplexity), true
 
 	case "OrderLine.allocated":
-		if e.ComplexityRoot.OrderLine.Allocated == nil {
+		if e.ComplexityRoot.OrderLine.AllocatedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Allocated(childComplexity), true
-	case "OrderLine.allocations":
-		if e.ComplexityRoot.OrderLine.Allocations == nil {
-			break
-		}
-
-		return e.ComplexityRoot.OrderLine.Allocations(childComplexity), true
+		return e.ComplexityRoot.OrderLine.AllocatedQuantity(childComplexity), true
 	case "OrderLine.amount":
 		if e.ComplexityRoot.OrderLine.Amount == nil {
 			break
@@ -2197,23 +2177,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderLine.Availability(childComplexity, args["maxAge"].(*int)), true
 	case "OrderLine.backordered":
-		if e.ComplexityRoot.OrderLine.Backordered == nil {
+		if e.ComplexityRoot.OrderLine.BackorderedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Backordered(childComplexity), true
+		return e.ComplexityRoot.OrderLine.BackorderedQuantity(childComplexity), true
 	case "OrderLine.cancelled":
-		if e.ComplexityRoot.OrderLine.Cancelled == nil {
+		if e.ComplexityRoot.OrderLine.CancelledQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Cancelled(childComplexity), true
+		return e.ComplexityRoot.OrderLine.CancelledQuantity(childComplexity), true
 	case "OrderLine.delivered":
-		if e.ComplexityRoot.OrderLine.Delivered == nil {
+		if e.ComplexityRoot.OrderLine.DeliveredQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Delivered(childComplexity), true
+		return e.ComplexityRoot.OrderLine.DeliveredQuantity(childComplexity), true
 	case "OrderLine.description":
 		if e.ComplexityRoot.OrderLine.Description == nil {
 			break
@@ -2227,11 +2207,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderLine.ExpectedUnitPrice(childComplexity), true
 	case "OrderLine.invoiced":
-		if e.ComplexityRoot.OrderLine.Invoiced == nil {
+		if e.ComplexityRoot.OrderLine.InvoicedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Invoiced(childComplexity), true
+		return e.ComplexityRoot.OrderLine.InvoicedQuantity(childComplexity), true
 	case "OrderLine.item":
 		if e.ComplexityRoot.OrderLine.Item == nil {
 			break
@@ -2250,11 +2230,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderLine.Number(childComplexity), true
 	case "OrderLine.open":
-		if e.ComplexityRoot.OrderLine.Open == nil {
+		if e.ComplexityRoot.OrderLine.OpenQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Open(childComplexity), true
+		return e.ComplexityRoot.OrderLine.OpenQuantity(childComplexity), true
 	case "OrderLine.outcome":
 		if e.ComplexityRoot.OrderLine.Outcome == nil {
 			break
@@ -2272,6 +2252,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderLine.Price(childComplexity, args["maxAge"].(*int)), true
+	case "OrderLine.allocations":
+		if e.ComplexityRoot.OrderLine.Promises == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderLine.Promises(childComplexity), true
 	case "OrderLine.quantity":
 		if e.ComplexityRoot.OrderLine.Quantity == nil {
 			break
@@ -2279,23 +2265,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderLine.Quantity(childComplexity), true
 	case "OrderLine.rejected":
-		if e.ComplexityRoot.OrderLine.Rejected == nil {
+		if e.ComplexityRoot.OrderLine.RejectedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Rejected(childComplexity), true
+		return e.ComplexityRoot.OrderLine.RejectedQuantity(childComplexity), true
 	case "OrderLine.released":
-		if e.ComplexityRoot.OrderLine.Released == nil {
+		if e.ComplexityRoot.OrderLine.ReleasedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Released(childComplexity), true
+		return e.ComplexityRoot.OrderLine.ReleasedQuantity(childComplexity), true
 	case "OrderLine.returned":
-		if e.ComplexityRoot.OrderLine.Returned == nil {
+		if e.ComplexityRoot.OrderLine.ReturnedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Returned(childComplexity), true
+		return e.ComplexityRoot.OrderLine.ReturnedQuantity(childComplexity), true
 	case "OrderLine.sku":
 		if e.ComplexityRoot.OrderLine.SKU == nil {
 			break
@@ -2303,11 +2289,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderLine.SKU(childComplexity), true
 	case "OrderLine.shipped":
-		if e.ComplexityRoot.OrderLine.Shipped == nil {
+		if e.ComplexityRoot.OrderLine.ShippedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.OrderLine.Shipped(childComplexity), true
+		return e.ComplexityRoot.OrderLine.ShippedQuantity(childComplexity), true
 	case "OrderLine.unitPrice":
 		if e.ComplexityRoot.OrderLine.UnitPrice == nil {
 			break
@@ -2354,11 +2340,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Part.Line(childComplexity), true
 	case "Part.quantity":
-		if e.ComplexityRoot.Part.Quantity == nil {
+		if e.ComplexityRoot.Part.Measure == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Part.Quantity(childComplexity), true
+		return e.ComplexityRoot.Part.Measure(childComplexity), true
 	case "Part.sku":
 		if e.ComplexityRoot.Part.SKU == nil {
 			break
@@ -2583,7 +2569,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date)), true
+		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string)), true
 	case "Query.return":
 		if e.ComplexityRoot.Query.Return == nil {
 			break
@@ -2878,11 +2864,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		return e.ComplexityRoot.ReturnEventDetails.Number(childComplexity), true
 
 	case "ReturnLine.authorized":
-		if e.ComplexityRoot.ReturnLine.Authorized == nil {
+		if e.ComplexityRoot.ReturnLine.AuthorizedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Authorized(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.AuthorizedQuantity(childComplexity), true
 	case "ReturnLine.line":
 		if e.ComplexityRoot.ReturnLine.Line == nil {
 			break
@@ -2890,17 +2876,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReturnLine.Line(childComplexity), true
 	case "ReturnLine.missing":
-		if e.ComplexityRoot.ReturnLine.Missing == nil {
+		if e.ComplexityRoot.ReturnLine.MissingQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Missing(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.MissingQuantity(childComplexity), true
 	case "ReturnLine.quarantined":
-		if e.ComplexityRoot.ReturnLine.Quarantined == nil {
+		if e.ComplexityRoot.ReturnLine.QuarantinedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Quarantined(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.QuarantinedQuantity(childComplexity), true
 	case "ReturnLine.reason":
 		if e.ComplexityRoot.ReturnLine.Reason == nil {
 			break
@@ -2908,23 +2894,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReturnLine.Reason(childComplexity), true
 	case "ReturnLine.received":
-		if e.ComplexityRoot.ReturnLine.Received == nil {
+		if e.ComplexityRoot.ReturnLine.ReceivedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Received(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.ReceivedQuantity(childComplexity), true
 	case "ReturnLine.requested":
-		if e.ComplexityRoot.ReturnLine.Requested == nil {
+		if e.ComplexityRoot.ReturnLine.RequestedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Requested(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.RequestedQuantity(childComplexity), true
 	case "ReturnLine.restocked":
-		if e.ComplexityRoot.ReturnLine.Restocked == nil {
+		if e.ComplexityRoot.ReturnLine.RestockedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Restocked(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.RestockedQuantity(childComplexity), true
 	case "ReturnLine.sku":
 		if e.ComplexityRoot.ReturnLine.SKU == nil {
 			break
@@ -2932,11 +2918,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReturnLine.SKU(childComplexity), true
 	case "ReturnLine.scrapped":
-		if e.ComplexityRoot.ReturnLine.Scrapped == nil {
+		if e.ComplexityRoot.ReturnLine.ScrappedQuantity == nil {
 			break
 		}
 
-		return e.ComplexityRoot.ReturnLine.Scrapped(childComplexity), true
+		return e.ComplexityRoot.ReturnLine.ScrappedQuantity(childComplexity), true
 	case "ReturnLine.unitPrice":
 		if e.ComplexityRoot.ReturnLine.UnitPrice == nil {
 			break
@@ -3416,19 +3402,17 @@ type ShipTo @owner(system: ERP) {
 "What an account may still spend."
 type Credit @owner(system: ERP) {
   "The limit; null when none is set."
-  limit: Decimal
+  limit: Money
   "What is owed."
-  balance: Decimal!
+  balance: Money!
   "What of it is late."
-  overdue: Decimal!
+  overdue: Money!
   "Ordered and not invoiced, by the ERP's figure."
-  openOrders: Decimal!
+  openOrders: Money!
   "Accepted here and not in the ERP's figure yet."
-  exposed: Decimal! @owner(system: CROSSDOCK)
+  exposed: Money! @owner(system: CROSSDOCK)
   "The limit less all of that; null without a limit."
-  available: Decimal @owner(system: CROSSDOCK)
-  "The currency of all amounts."
-  currency: CurrencyCode!
+  available: Money @owner(system: CROSSDOCK)
   "Where this comes from."
   provenance: Provenance!
 }
@@ -3918,10 +3902,8 @@ type InvoiceEdge {
 type Availability @owner(system: NODE) {
   "The item."
   sku: String!
-  "The unit of all quantities."
-  unit: UnitCode!
   "What can be promised in all; a lower bound when complete is false."
-  available: Decimal!
+  available: Quantity!
   "Whether every node's figure is in the sum."
   complete: Boolean!
   "Node by node."
@@ -3937,15 +3919,15 @@ type NodeAvailability @owner(system: NODE) {
   "The node's name."
   name: String!
   "What lies there."
-  onHand: Decimal!
+  onHand: Quantity!
   "What the node has set aside."
-  allocated: Decimal!
+  allocated: Quantity!
   "What we promised and the node's figure does not include."
-  reserved: Decimal! @owner(system: CROSSDOCK)
+  reserved: Quantity! @owner(system: CROSSDOCK)
   "What can be promised."
-  available: Decimal! @owner(system: CROSSDOCK)
+  available: Quantity! @owner(system: CROSSDOCK)
   "What is on its way there."
-  inbound: Decimal!
+  inbound: Quantity!
   "Where this comes from."
   provenance: Provenance!
 }
@@ -4135,25 +4117,25 @@ type OrderLine @owner(system: CROSSDOCK) {
   "Promised from nodes."
   allocations: [Allocation!]!
   "In no bucket yet."
-  open: Decimal!
+  open: Quantity!
   "Promised and not with a node yet."
-  allocated: Decimal!
+  allocated: Quantity!
   "Waiting for stock."
-  backordered: Decimal!
+  backordered: Quantity!
   "With a node."
-  released: Decimal!
+  released: Quantity!
   "Sent."
-  shipped: Decimal!
+  shipped: Quantity!
   "Arrived, of what was sent."
-  delivered: Decimal!
+  delivered: Quantity!
   "Given up."
-  cancelled: Decimal!
+  cancelled: Quantity!
   "Turned down."
-  rejected: Decimal!
+  rejected: Quantity!
   "Came back, of what was sent."
-  returned: Decimal!
+  returned: Quantity!
   "Invoiced, of what was sent."
-  invoiced: Decimal!
+  invoiced: Quantity!
   "The item as it is today."
   item(maxAge: Int): Item @owner(system: ERP)
   "What the account pays today for this quantity."
@@ -4167,7 +4149,7 @@ type Allocation @owner(system: CROSSDOCK) {
   "The node's id."
   node: String!
   "How much."
-  quantity: Decimal!
+  quantity: Quantity!
 }
 
 "Something that stops an order's activities."
@@ -4421,7 +4403,7 @@ type Price @owner(system: ERP) {
 "The price from a quantity on."
 type PriceBreak @owner(system: ERP) {
   "The smallest quantity."
-  from: Decimal!
+  from: Quantity!
   "The price of one unit."
   unitPrice: Money!
 }
@@ -4445,8 +4427,8 @@ type QuotedPrice @owner(system: ERP) {
 }
 
 extend type Query {
-  "What an account pays. A buyer of one account may leave accountId out."
-  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date): [QuotedPrice!]!
+  "What an account pays on the date, today when left out; in its own currency and at its own branch, or at those asked for. A buyer of one account may leave accountId out."
+  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String): [QuotedPrice!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/returns.graphqls", Input: `"Goods coming back, from request to credit."
@@ -4486,19 +4468,19 @@ type ReturnLine @owner(system: CROSSDOCK) {
   "Why."
   reason: ReturnReason!
   "Asked for."
-  requested: Decimal!
+  requested: Quantity!
   "Agreed to."
-  authorized: Decimal!
+  authorized: Quantity!
   "Came back."
-  received: Decimal! @owner(system: NODE)
+  received: Quantity! @owner(system: NODE)
   "Back on the shelf."
-  restocked: Decimal! @owner(system: NODE)
+  restocked: Quantity! @owner(system: NODE)
   "Set aside."
-  quarantined: Decimal! @owner(system: NODE)
+  quarantined: Quantity! @owner(system: NODE)
   "Thrown away."
-  scrapped: Decimal! @owner(system: NODE)
+  scrapped: Quantity! @owner(system: NODE)
   "Agreed to and never came."
-  missing: Decimal!
+  missing: Quantity!
   "What is credited for one."
   unitPrice: Money!
 }
@@ -4530,8 +4512,8 @@ type ReturnEdge {
 input RequestReturnLine {
   "The order line's number."
   line: Int!
-  "How many."
-  quantity: Decimal!
+  "How many, in the line's unit, which may be left out."
+  quantity: QuantityInput!
   "Why."
   reason: ReturnReason! = OTHER
 }
@@ -4633,7 +4615,7 @@ type Part @owner(system: CROSSDOCK) {
   "The item."
   sku: String!
   "How much."
-  quantity: Decimal!
+  quantity: Quantity!
 }
 
 "What a node sent at one time under one tracking number."
@@ -4896,8 +4878,6 @@ func (ec *executionContext) childFields_Availability(ctx context.Context, field 
 	switch field.Name {
 	case "sku":
 		return ec.fieldContext_Availability_sku(ctx, field)
-	case "unit":
-		return ec.fieldContext_Availability_unit(ctx, field)
 	case "available":
 		return ec.fieldContext_Availability_available(ctx, field)
 	case "complete":
@@ -4944,8 +4924,6 @@ func (ec *executionContext) childFields_Credit(ctx context.Context, field graphq
 		return ec.fieldContext_Credit_exposed(ctx, field)
 	case "available":
 		return ec.fieldContext_Credit_available(ctx, field)
-	case "currency":
-		return ec.fieldContext_Credit_currency(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Credit_provenance(ctx, field)
 	}

@@ -17,8 +17,6 @@ import (
 	"io"
 	"strconv"
 	"time"
-
-	"github.com/govalues/decimal"
 )
 
 // Why a mutation could not do what was asked. New kinds may be added: select code, path and message on the interface.
@@ -451,8 +449,8 @@ type RequestReturnInput struct {
 type RequestReturnLine struct {
 	// The order line's number.
 	Line int `json:"line"`
-	// How many.
-	Quantity decimal.Decimal `json:"quantity"`
+	// How many, in the line's unit, which may be left out.
+	Quantity *trade.Quantity `json:"quantity"`
 	// Why.
 	Reason returns.Reason `json:"reason"`
 }

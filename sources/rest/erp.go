@@ -164,7 +164,7 @@ func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key, out 
 		k, cur := keys[n-1], trade.Currency(r.text("currency"))
 		p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Provenance: at}
 		for _, b := range r.rows(c, "breaks", "break") {
-			p.Breaks = append(p.Breaks, pricing.Break{From: b.number("from"), UnitPrice: b.money("price", cur)})
+			p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
 		}
 		out.Found[k] = p
 	}

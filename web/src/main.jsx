@@ -5,7 +5,6 @@ import { GraphiQL } from 'graphiql';
 import { createClient } from 'graphql-ws';
 import React from 'react';
 import { createRoot } from 'react-dom/client';
-import { story } from './story.js';
 
 const url = new URL('/graphql', window.location.href);
 const socket = new URL(url);
@@ -35,13 +34,16 @@ function fetcher(params, options) {
   return client.iterate(params);
 }
 
-createRoot(document.getElementById('root')).render(
-  <GraphiQL
-    fetcher={fetcher}
-    defaultHeaders={headers}
-    initialHeaders={headers}
-    defaultTabs={story(one, two).map((step) => ({ ...step, headers }))}
-    defaultEditorToolsVisibility="headers"
-    shouldPersistHeaders
-  />,
+// The examples are a file of their own, so that editing them does not rewrite the bundle.
+import(/* @vite-ignore */ new URL('story.js', document.baseURI).href).then(({ story }) =>
+  createRoot(document.getElementById('root')).render(
+    <GraphiQL
+      fetcher={fetcher}
+      defaultHeaders={headers}
+      initialHeaders={headers}
+      defaultTabs={story(one, two).map((step) => ({ ...step, headers }))}
+      defaultEditorToolsVisibility="headers"
+      shouldPersistHeaders
+    />,
+  ),
 );

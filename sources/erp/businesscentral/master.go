@@ -287,17 +287,21 @@ type quotedLine struct {
 type quoteFor struct {
 	account  trade.AccountID
 	date     trade.Date
-	branch   string
 	currency trade.Currency
 }
 
 // Prices has the ERP calculate each price. One request quotes one account on one date in one
-// currency: that is what the ERP's calculation cannot mix. They run at once.
+// currency: that is what the ERP's calculation cannot mix. They run at once. Its price lists know no
+// branches.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
 	groups := map[quoteFor][]pricing.Key{}
 	for _, k := range lookup.Unique(keys) {
-		g := quoteFor{k.Account, k.Date, k.Branch, k.Currency}
+		if k.Branch != "" {
+			out.Failed[k] = fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", k.Branch).From(c.t.Name())
+			continue
+		}
+		g := quoteFor{k.Account, k.Date, k.Currency}
 		groups[g] = append(groups[g], k)
 	}
 	var mu sync.Mutex
@@ -365,7 +369,7 @@ func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) look
 		k, cur := keys[l.LineNo-1], trade.Currency(reply.CurrencyCode)
 		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
 		if from := amount(l.BreakQuantity); from.IsPos() {
-			p.Breaks = []pricing.Break{{From: from, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
+			p.Breaks = []pricing.Break{{From: trade.Quantity{Value: from, Unit: p.Unit}, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
 		}
 		out.Found[k] = p
 	}

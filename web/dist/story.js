@@ -3,9 +3,9 @@ export const story = (one, two) => [
   {
     query: `# 1. Who am I, and what can I buy?
 query Look {
-  viewer { name role accounts { id number name currency credit { available currency } } }
-  items(first: 5) { nodes { sku name listPrice { amount currency } availability { available nodes { name available } } } }
-  priceQuote(lines: [{ sku: "${one}", quantity: { value: "60" } }]) { sku price { unitPrice { amount } breaks { from unitPrice { amount } } } }
+  viewer { name role accounts { id number name currency credit { available { amount } } } }
+  items(first: 5) { nodes { sku name listPrice { amount currency } availability { available { value unit } nodes { name available { value } } } } }
+  priceQuote(lines: [{ sku: "${one}", quantity: { value: "60" } }]) { sku price { unitPrice { amount } breaks { from { value unit } unitPrice { amount } } } }
 }
 `,
   },
@@ -22,7 +22,7 @@ mutation Place($key: String!) {
   }) {
     decision
     replayed
-    order { id number status total { amount currency } lines { sku outcome allocations { node quantity } } }
+    order { id number status total { amount currency } lines { sku outcome allocations { node quantity { value unit } } } }
     findings { code severity path message }
     errors { code path message }
   }
@@ -52,7 +52,10 @@ query See {
   orders(first: 1) {
     nodes {
       id number status fulfillment
-      lines { number sku shipped delivered invoiced item { name } price { unitPrice { amount } } availability { available } }
+      lines {
+        number sku quantity { value unit } shipped { value } delivered { value } invoiced { value }
+        item { name } price { unitPrice { amount } } availability { available { value } }
+      }
       shipments { number status trackingNumber events { status occurredAt location } }
       invoices { number total { amount currency } }
       returns { number status }
@@ -70,7 +73,7 @@ mutation SendBack($order: ID!) {
   requestReturn(input: {
     idempotencyKey: "my-first-return"
     orderId: $order
-    lines: [{ line: 1, quantity: "2", reason: NO_LONGER_NEEDED }]
+    lines: [{ line: 1, quantity: { value: "2" }, reason: NO_LONGER_NEEDED }]
   }) {
     return { id number status credit { amount currency } }
     errors { code path message }
