@@ -24,11 +24,13 @@ func (r *queryResolver) Node(ctx context.Context, id string) (scalar.Node, error
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]scalar.Node, error) {
-	return r.things(ctx, ids)
+	list, err := r.things(ctx, ids)
+	return partial(ctx, list, err)
 }
 
 func (r *viewerResolver) Accounts(ctx context.Context, obj *trade.Viewer) ([]*accounts.Account, error) {
 	list, err := load(ctx, scopeOf(ctx).accounts, obj.Accounts)
+	list, err = partial(ctx, list, err)
 	return present(list), err
 }
 

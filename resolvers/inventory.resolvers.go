@@ -34,7 +34,8 @@ func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge 
 		return nil, err
 	}
 	scopeOf(ctx).availability.Announce(convert[trade.SKU](skus)...)
-	return load(ctx, scopeOf(ctx).availability, convert[trade.SKU](skus))
+	list, err := load(ctx, scopeOf(ctx).availability, convert[trade.SKU](skus))
+	return partial(ctx, list, err)
 }
 
 func (r *Resolver) NodeAvailability() generated.NodeAvailabilityResolver {

@@ -2,6 +2,7 @@ package resolvers
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -31,19 +32,29 @@ func load[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], 
 	results := loader.Load(ctx, keys...)
 	out := make([]V, len(results))
 	errs := make(graphql.BatchErrorList, len(results))
-	failed := false
 	for i, r := range results {
 		if r.Err != nil {
 			errs[i] = scopeOf(ctx).failures.first(ctx, r.Err)
-			failed = failed || errs[i] != nil
 			continue
 		}
 		out[i] = r.Value
 	}
-	if failed {
-		return out, errs
+	return out, some(errs)
+}
+
+// partial hands the failures of a list's elements to the response, each at its place, so that the
+// other elements stand. Any other error fails the list.
+func partial[V any](ctx context.Context, list []V, err error) ([]V, error) {
+	some, ok := errors.AsType[graphql.BatchErrorList](err)
+	if !ok {
+		return list, err
 	}
-	return out, nil
+	for i, e := range some {
+		if e != nil {
+			graphql.AddError(graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i)), e)
+		}
+	}
+	return list, nil
 }
 
 // keysOf reads the key of each object.

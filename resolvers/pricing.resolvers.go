@@ -23,6 +23,7 @@ func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines
 	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key { return quoteKey(account, l, date, currency, branch) })
 	scopeOf(ctx).prices.Announce(keys...)
 	prices, err := load(ctx, scopeOf(ctx).prices, keys)
+	prices, err = partial(ctx, prices, err)
 	out := make([]*model.QuotedPrice, len(lines))
 	for i, l := range lines {
 		out[i] = &model.QuotedPrice{Sku: l.Sku, Quantity: l.Quantity}

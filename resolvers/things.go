@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/trade"
@@ -15,7 +17,7 @@ import (
 const maxNodes = 100
 
 // things resolves global ids in bulk, type by type, each under its own row security. An id that
-// is unknown, or not the viewer's to see, is null.
+// is unknown, or not the viewer's to see, is null; so is one whose source does not answer, with its error.
 func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, error) {
 	if len(ids) > maxNodes {
 		return nil, fault.New(fault.Invalid, "%d ids; the limit is %d", len(ids), maxNodes).At("ids")
@@ -98,27 +100,35 @@ func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, err
 		}
 	}
 	// What sources answer comes last, when everything is announced.
+	failed := map[string]error{}
 	for i, res := range s.accounts.Load(ctx, convert[trade.AccountID](byType[scalar.TypeAccount])...) {
-		if res.Err != nil {
-			return nil, res.Err
-		}
-		if res.OK {
-			keep(scalar.TypeAccount, byType[scalar.TypeAccount][i], res.Value)
+		inner := byType[scalar.TypeAccount][i]
+		if failed[scalar.GlobalID(scalar.TypeAccount, inner)] = res.Err; res.OK {
+			keep(scalar.TypeAccount, inner, res.Value)
 		}
 	}
 	for i, res := range s.items.Load(ctx, convert[trade.SKU](byType[scalar.TypeItem])...) {
-		if res.Err != nil {
-			return nil, res.Err
-		}
-		if res.OK {
-			keep(scalar.TypeItem, byType[scalar.TypeItem][i], res.Value)
+		inner := byType[scalar.TypeItem][i]
+		if failed[scalar.GlobalID(scalar.TypeItem, inner)] = res.Err; res.OK {
+			keep(scalar.TypeItem, inner, res.Value)
 		}
 	}
-	out := make([]scalar.Node, len(ids))
+	out, errs := make([]scalar.Node, len(ids)), make(graphql.BatchErrorList, len(ids))
 	for i, id := range ids {
 		out[i] = found[id]
+		if failed[id] != nil {
+			errs[i] = s.failures.first(ctx, failed[id])
+		}
 	}
-	return out, nil
+	return out, some(errs)
+}
+
+// some is the list as an error, nil when nothing failed.
+func some(errs graphql.BatchErrorList) error {
+	if slices.ContainsFunc(errs, func(e error) bool { return e != nil }) {
+		return errs
+	}
+	return nil
 }
 
 func convert[T ~string](in []string) []T {
@@ -132,7 +142,7 @@ func convert[T ~string](in []string) []T {
 // entities resolves what a router asks for, under the same row security as node.
 func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, error) {
 	list, err := r.things(ctx, ids)
-	if err != nil {
+	if list, err = partial(ctx, list, err); err != nil {
 		return nil, err
 	}
 	out := make([]*T, len(list))

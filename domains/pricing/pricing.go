@@ -28,6 +28,24 @@ func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade
 	return Key{Account: account, SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String(), Date: date, Currency: currency}
 }
 
+// Context is what one calculation of an ERP cannot mix: prices of two contexts are two questions.
+type Context struct {
+	Account  trade.AccountID
+	Date     trade.Date
+	Branch   string
+	Currency trade.Currency
+}
+
+// ByContext sorts keys by their contexts, each key once.
+func ByContext(keys []Key) map[Context][]Key {
+	out := map[Context][]Key{}
+	for _, k := range lookup.Unique(keys) {
+		c := Context{k.Account, k.Date, k.Branch, k.Currency}
+		out[c] = append(out[c], k)
+	}
+	return out
+}
+
 // Price is what the account pays for one unit.
 type Price struct {
 	Key Key

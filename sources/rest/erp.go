@@ -115,27 +115,14 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 	})
 }
 
-// quoteFor is what one price question of the product cannot mix.
-type quoteFor struct {
-	account  trade.AccountID
-	date     trade.Date
-	branch   string
-	currency trade.Currency
-}
-
 // Prices needs the operation "prices", whose body is built from "quote" (account, date, branch, currency,
 // lines of line, sku, unit, quantity) and whose rows have line, unit, price, listPrice, list, currency,
 // breaks, with the shape "break" (from, price). A line without a price is left out. One call asks for
 // one account, date, branch and currency: nothing is mixed.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
-	groups := map[quoteFor][]pricing.Key{}
-	for _, k := range lookup.Unique(keys) {
-		g := quoteFor{k.Account, k.Date, k.Branch, k.Currency}
-		groups[g] = append(groups[g], k)
-	}
-	for g, ks := range groups {
-		_ = inParts(ks, max(c.batch("prices"), 1), func(part []pricing.Key) error {
+	for g, ks := range pricing.ByContext(keys) {
+		_ = inParts(ks, c.batch("prices"), func(part []pricing.Key) error {
 			c.quote(ctx, g, part, out)
 			return nil
 		})
@@ -143,13 +130,13 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key, out lookup.Answers[pricing.Key, pricing.Price]) {
+func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key, out lookup.Answers[pricing.Key, pricing.Price]) {
 	lines := make([]any, len(keys))
 	for i, k := range keys {
 		lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
 	}
 	at := c.live(time.Now())
-	rows, _, err := c.call(ctx, "prices", map[string]any{"quote": map[string]any{"account": string(g.account), "date": string(g.date), "branch": g.branch, "currency": string(g.currency), "lines": lines}}, len(keys))
+	rows, _, err := c.call(ctx, "prices", map[string]any{"quote": map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "lines": lines}}, len(keys))
 	if err != nil {
 		for _, k := range keys {
 			out.Failed[k] = err

@@ -33,7 +33,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		skus, nodes = append(skus, k.SKU), append(nodes, k.Node)
 	}
 	nodes = lookup.Unique(nodes)
-	_ = inParts(lookup.Unique(skus), c.ops["stock"].Batch, func(part []trade.SKU) error {
+	_ = inParts(lookup.Unique(skus), c.batch("stock"), func(part []trade.SKU) error {
 		rows, _, err := c.call(ctx, "stock", map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
 		if err != nil {
 			for _, k := range keys {
@@ -74,23 +74,11 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 // reason, shipments) and the shapes "shipment" (ref, carrier, service, tracking, url, shippedAt,
 // parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	numbers = lookup.Unique(numbers)
-	out := lookup.Empty[string, shipments.Report](len(numbers))
-	_ = inParts(numbers, c.ops["reports"].Batch, func(part []string) error {
-		rows, _, err := c.call(ctx, "reports", map[string]any{"keys": join(part)}, len(part))
-		for _, n := range part {
-			if err != nil {
-				out.Failed[n] = err
-			}
-		}
-		for _, r := range rows {
-			if n := r.text("number"); slices.Contains(part, n) {
-				out.Found[n] = c.report(r)
-			}
-		}
-		return nil
+	return ask(ctx, c, "reports", numbers, func(r row, into map[string]shipments.Report) string {
+		report := c.report(r)
+		into[report.Number] = report
+		return report.Number
 	})
-	return out, ctx.Err()
 }
 
 func (c *Client) report(r row) shipments.Report {
@@ -120,7 +108,7 @@ func (c *Client) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 	if err != nil || len(rows) == 0 {
 		return false, err
 	}
-	return rows[0].text("stopped") == "true", nil
+	return rows[0].yes("stopped"), nil
 }
 
 // Expect announces a return. It needs the operation "expect", whose body is built from "goods"
@@ -139,27 +127,12 @@ func (c *Client) Expect(ctx context.Context, r returns.Return) (string, error) {
 // Receipts reads what came back. It needs the operation "receipts" (number, ref, done, units)
 // and the shape "unit" (sku, quantity, disposition).
 func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, returns.Receipt], error) {
-	numbers = lookup.Unique(numbers)
-	out := lookup.Empty[string, returns.Receipt](len(numbers))
-	_ = inParts(numbers, c.ops["receipts"].Batch, func(part []string) error {
-		rows, _, err := c.call(ctx, "receipts", map[string]any{"keys": join(part)}, len(part))
-		for _, n := range part {
-			if err != nil {
-				out.Failed[n] = err
-			}
+	return ask(ctx, c, "receipts", numbers, func(r row, into map[string]returns.Receipt) string {
+		rec := returns.Receipt{Number: r.text("number"), Source: c.t.Name(), Ref: r.text("ref"), Done: r.yes("done")}
+		for _, u := range r.rows(c, "units", "unit") {
+			rec.Units = append(rec.Units, returns.Unit{SKU: trade.SKU(u.text("sku")), Quantity: u.number("quantity"), Disposition: returns.Disposition(u.text("disposition"))})
 		}
-		for _, r := range rows {
-			n := r.text("number")
-			if !slices.Contains(part, n) {
-				continue
-			}
-			rec := returns.Receipt{Number: n, Source: c.t.Name(), Ref: r.text("ref"), Done: r.text("done") == "true"}
-			for _, u := range r.rows(c, "units", "unit") {
-				rec.Units = append(rec.Units, returns.Unit{SKU: trade.SKU(u.text("sku")), Quantity: u.number("quantity"), Disposition: returns.Disposition(u.text("disposition"))})
-			}
-			out.Found[n] = rec
-		}
-		return nil
+		into[rec.Number] = rec
+		return rec.Number
 	})
-	return out, ctx.Err()
 }

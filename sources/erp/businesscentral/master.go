@@ -283,30 +283,14 @@ type quotedLine struct {
 	BreakPrice    json.Number `json:"breakPrice"`
 }
 
-// context is what one price quote cannot mix.
-type quoteFor struct {
-	account  trade.AccountID
-	date     trade.Date
-	currency trade.Currency
-}
-
 // Prices has the ERP calculate each price. One request quotes one account on one date in one
 // currency: that is what the ERP's calculation cannot mix. They run at once. Its price lists know no
 // branches.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
-	groups := map[quoteFor][]pricing.Key{}
-	for _, k := range lookup.Unique(keys) {
-		if k.Branch != "" {
-			out.Failed[k] = fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", k.Branch).From(c.t.Name())
-			continue
-		}
-		g := quoteFor{k.Account, k.Date, k.Currency}
-		groups[g] = append(groups[g], k)
-	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for g, ks := range groups {
+	for g, ks := range pricing.ByContext(keys) {
 		wg.Go(func() {
 			part := c.quote(ctx, g, ks)
 			mu.Lock()
@@ -318,13 +302,16 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
+func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
+	if g.Branch != "" {
+		return failAll[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
+	}
 	in := struct {
 		CustomerNumber string      `json:"customerNumber"`
 		PriceDate      string      `json:"priceDate,omitempty"`
 		CurrencyCode   string      `json:"currencyCode,omitempty"`
 		Lines          []quoteLine `json:"lines"`
-	}{CustomerNumber: string(g.account), PriceDate: string(g.date), CurrencyCode: string(g.currency)}
+	}{CustomerNumber: string(g.Account), PriceDate: string(g.Date), CurrencyCode: string(g.Currency)}
 	for i, k := range keys {
 		in.Lines = append(in.Lines, quoteLine{i + 1, string(k.SKU), string(k.Unit), json.Number(k.Quantity)})
 	}
@@ -352,7 +339,7 @@ func (c *Client) quote(ctx context.Context, g quoteFor, keys []pricing.Key) look
 			err = fault.Wrap(fault.BadResponse, e, "a reply that cannot be read").From(c.t.Name())
 		}
 	}
-	if err == nil && reply.CustomerNumber != string(g.account) {
+	if err == nil && reply.CustomerNumber != string(g.Account) {
 		err = fault.New(fault.BadResponse, "prices of another customer").From(c.t.Name())
 	}
 	if err != nil {
