@@ -171,7 +171,7 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 		}
 	}
 	for _, id := range mine {
-		p, err := s.store.position(ctx, s.store.pool, id, s.stale)
+		p, err := s.store.position(ctx, s.store.pool, id, "", s.stale)
 		switch e := answers.Failed[id]; {
 		case err != nil:
 			return out, err
@@ -189,7 +189,8 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 }
 
 // Expose counts an order against its account in the caller's transaction and returns the
-// position without it. Concurrent callers for one account wait for each other.
+// position without it. Concurrent callers for one account wait for each other. Repeating it changes
+// the amount and nothing else.
 func (s *Service) Expose(ctx context.Context, tx postgres.Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (Position, error) {
 	return s.store.expose(ctx, tx, account, order, amount, s.stale)
 }

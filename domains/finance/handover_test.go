@@ -66,6 +66,12 @@ func TestEveryAcceptedAmountCountsOnce(t *testing.T) {
 			}
 		}
 		inTx := func(fn func(tx postgres.Tx) error) { must(postgres.InTx(ctx, pool, fn)) }
+		expose := func(o *order) {
+			inTx(func(tx postgres.Tx) error {
+				_, err := s.Expose(ctx, tx, account, o.id, trade.Money{Amount: whole(o.amount), Currency: "USD"})
+				return err
+			})
+		}
 		var all []*order
 		pick := func(ok func(*order) bool) *order {
 			some := slices.DeleteFunc(slices.Clone(all), func(o *order) bool { return !ok(o) })
@@ -75,13 +81,10 @@ func TestEveryAcceptedAmountCountsOnce(t *testing.T) {
 			return some[rapid.IntRange(0, len(some)-1).Draw(rt, "which")]
 		}
 		step := func() {
-			switch rapid.SampledFrom([]string{"accept", "send", "take", "learn", "refuse", "cancel", "invoice"}).Draw(rt, "step") {
+			switch rapid.SampledFrom([]string{"accept", "send", "take", "learn", "refuse", "cancel", "again", "invoice"}).Draw(rt, "step") {
 			case "accept":
 				o := &order{id: trade.OrderID(postgres.NewID()), amount: rapid.IntRange(1, 9).Draw(rt, "amount")}
-				inTx(func(tx postgres.Tx) error {
-					_, err := s.Expose(ctx, tx, account, o.id, trade.Money{Amount: whole(o.amount), Currency: "USD"})
-					return err
-				})
+				expose(o)
 				all = append(all, o)
 			case "send":
 				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
@@ -107,6 +110,11 @@ func TestEveryAcceptedAmountCountsOnce(t *testing.T) {
 				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
 					inTx(func(tx postgres.Tx) error { return s.Unexpose(ctx, tx, o.id) })
 					all = slices.DeleteFunc(all, func(v *order) bool { return v == o })
+				}
+			case "again":
+				// A held order is decided again, though it may be on its way.
+				if o := pick(func(o *order) bool { return !o.known }); o != nil {
+					expose(o)
 				}
 			case "invoice":
 				// Invoiced amounts move from open orders to the balance at once.

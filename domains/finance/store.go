@@ -68,15 +68,16 @@ func lock(ctx context.Context, tx postgres.Tx, account trade.AccountID) error {
 	return nil
 }
 
-func (s *store) position(ctx context.Context, q conn, account trade.AccountID, stale time.Duration) (Position, error) {
+// position is what the account may still spend, without the amount of one order; empty for none.
+func (s *store) position(ctx context.Context, q conn, account trade.AccountID, without trade.OrderID, stale time.Duration) (Position, error) {
 	p := Position{Account: account}
 	var limit *trade.Decimal
 	var currency trade.Currency
 	var age float64
 	err := q.QueryRow(ctx, `
 		SELECT source, currency, credit_limit, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
-		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id), 0)
-		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account).
+		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id AND e.order_id::text <> $2), 0)
+		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account, string(without)).
 		Scan(&p.Provenance.Source, &currency, &limit, &p.Balance.Amount, &p.Overdue.Amount, &p.OpenOrders.Amount, &p.Provenance.AsOf, &age, &p.Exposed.Amount)
 	if postgres.NoRows(err) {
 		return p, nil
@@ -99,17 +100,14 @@ func (s *store) expose(ctx context.Context, tx postgres.Tx, account trade.Accoun
 	if err := lock(ctx, tx, account); err != nil {
 		return Position{}, err
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM exposures WHERE order_id = $1`, order); err != nil {
+	// An order that is on its way to the ERP stays marked so, whatever its amount is now.
+	_, err := tx.Exec(ctx, `
+		INSERT INTO exposures (order_id, account_id, amount) VALUES ($1, $2, $3)
+		ON CONFLICT (order_id) DO UPDATE SET amount = excluded.amount`, order, account, amount.Amount)
+	if err != nil {
 		return Position{}, fmt.Errorf("exposure of %s: %w", order, err)
 	}
-	p, err := s.position(ctx, tx, account, stale)
-	if err != nil {
-		return p, err
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO exposures (order_id, account_id, amount) VALUES ($1, $2, $3)`, order, account, amount.Amount); err != nil {
-		return p, fmt.Errorf("exposure of %s: %w", order, err)
-	}
-	return p, nil
+	return s.position(ctx, tx, account, order, stale)
 }
 
 func (s *store) unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID, sent bool) error {
