@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -56,6 +58,42 @@ func TestAStorefrontOrderIsHeldAndNotTurnedDown(t *testing.T) {
 		o := list.Orders[0]
 		return o.Status == orders.OnHold && len(o.ActiveHolds()) == 1 && slices.Contains(o.ActiveHolds()[0].Remedies, "CANCEL_AND_REFUND")
 	})
+}
+
+// TestAStorefrontOrderIsTakenInThoughItsFirstIntakeEnds: what a shop has sold is tried until it is in,
+// whatever it looks like by then.
+func TestAStorefrontOrderIsTakenInThoughItsFirstIntakeEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := draft("C10003", line("SKU-1000", "3"))
+	d.Channel, d.ChannelSource, d.ChannelRef = orders.Storefront, "webshop", "gid://shopify/Order/1"
+	who := trade.System("storefront")
+	w.admin("POST", "/admin/knobs", `{"latency":{"bc":"5s"}}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	before := w.erp.Transport().Calls()
+	go func() {
+		_, err := w.orders.Place(ctx, who, d.ChannelRef, d)
+		ended <- err
+	}()
+	w.until("the ERP is being asked", func() bool { return w.erp.Transport().Calls() > before })
+	cancel()
+	if err := <-ended; err == nil {
+		t.Fatal("an intake that was stopped has an answer")
+	}
+	w.admin("POST", "/admin/knobs", `{"latency":{"bc":"0s"}}`)
+	d.Lines = append(d.Lines, line("SKU-1001", "1")) // somebody has edited it in the shop meanwhile
+	first := w.placeAs(who, d.ChannelRef, d)
+	if again := w.placeAs(who, d.ChannelRef, d); first.OrderID == "" || !again.Replayed || again.OrderID != first.OrderID {
+		t.Errorf("the order is taken in as %q, and a repeat as %+v", first.OrderID, again)
+	}
+	d.ChannelRef = "gid://shopify/Order/2"
+	for len(d.Lines) <= orders.MaxLines {
+		d.Lines = append(d.Lines, line("SKU-1001", "1"))
+	}
+	if _, err := w.orders.Place(t.Context(), who, d.ChannelRef, d); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an order that is too long is answered %v: nobody would hear of it", err)
+	}
 }
 
 // TestALongStorefrontOrderArrivesWhole although its lines come in several pages and the shop's

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -142,9 +140,14 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	for _, s := range cfg.Sources {
 		a.hook(s)
 	}
-	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Now: now, Log: log}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
 	for name, c := range a.shops {
 		a.shopping.Feeds[name] = c
+		f := a.shopping.Feed(name, c)
+		a.inbox.Again[f.ID()] = f.Again
+	}
+	for _, f := range a.books() {
+		a.inbox.Again[f.ID()] = f.Again
 	}
 	a.nodes = &ingest.Nodes{Shipments: a.shipments, Returns: a.returns, Fulfillers: p.Systems.Fulfillers, Receivers: p.Systems.Receivers, Log: log}
 	return a, nil
@@ -253,34 +256,35 @@ func (a *app) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// pollERP reads what changed in the ERP: items, accounts, orders and, after the orders that they
-// are for, what it has posted.
-func (a *app) pollERP(ctx context.Context) {
+// feed is a list of changes that is polled.
+type feed interface {
+	ID() string
+	Poll(ctx context.Context, cursors ingest.Cursors, inbox *ingest.Inbox) error
+	Again(ctx context.Context, body []byte) error
+}
+
+// books are the lists of what changes in the ERP, those that others build on first: items, accounts,
+// orders and what was posted for them.
+func (a *app) books() []feed {
 	name := a.erp.Transport().Name()
-	feeds := map[string]func() error{
-		"items": func() error {
-			return ingest.Feed(ctx, a.cursors, name, "items", a.erp.ItemsSince, a.catalog.Observe)
-		},
-		"accounts": func() error {
-			return ingest.Feed(ctx, a.cursors, name, "accounts", a.erp.AccountsSince, a.accounts.Observe)
-		},
-		"orders": func() error {
-			return ingest.Feed(ctx, a.cursors, name, "orders", a.erp.RegistrationsSince, a.processes.ObserveRegistrations)
-		},
-		"posted invoices": func() error {
-			return ingest.Feed(ctx, a.cursors, name, "posted invoices", a.postedSince(finance.Invoice), a.processes.ObserveDocuments)
-		},
-		"posted credit memos": func() error {
-			return ingest.Feed(ctx, a.cursors, name, "posted credit memos", a.postedSince(finance.CreditMemo), a.processes.ObserveDocuments)
-		},
+	return []feed{
+		ingest.Feed[accounts.Account]{Source: name, Name: "accounts", Read: a.erp.AccountsSince, Take: a.accounts.Observe},
+		ingest.Feed[catalog.Item]{Source: name, Name: "items", Read: a.erp.ItemsSince, Take: a.catalog.Observe},
+		ingest.Feed[orders.Registration]{Source: name, Name: "orders", Read: a.erp.RegistrationsSince, Take: a.processes.ObserveRegistrations},
+		ingest.Feed[finance.Document]{Source: name, Name: "posted invoices", Read: a.postedSince(finance.Invoice), Take: a.processes.ObserveDocuments},
+		ingest.Feed[finance.Document]{Source: name, Name: "posted credit memos", Read: a.postedSince(finance.CreditMemo), Take: a.processes.ObserveDocuments},
 	}
-	for _, feed := range slices.Sorted(maps.Keys(feeds)) {
-		if err := feeds[feed](); err != nil && ctx.Err() == nil {
+}
+
+// pollERP reads what changed in the ERP. A list that fails does not keep the others from being read.
+func (a *app) pollERP(ctx context.Context) {
+	for _, f := range a.books() {
+		if err := f.Poll(ctx, a.cursors, a.inbox); err != nil && ctx.Err() == nil {
 			level := slog.LevelError
 			if fault.Retryable(err) {
 				level = slog.LevelWarn
 			}
-			a.log.Log(ctx, level, "poll", "source", name, "feed", feed, "error", err)
+			a.log.Log(ctx, level, "poll", "feed", f.ID(), "error", err)
 		}
 	}
 }

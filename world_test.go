@@ -168,7 +168,12 @@ func line(sku trade.SKU, quantity string) orders.DraftLine {
 
 func (w *world) place(key string, d orders.Draft) *orders.Answer {
 	w.t.Helper()
-	a, err := w.orders.Place(w.t.Context(), buyer(d.Account), key, d)
+	return w.placeAs(buyer(d.Account), key, d)
+}
+
+func (w *world) placeAs(who trade.Viewer, key string, d orders.Draft) *orders.Answer {
+	w.t.Helper()
+	a, err := w.orders.Place(w.t.Context(), who, key, d)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -216,7 +216,7 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 	if e, ok := errors.AsType[*fault.Error](cause); ok {
 		pause = max(pause, min(e.RetryAfter, q.policy.Cap))
 	}
-	if retryable(cause) && e.Attempts < q.policy.Attempts {
+	if !fault.Permanent(cause) && e.Attempts < q.policy.Attempts {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)
 		return pause, q.store.retry(ctx, e, pause, unsure, cause.Error())
 	}
@@ -234,17 +234,6 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 			Detail: detail, Subject: e.Subject, Key: "effect/" + e.ID, Order: orderOf(e.Subject), Source: e.Destination, EffectID: e.ID, CreatedAt: time.Now(),
 		})
 	})
-}
-
-// retryable errs on the side of trying again: a defect of ours may be gone with the next
-// release, a refusal by the other side will not.
-func retryable(err error) bool {
-	switch fault.KindOf(err) {
-	case fault.Invalid, fault.Denied, fault.Unsupported, fault.NotFound, fault.Conflict:
-		return false
-	default:
-		return true
-	}
 }
 
 // message is what a person may read of an error.

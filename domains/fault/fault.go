@@ -108,6 +108,17 @@ func Retryable(err error) bool {
 	}
 }
 
+// Permanent reports whether the other side has refused for good: the same request would be refused
+// again. A defect of ours is not permanent: it may be gone with the next release.
+func Permanent(err error) bool {
+	switch KindOf(err) {
+	case Invalid, Denied, Unsupported, NotFound, Conflict:
+		return true
+	default:
+		return false
+	}
+}
+
 // Unsure reports whether the other side may have acted although we have no answer.
 func Unsure(err error) bool {
 	e, ok := errors.AsType[*Error](err)

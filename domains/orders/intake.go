@@ -83,7 +83,8 @@ var errDryRun = errors.New("dry run")
 
 // Place takes an order in. The key makes it safe to repeat: the same key with the same draft
 // answers what it answered before; with another draft, or while the first is still running, it
-// fails with fault.Conflict.
+// fails with a KeyError. An order that its channel has taken already has its reference there for a
+// key, whatever it looks like by now, and is tried again until it is in.
 func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Draft) (*Answer, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
@@ -108,7 +109,11 @@ func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Dra
 		return s.store.settle(ctx, tx, scope, key, a)
 	})
 	if err != nil {
-		s.store.abandon(context.WithoutCancel(ctx), scope, key)
+		if d.refusable() {
+			s.store.abandon(context.WithoutCancel(ctx), scope, key)
+		} else {
+			s.store.forget(context.WithoutCancel(ctx), scope, key)
+		}
 		return nil, err
 	}
 	return answer, nil
@@ -139,6 +144,8 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	if len(fs) == 0 {
 		facts = s.facts.Gather(ctx, d)
 		lines, currency, fs = Evaluate(d, facts)
+	} else if len(d.Lines) > MaxLines && !d.refusable() {
+		return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, len(d.Lines), MaxLines).At("lines")
 	} else if len(d.Lines) > MaxLines {
 		return &Answer{Decision: DecisionRejected, Findings: fs}, s.store.inTx(ctx, func(tx postgres.Tx) error {
 			return finish(ctx, tx, &Answer{Decision: DecisionRejected, Findings: fs})
@@ -303,7 +310,9 @@ func (s *Service) turnDown(o *Order, now time.Time) []event.Event {
 	}
 }
 
-func (o *Order) refusable() bool { return o.Channel == Portal || o.Channel == "" }
+func (o *Order) refusable() bool { return o.Channel.refusable() }
+
+func (d Draft) refusable() bool { return d.Channel.refusable() }
 
 // hold adds a hold for the finding unless one of its code is active.
 func (o *Order) hold(f Finding, now time.Time) {
@@ -358,6 +367,9 @@ func checkKey(key string) error {
 }
 
 func fingerprint(d Draft) ([]byte, error) {
+	if !d.refusable() {
+		d = Draft{Channel: d.Channel, ChannelSource: d.ChannelSource, ChannelRef: d.ChannelRef}
+	}
 	raw, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("draft: %w", err)

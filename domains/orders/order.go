@@ -60,6 +60,9 @@ const (
 	ERP        Channel = "ERP"
 )
 
+// refusable reports whether intake may turn an order of the channel down.
+func (c Channel) refusable() bool { return c == Portal || c == "" }
+
 // Order is what a customer asked for and what became of it.
 type Order struct {
 	ID            trade.OrderID   `json:"id"`

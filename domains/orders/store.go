@@ -425,6 +425,13 @@ func (s *store) abandon(ctx context.Context, scope, key string) {
 	_, _ = s.pool.Exec(ctx, `UPDATE idempotency SET state = 'FAILED' WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
 }
 
+// forget frees the key of a run that ended without an answer, so that the same key is tried again.
+func (s *store) forget(ctx context.Context, scope, key string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, _ = s.pool.Exec(ctx, `DELETE FROM idempotency WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $3`, scope, key, s.process)
+}
+
 func (s *store) ofChannel(ctx context.Context, channel Channel, source, ref string) (*Order, error) {
 	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE channel = $1 AND channel_ref = $2`, channel, source+"/"+ref)
 	if err != nil {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,25 +25,31 @@ type Hook struct {
 	Handle func(ctx context.Context, topic string, body []byte) error
 }
 
+// Exceptions is where a delivery that cannot be taken in goes.
+type Exceptions interface {
+	Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
+	Clear(ctx context.Context, tx postgres.Tx, key, resolution string) error
+}
+
 // Inbox keeps what was sent, byte for byte, before anything reads it, and takes it in
 // afterwards. A delivery that cannot be taken in becomes an Exception with its bytes kept.
 type Inbox struct {
-	Pool       *postgres.Pool
-	Hooks      map[string]Hook
-	Exceptions interface {
-		Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
-	}
-	Now  func() time.Time
-	Log  *slog.Logger
-	wake chan struct{}
+	Pool  *postgres.Pool
+	Hooks map[string]Hook
+	// Again takes in what a poll read and could not take in, by the feed's id.
+	Again      map[string]func(ctx context.Context, body []byte) error
+	Exceptions Exceptions
+	Now        func() time.Time
+	Log        *slog.Logger
+	wake       chan struct{}
 }
 
 // NewInbox returns an inbox over the database.
-func NewInbox(pool *postgres.Pool, exceptions interface {
-	Raise(ctx context.Context, tx postgres.Tx, e operations.Exception) error
-}, now func() time.Time, log *slog.Logger,
-) *Inbox {
-	return &Inbox{Pool: pool, Hooks: map[string]Hook{}, Exceptions: exceptions, Now: now, Log: log, wake: make(chan struct{}, 1)}
+func NewInbox(pool *postgres.Pool, exceptions Exceptions, now func() time.Time, log *slog.Logger) *Inbox {
+	return &Inbox{
+		Pool: pool, Hooks: map[string]Hook{}, Again: map[string]func(context.Context, []byte) error{},
+		Exceptions: exceptions, Now: now, Log: log, wake: make(chan struct{}, 1),
+	}
 }
 
 const (
@@ -69,20 +76,47 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the signature does not match", http.StatusUnauthorized)
 		return
 	}
-	sum := sha256.Sum256(body)
-	_, err = i.Pool.Exec(r.Context(), `
-		INSERT INTO inbox (id, source, delivery_id, topic, sha256, body, state) VALUES ($1, $2, $3, $4, $5, $6, 'RECEIVED')
-		ON CONFLICT (source, delivery_id) DO NOTHING`, postgres.NewID(), source, delivery, topic, sum[:], body)
-	if err != nil {
+	if err := i.store(r.Context(), source, delivery, topic, body); err != nil {
 		i.Log.ErrorContext(r.Context(), "store webhook", "source", source, "error", err)
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// polled marks the topic of what a poll read, before the feed's name.
+const polled = "feed:"
+
+// keep stores a change that a poll read and could not take in. The same change is kept once.
+func (i *Inbox) keep(ctx context.Context, source, feed string, body []byte) error {
+	return i.store(ctx, source, fmt.Sprintf("%s%s/%x", polled, feed, sha256.Sum256(body)), polled+feed, body)
+}
+
+func (i *Inbox) store(ctx context.Context, source, delivery, topic string, body []byte) error {
+	sum := sha256.Sum256(body)
+	_, err := i.Pool.Exec(ctx, `
+		INSERT INTO inbox (id, source, delivery_id, topic, sha256, body, state) VALUES ($1, $2, $3, $4, $5, $6, 'RECEIVED')
+		ON CONFLICT (source, delivery_id) DO NOTHING`, postgres.NewID(), source, delivery, topic, sum[:], body)
+	if err != nil {
+		return fmt.Errorf("keep a delivery of %s: %w", source, err)
+	}
 	select {
 	case i.wake <- struct{}{}:
 	default:
 	}
+	return nil
+}
+
+// handle takes one delivery in.
+func (i *Inbox) handle(ctx context.Context, source, topic string, body []byte) error {
+	if feed, ok := strings.CutPrefix(topic, polled); ok {
+		if again := i.Again[source+"/"+feed]; again != nil {
+			return again(ctx, body)
+		}
+	} else if hook, ok := i.Hooks[source]; ok {
+		return hook.Handle(ctx, topic, body)
+	}
+	return fault.New(fault.Unsupported, "nothing that %s sends is expected any more", source)
 }
 
 // Run takes deliveries in until the context ends.
@@ -125,29 +159,40 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 			return fmt.Errorf("next delivery: %w", err)
 		}
 		more = true
-		hook, ok := i.Hooks[source]
-		if !ok {
-			err = fault.New(fault.Unsupported, "no source %q is configured any more", source)
-		} else {
-			err = hook.Handle(ctx, topic, body)
-		}
+		err = i.handle(ctx, source, topic, body)
 		switch {
 		case err == nil:
-			_, err = tx.Exec(ctx, `UPDATE inbox SET state = 'DONE', done_at = clock_timestamp(), attempts = attempts + 1, last_error = '' WHERE id = $1`, id)
-			return err
-		case fault.Retryable(err) && attempts+1 < maxTries:
+			if _, err = tx.Exec(ctx, `UPDATE inbox SET state = 'DONE', done_at = clock_timestamp(), attempts = attempts + 1, last_error = '' WHERE id = $1`, id); err != nil {
+				return err
+			}
+			return i.Exceptions.Clear(ctx, tx, "inbox/"+id, "the delivery was taken in")
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !fault.Permanent(err) && attempts+1 < maxTries:
 			_, err = tx.Exec(ctx, `UPDATE inbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error())
 			return err
 		}
 		if _, e := tx.Exec(ctx, `UPDATE inbox SET state = 'DEAD', attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error()); e != nil {
 			return e
 		}
+		detail, e := json.Marshal(map[string]any{"topic": topic, "payload": payload(body), "attempts": attempts + 1, "error": message(err), "errorKind": fault.KindOf(err)})
+		if e != nil {
+			return e
+		}
 		return i.Exceptions.Raise(ctx, tx, operations.Exception{
-			Code: "DELIVERY_DEAD", Severity: "ERROR", Title: fmt.Sprintf("a %s delivery from %s could not be taken in: %s", topic, source, message(err)),
+			Code: "DELIVERY_DEAD", Severity: "ERROR", Title: fmt.Sprintf("%s from %s could not be taken in: %s", topic, source, message(err)), Detail: detail,
 			Subject: "inbox/" + id, Key: "inbox/" + id, Source: source, InboxID: id, CreatedAt: i.Now(),
 		})
 	})
 	return more, err
+}
+
+// payload is a delivery as a person reads it: as JSON where it is that.
+func payload(body []byte) any {
+	if json.Valid(body) {
+		return json.RawMessage(body)
+	}
+	return string(body)
 }
 
 func message(err error) string {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"crossdock/domains/lookup"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -85,40 +84,6 @@ func (n *Nodes) receipts(ctx context.Context, id trade.NodeID, r returns.Receive
 		return err
 	}
 	return nil
-}
-
-// Cursors remembers how far each feed was read.
-type Cursors interface {
-	Load(ctx context.Context, source, feed string) (string, error)
-	Save(ctx context.Context, source, feed, cursor string) error
-}
-
-// Feed reads one kind of change from one source. It has the cursor saved after what it read was
-// taken in, so that nothing is missed; what is read twice is known already.
-func Feed[V any](ctx context.Context, cursors Cursors, source, feed string, read func(context.Context, string) (lookup.Page[V], error), take func(context.Context, []V) error) error {
-	for {
-		cursor, err := cursors.Load(ctx, source, feed)
-		if err != nil {
-			return err
-		}
-		page, err := read(ctx, cursor)
-		if err != nil {
-			return fmt.Errorf("%s of %s: %w", feed, source, err)
-		}
-		if len(page.Items) > 0 {
-			if err := take(ctx, page.Items); err != nil {
-				return fmt.Errorf("%s of %s: %w", feed, source, err)
-			}
-		}
-		if page.Next != cursor {
-			if err := cursors.Save(ctx, source, feed, page.Next); err != nil {
-				return err
-			}
-		}
-		if !page.More {
-			return nil
-		}
-	}
 }
 
 // Pause waits, unless the context ends first.

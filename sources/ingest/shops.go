@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 )
@@ -18,6 +19,7 @@ type Shops struct {
 	// CalledOff is told of an order of ours that its shop has cancelled, again and again.
 	CalledOff func(ctx context.Context, shop, ref string) error
 	Cursors   Cursors
+	Inbox     *Inbox
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -28,7 +30,7 @@ func (s *Shops) Round(ctx context.Context) {
 	for name, feed := range s.Feeds {
 		_, err := s.began(ctx, name)
 		if err == nil {
-			err = s.read(ctx, name, feed)
+			err = s.Feed(name, feed).Poll(ctx, s.Cursors, s.Inbox)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
@@ -36,10 +38,11 @@ func (s *Shops) Round(ctx context.Context) {
 	}
 }
 
-func (s *Shops) read(ctx context.Context, name string, feed orders.ShopFeed) error {
-	return Feed(ctx, s.Cursors, name, "orders", feed.PlacedSince, func(ctx context.Context, seen []orders.Sighting) error {
-		return s.observe(ctx, name, feed, seen)
-	})
+// Feed is what a shop has sold and called off.
+func (s *Shops) Feed(shop string, feed orders.ShopFeed) Feed[orders.Sighting] {
+	return Feed[orders.Sighting]{Source: shop, Name: "orders", Read: feed.PlacedSince, Take: func(ctx context.Context, seen []orders.Sighting) error {
+		return s.observe(ctx, shop, feed, seen)
+	}}
 }
 
 // Hint reads one order back that a shop has sent word of.
@@ -132,7 +135,7 @@ func (s *Shops) take(ctx context.Context, shop string, o orders.PlacedOrder) err
 	who.Client = shop
 	_, err := s.Orders.Place(ctx, who, o.Ref, o.Draft)
 	if _, ok := errors.AsType[*orders.KeyError](err); ok {
-		return nil // somebody takes it in just now, or has; the next round sees it
+		return &fault.Error{Kind: fault.Unavailable, Message: "order " + o.Ref + " is being taken in at this moment", Source: shop, NotSent: true}
 	}
 	return err
 }
