@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
@@ -201,6 +202,11 @@ func TestAnOrderTakenWhileTheERPIsDownGoesOnByItself(t *testing.T) {
 	a := w.place("dead", draft("C10001", line("SKU-1000", "1")))
 	if a.Decision != orders.DecisionHeld {
 		t.Fatalf("without the ERP the order is %s", a.Decision)
+	}
+	for _, h := range w.order(a.OrderID).ActiveHolds() {
+		if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, h.ID, "let it go"); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("an order without prices could be let go: %v", err)
+		}
 	}
 	w.admin("POST", "/admin/knobs", `{"outage":{"bc":false}}`)
 	w.until("the hold clears by itself and the order ships", func() bool {

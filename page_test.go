@@ -17,7 +17,6 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
-	"crossdock/sources/threepl/shipbob"
 )
 
 // graph is the world's graph over HTTP, as several people.
@@ -168,14 +167,8 @@ func (g *graph) shipped(n int, account trade.AccountID) {
 // each account, which the ERP's calculation cannot mix.
 func TestTheOrderPageCostsTheBound(t *testing.T) {
 	t.Parallel()
-	g := newGraph(t, newWorld(t))
-	for _, system := range g.systems {
-		if c, ok := system.(*shipbob.Client); ok {
-			if err := c.Learn(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	w := newWorld(t)
+	g := newGraph(t, w)
 	g.shipped(5, "C10001")
 	g.fill(95, "C10001")
 	g.fill(1, "C10002", "C10003", "C10004", "C10005")
@@ -217,6 +210,20 @@ func TestTheOrderPageCostsTheBound(t *testing.T) {
 		}
 	}
 	g.nodesCostTheSame(t, five)
+
+	// A process that has just started learns once what the 3PLs call items; what they do not have is not
+	// looked for again and again.
+	fresh := newGraph(t, w.restarted())
+	first := fresh.query("operations", `query($f: OrderFilter) { orders(first: 20, filter: $f) {`+page+`} }`, map[string]any{"f": map[string]any{"accountIds": accounts[:1]}})
+	cold := append([]string{"threepl inventory ids", "threepl-south inventory ids"}, one...)
+	slices.Sort(cold)
+	if calls := first.calls(); !slices.Equal(calls, cold) {
+		t.Errorf("the first page makes the calls\n%v, not\n%v", calls, cold)
+	}
+	unknown := fresh.query("operations", `{ availability(skus: ["SKU-1000", "NOBODY-HAS-IT"], maxAge: 0) { available { value } } }`, nil)
+	if calls := unknown.calls(); !slices.Equal(calls, []string{"threepl stock", "threepl-south stock", "wms stock"}) {
+		t.Errorf("an item that nobody has makes the calls %v", calls)
+	}
 }
 
 // nodesCostTheSame asks for the page by ids.

@@ -70,7 +70,12 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	change(&said, cfg)
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
-	pool := pgtest.Database(t)
+	return &world{app: built(t, cfg, pgtest.Database(t)), t: t, box: server, said: said, engine: box.Engine}
+}
+
+// built is Crossdock as a process of its own, in front of a database.
+func built(t *testing.T, cfg *config.Config, pool *postgres.Pool) *app {
+	t.Helper()
 	presence, err := postgres.Join(t.Context(), pool)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +85,15 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{app: a, t: t, box: server, said: said, engine: box.Engine}
+	return a
+}
+
+// restarted is the world seen by a process that has just started.
+func (w *world) restarted() *world {
+	w.t.Helper()
+	again := *w
+	again.app = built(w.t, w.cfg, w.pool)
+	return &again
 }
 
 type testWriter struct{ t *testing.T }

@@ -42,7 +42,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 			err = e
 		}
 		if err != nil {
-			g.miss("items", err)
+			g.miss("rules", err)
 			return
 		}
 		rules = answers.Found
@@ -71,7 +71,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 	wg.Wait()
 	for sku, r := range rules {
 		if fact, ok := g.facts.Items[sku]; ok {
-			fact.Minimum, fact.Multiple, fact.Scale = r.Minimum, r.Multiple, r.Scale
+			fact.Rule = &orders.QuantityRule{Minimum: r.Minimum, Multiple: r.Multiple, Scale: r.Scale}
 			g.facts.Items[sku] = fact
 		}
 	}

@@ -71,17 +71,23 @@ type AccountFact struct {
 
 // ItemFact is what intake needs to know of an item.
 type ItemFact struct {
-	SKU      trade.SKU
-	Name     string
-	Blocked  string // why it is not sold, empty when it is
-	Unit     trade.Unit
-	Minimum  trade.Decimal
-	Multiple trade.Decimal
-	// Scale is the number of decimal places that the unit allows.
-	Scale    int
+	SKU     trade.SKU
+	Name    string
+	Blocked string // why it is not sold, empty when it is
+	Unit    trade.Unit
+	// Rule is how it may be ordered; nil when nothing is known to limit that.
+	Rule     *QuantityRule
 	TaxClass string
 	Source   string
 	AsOf     time.Time
+}
+
+// QuantityRule is how an item may be ordered, in its unit.
+type QuantityRule struct {
+	Minimum  trade.Decimal
+	Multiple trade.Decimal
+	// Scale is the number of decimal places that the unit allows.
+	Scale int
 }
 
 // PriceFact is the customer's price of one draft line.
@@ -221,27 +227,40 @@ func checkLine(i int, want DraftLine, currency trade.Currency, f Facts, fs *find
 		fs.add("UOM_INVALID", trade.Reject, path(i, "quantity.unit"), fmt.Sprintf("item %s is ordered in %s, not %s", item.SKU, item.Unit, want.Quantity.Unit), "order in "+string(item.Unit))
 		return rejected(l)
 	}
-	q := l.Quantity.Value
-	if q.MinScale() > item.Scale {
-		fs.add("QTY_PRECISION", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("%s takes %d decimal places", item.Unit, item.Scale), "order "+q.Ceil(item.Scale).String())
+	if item.Rule != nil && !checkQuantity(i, l, item, fs) {
 		return rejected(l)
-	}
-	if q.Cmp(item.Minimum) < 0 {
-		fs.add("QTY_MIN", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("the smallest order of %s is %s", item.SKU, item.Minimum), "order "+item.Minimum.String())
-		return rejected(l)
-	}
-	if item.Multiple.IsPos() {
-		if _, rest, err := q.QuoRem(item.Multiple); err == nil && !rest.IsZero() {
-			down := trade.Less(q, rest)
-			up := trade.Sum(down, item.Multiple)
-			fs.add("QTY_MULTIPLE", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("item %s is packed by %s", item.SKU, item.Multiple), fmt.Sprintf("order %s or %s", down, up))
-			return rejected(l)
-		}
 	}
 	if item.TaxClass == "" {
 		fs.add("TAX_CONTEXT_INCOMPLETE", trade.Hold, path(i, "sku"), fmt.Sprintf("item %s has no tax class", item.SKU), "complete the item's tax set-up in the ERP").from(item.Source, item.AsOf)
 	}
-	return checkPrice(i, l, currency, f, fs)
+	l = checkPrice(i, l, currency, f, fs)
+	if item.Rule == nil && f.missing("rules") && l.Outcome != LineRejected {
+		l.Outcome = LineHeld
+	}
+	return l
+}
+
+// checkQuantity reports whether the item may be ordered in the line's quantity.
+func checkQuantity(i int, l Line, item ItemFact, fs *findings) bool {
+	q, r := l.Quantity.Value, item.Rule
+	if q.MinScale() > r.Scale {
+		fs.add("QTY_PRECISION", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("%s takes %d decimal places", item.Unit, r.Scale), "order "+q.Ceil(r.Scale).String())
+		return false
+	}
+	if q.Cmp(r.Minimum) < 0 {
+		fs.add("QTY_MIN", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("the smallest order of %s is %s", item.SKU, r.Minimum), "order "+r.Minimum.String())
+		return false
+	}
+	if !r.Multiple.IsPos() {
+		return true
+	}
+	_, rest, err := q.QuoRem(r.Multiple)
+	if err != nil || rest.IsZero() {
+		return err == nil
+	}
+	down := trade.Less(q, rest)
+	fs.add("QTY_MULTIPLE", trade.Reject, path(i, "quantity.value"), fmt.Sprintf("item %s is packed by %s", item.SKU, r.Multiple), fmt.Sprintf("order %s or %s", down, trade.Sum(down, r.Multiple)))
+	return false
 }
 
 func checkPrice(i int, l Line, currency trade.Currency, f Facts, fs *findings) Line {

@@ -330,6 +330,19 @@ func (o *Order) release(holdID, by, reason string, now time.Time) error {
 	return fault.New(fault.NotFound, "order %s has no hold %q; its holds are listed in order.holds", o.Number, holdID).At("holdId")
 }
 
+// undecided is the first line that could not be priced or checked yet, zero when there is none.
+func (o *Order) undecided() int {
+	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Outcome == LineHeld })
+	return i + 1
+}
+
+// unchecked reports whether the hold is there because a check could not be made.
+func (o *Order) unchecked(holdID string) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool {
+		return h.ID == holdID && (h.Code == "SOURCE_UNAVAILABLE" || h.Code == "PRICE_MISSING")
+	})
+}
+
 // cancelRest cancels everything but what nodes have or may have, which stays released until
 // they give it back, and returns how much that is.
 func (o *Order) cancelRest(kept map[int]map[trade.NodeID]trade.Decimal) (released trade.Decimal) {

@@ -20,7 +20,7 @@ func quantity(value, unit string) trade.Quantity {
 func facts() orders.Facts {
 	return orders.Facts{
 		Account: &orders.AccountFact{ID: "C1", Currency: "USD", TaxContext: true},
-		Items:   map[trade.SKU]orders.ItemFact{"A": {SKU: "A", Unit: "PCS", Minimum: trade.MustDecimal("2"), Multiple: trade.MustDecimal("2"), TaxClass: "T"}},
+		Items:   map[trade.SKU]orders.ItemFact{"A": {SKU: "A", Unit: "PCS", Rule: &orders.QuantityRule{Minimum: trade.MustDecimal("2"), Multiple: trade.MustDecimal("2")}, TaxClass: "T"}},
 		Prices:  map[int]orders.PriceFact{0: {UnitPrice: *money("10")}},
 	}
 }
@@ -64,6 +64,13 @@ func TestChecks(t *testing.T) {
 			clear(f.Prices)
 			f.Missing = []orders.Missing{{What: "prices", Source: "erp", Reason: "SOURCE_TIMEOUT"}}
 		}, code: "SOURCE_UNAVAILABLE", severity: trade.Hold, path: "prices"},
+		"a fraction of what has no rule": {quantity: quantity("4.5", "PCS"), change: func(f *orders.Facts) {
+			f.Items["A"] = orders.ItemFact{SKU: "A", Unit: "PCS", TaxClass: "T"}
+		}},
+		"a fraction while rules cannot be asked": {quantity: quantity("4.5", "PCS"), change: func(f *orders.Facts) {
+			f.Items["A"] = orders.ItemFact{SKU: "A", Unit: "PCS", TaxClass: "T"}
+			f.Missing = []orders.Missing{{What: "rules", Source: "erp", Reason: "SOURCE_TIMEOUT"}}
+		}, code: "SOURCE_UNAVAILABLE", severity: trade.Hold, path: "rules"},
 	} {
 		f := facts()
 		if c.change != nil {

@@ -91,6 +91,9 @@ func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.Or
 		if err := o.release(holdID, who.Subject, reason, now); err != nil {
 			return nil, err
 		}
+		if n := o.undecided(); n != 0 && (len(o.ActiveHolds()) == 0 || o.unchecked(holdID)) {
+			return nil, fault.New(fault.Conflict, "line %d has no price yet or could not be checked: the order goes on by itself when its source answers; until then it can only be cancelled", n).At("holdId")
+		}
 		events := []event.Event{o.event("order.hold_released", now, map[string]any{"holdId": holdID, "by": who.Subject, "reason": reason})}
 		return s.resume(ctx, tx, o, events, now)
 	})
@@ -102,6 +105,11 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 	o.derive()
 	if before != OnHold || o.Status == OnHold {
 		return events, nil
+	}
+	for i := range o.Lines {
+		// What could not be promised is promised when there is stock.
+		l := &o.Lines[i]
+		l.Backordered = trade.Sum(l.Backordered, l.Open())
 	}
 	if o.Decision == DecisionHeld {
 		o.Decision = DecisionAccepted

@@ -22,7 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"crossdock/domains/fault"
@@ -56,9 +56,28 @@ type Client struct {
 	cfg Config
 	t   *transport.Client
 
-	mu  sync.Mutex
-	ids map[trade.SKU]int64
+	// learning is held by whoever reads the ids; known is what the last reading told.
+	learning chan struct{}
+	known    atomic.Pointer[index]
 }
+
+// index is what ShipBob calls items.
+type index struct {
+	ids map[trade.SKU]int64
+	at  time.Time
+}
+
+// has reports whether the index answers for all items: it knows them, or is young enough to say that
+// ShipBob does not have them.
+func (x *index) has(skus []trade.SKU) bool {
+	if x == nil {
+		return false
+	}
+	return time.Since(x.at) < relearn || !slices.ContainsFunc(skus, func(s trade.SKU) bool { _, ok := x.ids[s]; return !ok })
+}
+
+// relearn is how long an item that ShipBob does not list is taken for one that it does not have.
+const relearn = 5 * time.Minute
 
 const version = "/2026-01"
 
@@ -88,7 +107,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, t: t}, nil
+	return &Client{cfg: cfg, t: t, learning: make(chan struct{}, 1)}, nil
 }
 
 // Transport is the client's connection, for its figures.
@@ -144,21 +163,32 @@ func messages(body []byte) string {
 	return text[:min(len(text), 300)]
 }
 
-// inventoryIDs returns the ids of the SKUs, learning them all when one is not known yet.
+// inventoryIDs returns the ids of the SKUs. They are learned together, and again after a while when one
+// is not among them.
 func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.SKU]int64, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known := c.ids != nil
-	for _, sku := range skus {
-		_, ok := c.ids[sku]
-		known = known && ok
+	if x := c.known.Load(); x.has(skus) {
+		return x.ids, nil
 	}
-	if known {
-		return c.ids, nil
+	select {
+	case c.learning <- struct{}{}:
+		defer func() { <-c.learning }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	if len(c.ids) > 0 && !slices.ContainsFunc(skus, func(s trade.SKU) bool { _, ok := c.ids[s]; return ok }) {
-		return c.ids, nil
+	if x := c.known.Load(); x.has(skus) {
+		return x.ids, nil // somebody else has just learned them
 	}
+	x := &index{at: time.Now()}
+	var err error
+	if x.ids, err = c.list(ctx); err != nil {
+		return nil, err
+	}
+	c.known.Store(x)
+	return x.ids, nil
+}
+
+// list reads the ids of all items.
+func (c *Client) list(ctx context.Context) (map[trade.SKU]int64, error) {
 	ids := map[trade.SKU]int64{}
 	path, q := "/inventory-level", url.Values{"PageSize": {"250"}}
 	for range maxPages {
@@ -176,7 +206,6 @@ func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.
 			ids[trade.SKU(i.SKU)] = i.ID
 		}
 		if page.Next == nil || *page.Next == "" {
-			c.ids = ids
 			return ids, nil
 		}
 		next, err := url.Parse(*page.Next)
