@@ -42,6 +42,10 @@ func TestAStorefrontOrderArrivesAndItsTrackingReturns(t *testing.T) {
 		stock := w.admin("GET", "/admin/shop/orders", "")["stock"].(map[string]any)
 		return stock["SKU-1000"] == fmt.Sprint(w.available())
 	})
+	w.until("the shop knows what it may sell of items that nobody has asked about", func() bool {
+		stock := w.admin("GET", "/admin/shop/orders", "")["stock"].(map[string]any)
+		return len(stock) > 50
+	})
 }
 
 // TestAStorefrontOrderIsHeldAndNotTurnedDown: the shop has taken it already.

@@ -62,10 +62,6 @@ type app struct {
 	pool *postgres.Pool
 	log  *slog.Logger
 
-	// offered is what each storefront was told that it may sell, and when it was told everything.
-	offered      map[string]map[trade.SKU]trade.Decimal
-	offeredWhole map[string]time.Time
-
 	erp        erp
 	systems    map[string]route.System
 	shops      map[string]shop
@@ -92,7 +88,7 @@ type app struct {
 // build wires everything. It opens no connection to a source and starts nothing. The process is
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}, offered: map[string]map[trade.SKU]trade.Decimal{}, offeredWhole: map[string]time.Time{}}
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -249,7 +245,10 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.shopping.Round) })
-	g.Go(func() error { return ingest.Every(ctx, 4*every, a.publishStock) })
+	if len(a.shops) > 0 {
+		offer := &offer{app: a, told: map[string]offered{}}
+		g.Go(func() error { return ingest.Every(ctx, 4*every, offer.round) })
+	}
 	g.Go(func() error {
 		return ingest.Every(ctx, every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
 	})
@@ -294,34 +293,6 @@ func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (look
 		return a.erp.DocumentsSince(ctx, kind, cursor)
 	}
 }
-
-// publishStock tells storefronts what they may sell: what has changed since they were last told,
-// and everything once in a while, in case somebody set it otherwise there.
-func (a *app) publishStock(ctx context.Context) {
-	for name, c := range a.shops {
-		available, err := a.inventory.Sellable(ctx)
-		if time.Since(a.offeredWhole[name]) > resync {
-			a.offered[name], a.offeredWhole[name] = nil, time.Now()
-		}
-		changed := map[trade.SKU]trade.Decimal{}
-		for sku, q := range available {
-			if was, told := a.offered[name][sku]; !told || !was.Equal(q) {
-				changed[sku] = q
-			}
-		}
-		if err == nil && len(changed) > 0 {
-			if err = c.PublishStock(ctx, changed); err == nil {
-				a.offered[name] = available
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "publish stock", "source", name, "error", err)
-		}
-	}
-}
-
-// resync is how often a storefront is told everything.
-const resync = time.Hour
 
 // close frees connections to sources.
 func (a *app) close() {

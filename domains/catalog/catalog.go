@@ -72,6 +72,14 @@ func (s *Service) Observe(ctx context.Context, items []Item) error {
 	return s.store.Save(ctx, m)
 }
 
+// Count is how many items are known.
+func (s *Service) Count(ctx context.Context) (int, error) { return s.store.count(ctx, "") }
+
+// Next returns up to n items that are sold after the SKU, in order of SKU.
+func (s *Service) Next(ctx context.Context, after trade.SKU, n int) ([]trade.SKU, error) {
+	return s.store.next(ctx, after, n)
+}
+
 // List is one page of items by SKU.
 type List struct {
 	Items   []Item

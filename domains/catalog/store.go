@@ -67,11 +67,28 @@ func (s *store) Kept(ctx context.Context, skus []trade.SKU) (map[trade.SKU]Item,
 	return out, nil
 }
 
+const matches = `($1 = '' OR name ILIKE '%' || $1 || '%' OR sku ILIKE '%' || $1 || '%')`
+
+func (s *store) count(ctx context.Context, text string) (n int, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM items WHERE `+matches, text).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count items: %w", err)
+	}
+	return n, nil
+}
+
+func (s *store) next(ctx context.Context, after trade.SKU, n int) ([]trade.SKU, error) {
+	rows, err := s.pool.Query(ctx, `SELECT sku FROM items WHERE sku > $1 AND NOT (doc->>'blocked')::boolean ORDER BY sku LIMIT $2`, after, n)
+	if err != nil {
+		return nil, fmt.Errorf("next items: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[trade.SKU])
+}
+
 func (s *store) list(ctx context.Context, text string, first int, after trade.SKU) (*List, error) {
 	out := &List{}
-	const matches = `($1 = '' OR name ILIKE '%' || $1 || '%' OR sku ILIKE '%' || $1 || '%')`
-	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM items WHERE `+matches, text).Scan(&out.Total); err != nil {
-		return nil, fmt.Errorf("count items: %w", err)
+	var err error
+	if out.Total, err = s.count(ctx, text); err != nil {
+		return nil, err
 	}
 	rows, err := s.pool.Query(ctx, `SELECT doc, as_of FROM items WHERE `+matches+` AND sku > $2 ORDER BY sku LIMIT $3`, text, after, first+1)
 	if err != nil {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"crossdock/domains/trade"
+)
+
+// offer keeps storefronts told of what they may sell. It belongs to one goroutine.
+type offer struct {
+	*app
+	// after is the item that the last round ended at.
+	after trade.SKU
+	// told is what each storefront was told last.
+	told map[string]offered
+}
+
+// offered is what a storefront was told, and when it was told everything.
+type offered struct {
+	stock map[trade.SKU]trade.Decimal
+	whole time.Time
+}
+
+// resync is how often a storefront is told everything, in case somebody set it otherwise there.
+const resync = time.Hour
+
+// round asks the nodes about the next items and tells every storefront what has changed.
+func (o *offer) round(ctx context.Context) {
+	if err := o.refresh(ctx); err != nil && ctx.Err() == nil {
+		o.log.WarnContext(ctx, "read stock to offer", "error", err)
+	}
+	for name, c := range o.shops {
+		if err := o.tell(ctx, name, c); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "publish stock", "source", name, "error", err)
+		}
+	}
+}
+
+// refresh reads the stock of so many items that each is read again before its figure is too old to
+// promise from, in twice as many rounds as it takes.
+func (o *offer) refresh(ctx context.Context) error {
+	total, err := o.catalog.Count(ctx)
+	if err != nil {
+		return err
+	}
+	rounds := max(1, int(time.Duration(o.cfg.Intake.StockStale)/time.Duration(4*o.cfg.PollEvery)/2))
+	skus, err := o.catalog.Next(ctx, o.after, max(100, total/rounds+1))
+	if err != nil || len(skus) == 0 {
+		o.after = ""
+		return err
+	}
+	o.after = skus[len(skus)-1]
+	_, err = o.inventory.Refresh(ctx, skus)
+	return err
+}
+
+// tell says what may be sold, where that has changed.
+func (o *offer) tell(ctx context.Context, name string, c shop) error {
+	available, err := o.inventory.Sellable(ctx)
+	if err != nil {
+		return err
+	}
+	was := o.told[name]
+	if time.Since(was.whole) > resync {
+		was = offered{whole: time.Now()}
+	}
+	changed := map[trade.SKU]trade.Decimal{}
+	for sku, q := range available {
+		if before, told := was.stock[sku]; !told || !before.Equal(q) {
+			changed[sku] = q
+		}
+	}
+	if len(changed) > 0 {
+		if err := c.PublishStock(ctx, changed); err != nil {
+			return err
+		}
+	}
+	o.told[name] = offered{stock: available, whole: was.whole}
+	return nil
+}
