@@ -84,7 +84,7 @@ type runner struct {
 
 func (r *runner) run(rng *rand.Rand, crashes int) {
 	defer close(r.done)
-	points := []string{"claimed", "acted", "sequenced"}
+	points := []string{"committed", "claimed", "acted", "sequenced"}
 	for n := 0; ; n++ {
 		after := 0
 		if n < crashes {
@@ -169,7 +169,12 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	}}
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1,"lost:shipbob-south":0.1,"lost:shopify":0.1}}`)
 	rng := rand.New(rand.NewPCG(crashSeed, 1))
-	go r.run(rng, 12)
+	go r.run(rng, 16)
+	stepping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		w.steps(stepping)
+	}()
 	answers := placeAll(t, r, token)
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0,"lost:wms":0,"lost:shipbob":0,"lost:shipbob-south":0,"lost:shopify":0}}`)
 	pool, err := postgres.Open(t.Context(), url, 4)
@@ -177,7 +182,9 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	settle(t, pool)
+	settle(t, pool, answers)
+	close(stepping)
+	<-stopped
 	r.end()
 	judge(t, pool, w.truth(), answers)
 	if r.dead.Load() < 5 {
@@ -292,19 +299,32 @@ func try(ctx context.Context, addr, token string, body []byte) (placement, error
 	return placement{p.Order.Number, p.Decision}, nil
 }
 
-// settle waits until no work is left to do.
-func settle(t *testing.T, pool *postgres.Pool) {
+// settle waits until every accepted order is delivered and invoiced and no work is left to do.
+func settle(t *testing.T, pool *postgres.Pool, answers map[string]placement) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; {
-		var waiting int
+	var accepted []string
+	for _, p := range answers {
+		if strings.HasPrefix(p.decision, "ACCEPTED") {
+			accepted = append(accepted, p.number)
+		}
+	}
+	for deadline := time.Now().Add(3 * time.Minute); ; {
+		var waiting, open int
 		if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM effects WHERE state = 'WAITING'`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
-		if waiting == 0 {
+		err := pool.QueryRow(t.Context(), `
+			SELECT count(*) FROM orders WHERE number = ANY($1) AND EXISTS (
+				SELECT FROM jsonb_array_elements(doc->'lines') l WHERE (l->>'delivered')::numeric < (l->'quantity'->>'value')::numeric
+				OR (l->>'invoiced')::numeric < (l->'quantity'->>'value')::numeric)`, accepted).Scan(&open)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waiting+open == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d effects are still waiting", waiting)
+			t.Fatalf("%d effects are still waiting and %d orders are not delivered and invoiced", waiting, open)
 		}
 		select {
 		case <-t.Context().Done():
@@ -340,30 +360,57 @@ func judge(t *testing.T, pool *postgres.Pool, truth truth, answers map[string]pl
 			t.Errorf("a node has work %s %d times", number, n)
 		}
 	}
-	rows, err := pool.Query(t.Context(), `SELECT number, status FROM fulfillment_orders`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	planned := 0
-	for rows.Next() {
-		var number, status string
-		if err := rows.Scan(&number, &status); err != nil {
-			t.Fatal(err)
+	planned := judgeWorks(t, pool, truth)
+	for key, p := range answers {
+		if !strings.HasPrefix(p.decision, "ACCEPTED") {
+			continue
 		}
-		planned++
-		if truth.Works[number] != 1 && status != "CANCELLED" {
-			t.Errorf("work %s is planned and its node has it %d times", number, truth.Works[number])
+		// What its nodes were asked for and what the ERP invoiced is what was ordered, no more and no less.
+		var works, invoiced, ordered string
+		err := pool.QueryRow(t.Context(), `
+			SELECT coalesce((SELECT string_agg(q, ' ' ORDER BY q) FROM (
+			           SELECT (part->>'line') || ':' || sum((part->>'quantity')::numeric) AS q FROM fulfillment_orders w, jsonb_array_elements(w.doc->'parts') part
+			           WHERE w.order_id = o.id AND w.status = 'SHIPPED' GROUP BY part->>'line') s), ''),
+			       (SELECT coalesce(sum((d.doc->'netAmount'->>'amount')::numeric), 0)::text FROM finance_documents d WHERE d.order_id = o.id),
+			       (SELECT string_agg((l->>'number') || ':' || (l->'quantity'->>'value')::numeric, ' ' ORDER BY l->>'number') FROM jsonb_array_elements(o.doc->'lines') l)
+			           || ' ' || (o.doc->'total'->>'amount')
+			FROM orders o WHERE number = $1`, p.number).Scan(&works, &invoiced, &ordered)
+		if err != nil || works+" "+invoiced != ordered {
+			t.Errorf("%s: of order %s nodes sent and the ERP invoiced %s %s, and %s was ordered, %v", key, p.number, works, invoiced, ordered, err)
 		}
-	}
-	if planned < accepted {
-		t.Errorf("%d accepted orders have %d works", accepted, planned)
 	}
 	var dead int
 	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM effects WHERE state = 'DEAD'`).Scan(&dead); err != nil || dead > 0 {
 		t.Errorf("%d effects are dead, %v", dead, err)
 	}
 	t.Logf("%d placements, %d accepted, %d works", len(answers), accepted, planned)
+}
+
+// judgeWorks compares the planned works with those that nodes have, and returns how many there are.
+func judgeWorks(t *testing.T, pool *postgres.Pool, truth truth) int {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), `SELECT number, status FROM fulfillment_orders`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	planned := map[string]bool{}
+	for rows.Next() {
+		var number, status string
+		if err := rows.Scan(&number, &status); err != nil {
+			t.Fatal(err)
+		}
+		planned[number] = true
+		if truth.Works[number] != 1 && status != "CANCELLED" {
+			t.Errorf("work %s is planned and its node has it %d times", number, truth.Works[number])
+		}
+	}
+	for number := range truth.Works {
+		if !planned[number] {
+			t.Errorf("a node has work %s that nobody planned", number)
+		}
+	}
+	return len(planned)
 }
 
 type truth struct {
@@ -384,6 +431,25 @@ func (w *adminClient) post(path, body string) {
 		w.t.Fatalf("%s: %v %v", path, res, err)
 	}
 	_ = res.Body.Close()
+}
+
+// steps moves the world on until the channel is closed.
+func (w *adminClient) steps(done <-chan struct{}) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			res, err := http.Post(w.url+"/admin/step", "", nil)
+			if err != nil {
+				w.t.Errorf("step: %v", err)
+				return
+			}
+			_ = res.Body.Close()
+		}
+	}
 }
 
 func (w *adminClient) truth() (out truth) {

@@ -154,7 +154,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, i
 		return err
 	}
 	events := bus.New(pool, s.log)
-	events.Passing, a.queue.Passing = s.passing, s.passing
+	events.Passing, a.queue.Passing, a.orders.Passing = s.passing, s.passing, s.passing
 	stopping := make(chan struct{})
 	server := &http.Server{
 		Handler: a.routes(verifier, events, stopping, issuers), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,

@@ -116,6 +116,9 @@ func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Dra
 		}
 		return nil, err
 	}
+	if s.Passing != nil {
+		s.Passing("committed")
+	}
 	return answer, nil
 }
 
