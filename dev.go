@@ -30,6 +30,8 @@ type devCmd struct {
 	Tick    time.Duration `default:"3s" help:"How long each step of picking, packing and carrying takes."`
 	Seed    int64         `default:"1" help:"What the simulated distributor is made from, at its first start."`
 	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
+	// Postgres comes before every other place where a server may be.
+	Postgres string `type:"existingdir" placeholder:"DIR" help:"A folder with initdb and postgres, in place of those found on the machine."`
 	exportFlags
 }
 
@@ -86,7 +88,7 @@ func (c *devCmd) Run(s *shell) error {
 	url := s.getenv("DATABASE_URL")
 	var gone <-chan error
 	if url == "" {
-		db, err := embedded.Start(s.ctx, embedded.Config{Dir: filepath.Join(c.DataDir, "postgres"), Log: s.log})
+		db, err := embedded.Start(s.ctx, embedded.Config{Dir: filepath.Join(c.DataDir, "postgres"), Binaries: c.Postgres, Log: s.log})
 		if err != nil {
 			return err
 		}

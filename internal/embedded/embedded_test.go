@@ -87,3 +87,33 @@ func TestAKilledServerRecovers(t *testing.T) {
 	default:
 	}
 }
+
+// TestAFolderThatNoServerFitsIsRefused in one line that says why.
+func TestAFolderThatNoServerFitsIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := embedded.Config{Dir: dir, Volatile: true, Log: slog.New(slog.DiscardHandler)}
+	s, err := embedded.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"8\n", ""} {
+		if err := os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte(version), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := embedded.Start(t.Context(), config)
+		if err == nil {
+			_ = s.Stop()
+		}
+		if want := "PostgreSQL " + strings.TrimSpace(version); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("a cluster of version %q: %v", version, err)
+		}
+	}
+	_, err = embedded.Start(t.Context(), embedded.Config{Dir: t.TempDir(), Binaries: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "initdb and postgres") {
+		t.Errorf("a folder without a server: %v", err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 type binaries struct {
@@ -37,8 +38,12 @@ func find(ctx context.Context, cfg Config) (binaries, error) {
 	}
 	// A cluster that exists decides: its own major is preferred to the newest.
 	if raw, err := os.ReadFile(filepath.Join(cfg.Dir, "data", "PG_VERSION")); err == nil {
-		want, _ := strconv.Atoi(string(raw[:len(raw)-1]))
-		for _, dir := range candidates() {
+		want, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
+		dirs := candidates()
+		if dir, ok := cachedBundle(); ok {
+			dirs = append(dirs, dir)
+		}
+		for _, dir := range dirs {
 			if b, ok := inspect(ctx, dir); ok && b.major == want {
 				best = b
 			}
