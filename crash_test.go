@@ -159,7 +159,7 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := issuer.Token(auth.Grant{Subject: "crash", Accounts: []string{"*"}, For: time.Hour})
+	token, err := issuer.Token(auth.Grant{Subject: "crash", Accounts: []string{"*"}, Scope: "orders", For: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -98,6 +99,10 @@ func TestReturnEndsInACreditMemo(t *testing.T) {
 	again, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("4")}, Reason: returns.Defective}}, "")
 	if err != nil || again.ID != r.ID {
 		t.Errorf("a repeat made return %v, %v", again, err)
+	}
+	var reused *fault.KeyError
+	if _, err := w.returns.Request(t.Context(), who, "r1", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}, Reason: returns.Defective}}, ""); !errors.As(err, &reused) || reused.Reason != fault.KeyMismatch {
+		t.Errorf("the same key for another return is answered %v", err)
 	}
 	if _, err := w.returns.Request(t.Context(), who, "r2", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("3")}, Reason: returns.NotNeeded}}, ""); err == nil {
 		t.Error("what is in an open return could be sent back again")
@@ -410,6 +415,23 @@ func (w *world) returned(id string) *returns.Return {
 		w.t.Fatalf("return %s: %v", id, err)
 	}
 	return found[id]
+}
+
+// sentBack sends some of an order's first line back and follows it to its credit memo.
+func (w *world) sentBack(o *orders.Order, quantity string) *returns.Return {
+	w.t.Helper()
+	r, err := w.returns.Request(w.t.Context(), buyer(o.Account), "back", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal(quantity)}, Reason: returns.Defective}}, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.returns.Approve(w.t.Context(), service(), r.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("it is credited", func() bool {
+		w.step()
+		return w.returned(r.ID).Status == returns.Closed
+	})
+	return w.returned(r.ID)
 }
 
 // delivered places an order of C10001 and moves it to its doorstep and its invoice.

@@ -244,3 +244,78 @@ func (g *graph) nodesCostTheSame(t *testing.T, want []string) {
 		t.Errorf("nodes make the calls %v", calls)
 	}
 }
+
+// TestListsOfOrdersGoBothWays: pages joined from the front, or from the back, are the whole list, in every
+// order; a cursor of another order leads nowhere.
+func TestListsOfOrdersGoBothWays(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t, newWorld(t))
+	for n := range 7 {
+		g.place(fmt.Sprint("both", n), draft("C10001", line("SKU-1000", fmt.Sprint(1+n*3%7))))
+	}
+	ask := func(args string) ([]string, map[string]any, reply) {
+		got := g.query("C10001", `{ orders(`+args+`) { nodes { number } pageInfo { startCursor endCursor hasNextPage hasPreviousPage } totalCount } }`, nil)
+		var numbers []string
+		page, _ := got.Data["orders"].(map[string]any)
+		if page == nil {
+			return nil, nil, got
+		}
+		for _, n := range page["nodes"].([]any) {
+			numbers = append(numbers, n.(map[string]any)["number"].(string))
+		}
+		return numbers, page["pageInfo"].(map[string]any), got
+	}
+	whole := map[string][]string{}
+	for _, field := range []string{"PLACED_AT", "TOTAL", "NUMBER"} {
+		for _, direction := range []string{"ASC", "DESC"} {
+			order := "orderBy: {field: " + field + ", direction: " + direction + "}"
+			all, _, _ := ask(order + ", first: 100")
+			if len(all) < 7 {
+				t.Fatalf("%s: %v", order, all)
+			}
+			whole[field+direction] = all
+			var forth, back []string
+			for cursor := ""; ; {
+				page, info, got := ask(order + ", first: 3" + cursor)
+				if len(got.Errors) > 0 {
+					t.Fatal(got.Errors)
+				}
+				if forth = append(forth, page...); info["hasNextPage"] == false {
+					break
+				}
+				cursor = fmt.Sprintf(", after: %q", info["endCursor"])
+			}
+			for cursor := ""; ; {
+				page, info, got := ask(order + ", last: 3" + cursor)
+				if len(got.Errors) > 0 {
+					t.Fatal(got.Errors)
+				}
+				if back = append(page, back...); info["hasPreviousPage"] == false {
+					break
+				}
+				cursor = fmt.Sprintf(", before: %q", info["startCursor"])
+			}
+			if !slices.Equal(forth, all) || !slices.Equal(back, all) {
+				t.Errorf("%s: the list is %v, by pages %v, from the back %v", order, all, forth, back)
+			}
+		}
+		up, down := whole[field+"ASC"], slices.Clone(whole[field+"DESC"])
+		slices.Reverse(down)
+		if !slices.Equal(up, down) {
+			t.Errorf("%s: upwards %v, downwards reversed %v", field, up, down)
+		}
+	}
+	if slices.Equal(whole["TOTALASC"], whole["NUMBERASC"]) {
+		t.Error("totals and numbers are in one order: the test shows little")
+	}
+	_, info, _ := ask("first: 2")
+	for argument, args := range map[string]string{
+		"after":  fmt.Sprintf("orderBy: {field: TOTAL}, first: 2, after: %q", info["endCursor"]),
+		"before": fmt.Sprintf("orderBy: {field: NUMBER}, last: 2, before: %q", info["endCursor"]),
+	} {
+		_, _, got := ask(args)
+		if len(got.Errors) != 1 || got.Errors[0].Extensions["code"] != "INVALID" || got.Errors[0].Extensions["argument"] != argument {
+			t.Errorf("a cursor of another order is answered %+v", got.Errors)
+		}
+	}
+}

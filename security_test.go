@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"crossdock/domains/orders"
+	"crossdock/domains/returns"
 	"crossdock/domains/trade"
 	"crossdock/internal/auth"
 )
@@ -21,14 +24,23 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 	w.start()
 	g := newGraph(t, w)
 	o := w.delivered("sec", line("SKU-1000", "2"))
-	mine := g.query("C10001", `query($n: String!) { order(number: $n) { id account { id } shipments { id } invoices { id } fulfillmentOrders { id } } }`, map[string]any{"n": o.Number})
+	back := w.sentBack(o, "1")
+	open, err := w.returns.Request(t.Context(), buyer("C10001"), "open", o.ID, []returns.Wish{{Line: 1, Quantity: trade.Quantity{Value: trade.MustDecimal("1")}, Reason: returns.NotNeeded}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := g.query("C10001", `query($n: String!) { order(number: $n) { id account { id } shipments { id } invoices { id } fulfillmentOrders { id } returns { id number } creditMemos { id } } }`, map[string]any{"n": o.Number})
 	if len(mine.Errors) > 0 || mine.Data["order"] == nil {
 		t.Fatalf("the owner does not see the order: %+v", mine)
 	}
 	order := mine.Data["order"].(map[string]any)
 	ids := []string{order["id"].(string), order["account"].(map[string]any)["id"].(string)}
-	for _, field := range []string{"shipments", "invoices", "fulfillmentOrders"} {
+	for _, field := range []string{"shipments", "invoices", "fulfillmentOrders", "returns", "creditMemos"} {
 		ids = append(ids, order[field].([]any)[0].(map[string]any)["id"].(string))
+	}
+	returnID := map[string]string{}
+	for _, r := range order["returns"].([]any) {
+		returnID[r.(map[string]any)["number"].(string)] = r.(map[string]any)["id"].(string)
 	}
 	for _, id := range ids {
 		got := g.query("C10002", `query($id: ID!) { node(id: $id) { __typename id } nodes(ids: [$id]) { id } }`, map[string]any{"id": id})
@@ -40,7 +52,7 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 		}
 	}
 	for _, r := range []map[string]any{
-		{"__typename": "Order", "id": ids[0]}, {"__typename": "Order", "number": o.Number}, {"__typename": "Account", "id": ids[1]}, {"__typename": "Shipment", "id": ids[2]},
+		{"__typename": "Order", "id": ids[0]}, {"__typename": "Order", "number": o.Number}, {"__typename": "Account", "id": ids[1]}, {"__typename": "Shipment", "id": ids[2]}, {"__typename": "Return", "id": returnID[back.Number]},
 	} {
 		const query = `query($r: [_Any!]!) { _entities(representations: $r) { __typename } }`
 		if got := g.query("C10002", query, map[string]any{"r": []any{r}}); got.Data["_entities"].([]any)[0] != nil {
@@ -74,6 +86,7 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 		"order":     {`query($v: String!) { x: order(number: $v) { id } }`, map[string]any{"v": o.Number}},
 		"account":   {`query($v: ID!) { x: account(id: $v) { name } }`, map[string]any{"v": "C10001"}},
 		"shipment":  {`query($v: ID!) { x: shipment(id: $v) { id } }`, map[string]any{"v": ids[2]}},
+		"return":    {`query($v: ID!) { x: return(id: $v) { id } }`, map[string]any{"v": returnID[back.Number]}},
 		"price":     {`query($v: ID!) { x: priceQuote(accountId: $v, lines: [{sku: "SKU-1000", quantity: {value: "1"}}]) { price { unitPrice { amount } } } }`, map[string]any{"v": "C10001"}},
 		"exception": {`query { x: exceptions { nodes { id } } }`, nil},
 	} {
@@ -88,20 +101,102 @@ func TestABuyerSeesOnlyTheAccountsRows(t *testing.T) {
 	if n := len(lists.Data["shipments"].(map[string]any)["nodes"].([]any)); n != 0 {
 		t.Errorf("a stranger lists %d shipments", n)
 	}
-	for name, mutation := range map[string]string{
-		"cancel":  `mutation($id: ID!) { x: cancelOrder(input: {orderId: $id}) { order { id } errors { code } } }`,
-		"return":  `mutation($id: ID!) { x: requestReturn(input: {idempotencyKey: "s", orderId: $id, lines: [{line: 1, quantity: {value: "1"}}]}) { return { id } errors { code } } }`,
-		"release": `mutation($id: ID!) { x: releaseHold(input: {orderId: $id, holdId: "h", reason: "because"}) { order { id } errors { code } } }`,
-	} {
-		got := g.query("C10002", mutation, map[string]any{"id": ids[0]})
-		x, _ := got.Data["x"].(map[string]any)
-		if len(got.Errors) == 0 && (x == nil || len(x["errors"].([]any)) == 0) {
-			t.Errorf("a stranger may %s: %v", name, got)
-		}
+	g.strangersMayNot(t, ids[0], returnID[open.Number])
+	if g.tokens["brief"], err = g.issuer.Token(auth.Grant{Subject: "b", Accounts: []string{"C10002"}, Scope: "orders", For: -28 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if events := g.listen("brief", `subscription { orderEvents(orderId: "`+ids[0]+`", after: "p0") { type } }`, func(string) bool { return false }); strings.Contains(events, "order.") || !strings.Contains(events, "UNAUTHENTICATED") {
+		t.Errorf("a stranger hears of the order until the token ends: %s", events)
+	}
+	socket := g.dial("C10002")
+	if got := socket.ask(`query { order(number: "` + o.Number + `") { id } viewer { accounts { id name } } }`); strings.Contains(got, ids[0]) || !strings.Contains(got, `"order":null`) {
+		t.Errorf("a stranger sees over a socket %s", got)
+	}
+	if got := g.dial("C10001").ask(`query { order(number: "` + o.Number + `") { id } }`); !strings.Contains(got, ids[0]) {
+		t.Errorf("the owner sees over a socket %s", got)
 	}
 	if events := g.stream("C10002", `subscription { fulfillmentEvents(after: "p0") { type orderId } }`, "SKU-1001", "C10002"); strings.Contains(events, ids[0]) {
 		t.Errorf("a stranger hears of the order: %s", events)
 	}
+}
+
+// strangersMayNot tries what changes an order, its return, or work behind exceptions, as a buyer of another
+// account and as one who may only read.
+func (g *graph) strangersMayNot(t *testing.T, order, back string) {
+	t.Helper()
+	var err error
+	if g.tokens["reader"], err = g.issuer.Token(auth.Grant{Subject: "reader", Accounts: []string{"C10001"}, For: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ who, mutation, id string }{
+		"cancel":            {"C10002", `mutation($id: ID!) { x: cancelOrder(input: {orderId: $id}) { order { id } errors { code } } }`, order},
+		"return":            {"C10002", `mutation($id: ID!) { x: requestReturn(input: {idempotencyKey: "s", orderId: $id, lines: [{line: 1, quantity: {value: "1"}}]}) { return { id } errors { code } } }`, order},
+		"release":           {"C10002", `mutation($id: ID!) { x: releaseHold(input: {orderId: $id, holdId: "h", reason: "because"}) { order { id } errors { code } } }`, order},
+		"approve a return":  {"C10001", `mutation($id: ID!) { x: approveReturn(input: {returnId: $id}) { return { id } errors { code } } }`, back},
+		"call a return off": {"C10002", `mutation($id: ID!) { x: cancelReturn(input: {returnId: $id}) { return { id } errors { code } } }`, back},
+		"retry":             {"C10001", `mutation($id: ID!) { x: retryException(input: {exceptionId: $id}) { exception { id } errors { code } } }`, order},
+		"resolve":           {"C10001", `mutation($id: ID!) { x: resolveException(input: {exceptionId: $id, resolution: "done"}) { exception { id } errors { code } } }`, order},
+		"validate":          {"C10002", `query { x: validateOrder(input: {idempotencyKey: "v", accountId: "C10001", lines: [{sku: "SKU-1000", quantity: {value: "1"}}]}) { decision errors { code } } }`, ""},
+		"order by reading":  {"reader", `mutation { x: placeOrder(input: {idempotencyKey: "r", lines: [{sku: "SKU-1000", quantity: {value: "1"}}]}) { decision errors { code } } }`, ""},
+		"cancel by reading": {"reader", `mutation($id: ID!) { x: cancelOrder(input: {orderId: $id}) { order { id } errors { code } } }`, order},
+	} {
+		got := g.query(c.who, c.mutation, map[string]any{"id": c.id})
+		x, _ := got.Data["x"].(map[string]any)
+		if len(got.Errors) == 0 && (x == nil || len(x["errors"].([]any)) == 0) {
+			t.Errorf("%s may %s: %v", c.who, name, got)
+		}
+	}
+}
+
+// socket is a graphql-transport-ws connection.
+type socket struct {
+	t    *testing.T
+	conn *websocket.Conn
+}
+
+// dial opens a socket as somebody.
+func (g *graph) dial(who string) *socket {
+	g.t.Helper()
+	conn, res, err := websocket.Dial(g.t.Context(), "ws"+strings.TrimPrefix(g.url, "http"), &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if res.Body != nil {
+		_ = res.Body.Close()
+	}
+	g.t.Cleanup(func() { _ = conn.CloseNow() })
+	s := &socket{g.t, conn}
+	if got := s.say(`{"type":"connection_init","payload":{"Authorization":"Bearer ` + g.tokens[who] + `"}}`); !strings.Contains(got, "connection_ack") {
+		g.t.Fatalf("the socket of %s is answered %s", who, got)
+	}
+	return s
+}
+
+// say sends a message and returns the next one.
+func (s *socket) say(message string) string {
+	s.t.Helper()
+	if err := s.conn.Write(s.t.Context(), websocket.MessageText, []byte(message)); err != nil {
+		s.t.Fatal(err)
+	}
+	for {
+		_, raw, err := s.conn.Read(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if text := string(raw); !strings.Contains(text, `"type":"ping"`) && !strings.Contains(text, `"type":"pong"`) {
+			return text
+		}
+	}
+}
+
+// ask runs a query.
+func (s *socket) ask(query string) string {
+	s.t.Helper()
+	payload, err := json.Marshal(map[string]any{"id": "1", "type": "subscribe", "payload": map[string]string{"query": query}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.say(string(payload))
 }
 
 // stream reads server-sent events until the fulfilment of a new order of the account comes by.

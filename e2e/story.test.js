@@ -162,8 +162,8 @@ test('a mobile app follows an order over graphql-transport-ws and resumes withou
     await c.dispose();
   }
   assert.equal(new Set(seen.map((e) => e.id)).size, seen.length, 'no event came twice');
-  const whole = await ask('query($id: ID!) { order(id: $id) { timeline { id } } }', { id });
-  const timeline = whole.data.order.timeline.map((e) => e.id);
+  const whole = await ask('query($id: ID!) { order(id: $id) { timeline { nodes { id } } } }', { id });
+  const timeline = whole.data.order.timeline.nodes.map((e) => e.id);
   assert.deepEqual(seen.map((e) => e.id), timeline.slice(0, seen.length), 'no event was missed');
 });
 

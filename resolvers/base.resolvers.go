@@ -24,6 +24,9 @@ func (r *queryResolver) Node(ctx context.Context, id string) (scalar.Node, error
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]scalar.Node, error) {
+	if err := bounded(ids, maxNodes, "ids"); err != nil {
+		return nil, err
+	}
 	list, err := r.things(ctx, ids)
 	return partial(ctx, list, err)
 }

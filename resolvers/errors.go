@@ -12,7 +12,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"crossdock/domains/fault"
-	"crossdock/domains/orders"
 	"crossdock/graph/model"
 )
 
@@ -128,8 +127,8 @@ func problem(err error) ([]model.Error, error) {
 	if err == nil {
 		return []model.Error{}, nil
 	}
-	if k, ok := errors.AsType[*orders.KeyError](err); ok {
-		return []model.Error{&model.IdempotencyError{Code: string(k.Reason), Path: "idempotencyKey", Message: k.Error(), Retryable: k.Reason == orders.KeyRunning}}, nil
+	if k, ok := errors.AsType[*fault.KeyError](err); ok {
+		return []model.Error{&model.IdempotencyError{Code: string(k.Reason), Path: "idempotencyKey", Message: k.Error(), Retryable: k.Reason == fault.KeyRunning}}, nil
 	}
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -58,7 +58,10 @@ func (r *Resolver) follow(ctx context.Context, f bus.Filter, after *string) (<-c
 	go func() {
 		defer close(out)
 		defer cancel()
-		_ = r.Bus.Follow(ctx, f, position, out)
+		if err := r.Bus.Follow(ctx, f, position, out); err != nil && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "a stream ends", "error", err)
+			endingOf(ctx).say("RESUME", "the stream was interrupted: subscribe again with after set to your last cursor")
+		}
 	}()
 	return out, nil
 }

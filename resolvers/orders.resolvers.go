@@ -5,7 +5,6 @@ import (
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
-	"crossdock/domains/event"
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
@@ -76,7 +75,7 @@ func (r *orderResolver) CreditMemos(ctx context.Context, objs []*orders.Order) (
 	return documents(ctx, objs, finance.CreditMemo, func(d *finance.Document) *scalar.CreditMemo { return &scalar.CreditMemo{Document: d} })
 }
 
-func (r *orderResolver) Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) ([]*event.Event, error) {
+func (r *orderResolver) Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) (*model.EventConnection, error) {
 	return r.timeline(ctx, obj, number(first, 100), after)
 }
 

@@ -178,7 +178,7 @@ func orderPage(ctx context.Context) func(*orders.List, error) (*model.OrderConne
 	}
 }
 
-func (r *Resolver) timeline(ctx context.Context, o *orders.Order, first int, after *string) ([]*event.Event, error) {
+func (r *Resolver) timeline(ctx context.Context, o *orders.Order, first int, after *string) (*model.EventConnection, error) {
 	if first < 1 || first > 500 {
 		return nil, fault.New(fault.Invalid, "a page of %d; ask for 1 to 500", first).At("first")
 	}
@@ -189,12 +189,20 @@ func (r *Resolver) timeline(ctx context.Context, o *orders.Order, first int, aft
 			return nil, err
 		}
 	}
-	list, err := r.Bus.Read(ctx, bus.Filter{OrderID: string(o.ID), AllAccounts: true, Without: hidden(viewer(ctx))}, from, first)
-	out := make([]*event.Event, len(list))
-	for i := range list {
-		out[i] = &list[i]
+	list, err := r.Bus.Read(ctx, bus.Filter{OrderID: string(o.ID), AllAccounts: true, Without: hidden(viewer(ctx))}, from, first+1)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	more := len(list) > first
+	list = list[:min(first, len(list))]
+	out := &model.EventConnection{Edges: make([]*model.EventEdge, len(list)), Nodes: make([]*event.Event, len(list))}
+	cursors := make([]string, len(list))
+	for i := range list {
+		cursors[i], out.Nodes[i] = bus.Cursor(list[i].Position), &list[i]
+		out.Edges[i] = &model.EventEdge{Cursor: cursors[i], Node: &list[i]}
+	}
+	out.PageInfo = pageInfo(cursors, more, after != nil)
+	return out, nil
 }
 
 // cursor reads a cursor that is a thing's id.

@@ -4,6 +4,7 @@ package resolvers
 
 import (
 	"context"
+	"log/slog"
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
@@ -33,6 +34,7 @@ type Resolver struct {
 	Returns    *returns.Service
 	Operations *operations.Service
 	Bus        *bus.Bus
+	Log        *slog.Logger
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
 }

@@ -13,15 +13,24 @@ import (
 	"crossdock/graph/scalar"
 )
 
-// maxNodes bounds the ids of one nodes field.
-const maxNodes = 100
+// maxNodes bounds the ids of one nodes field, and maxEntities those of one type that a router asks for: a
+// page of its own can hold many more.
+const (
+	maxNodes    = 100
+	maxEntities = 1000
+)
+
+// bounded fails when there are more ids than the limit.
+func bounded(ids []string, limit int, argument string) error {
+	if len(ids) <= limit {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%d ids; the limit is %d", len(ids), limit).At(argument)
+}
 
 // things resolves global ids in bulk, type by type, each under its own row security. An id that
 // is unknown, or not the viewer's to see, is null; so is one whose source does not answer, with its error.
 func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, error) {
-	if len(ids) > maxNodes {
-		return nil, fault.New(fault.Invalid, "%d ids; the limit is %d", len(ids), maxNodes).At("ids")
-	}
 	byType := map[string][]string{}
 	for _, id := range ids {
 		typ, inner, err := scalar.ParseGlobalID(id)
@@ -141,6 +150,9 @@ func convert[T ~string](in []string) []T {
 
 // entities resolves what a router asks for, under the same row security as node.
 func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, error) {
+	if err := bounded(ids, maxEntities, "representations"); err != nil {
+		return nil, err
+	}
 	list, err := r.things(ctx, ids)
 	if list, err = partial(ctx, list, err); err != nil {
 		return nil, err

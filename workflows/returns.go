@@ -25,6 +25,7 @@ func (p *Processes) Origin(ctx context.Context, tx Tx, id trade.OrderID) (return
 	}
 	from := returns.Origin{Number: o.Number, Account: o.Account, Currency: o.Currency, Lines: map[int]returns.OriginLine{}}
 	for _, w := range works {
+		// Goods go back to where the first of them came from.
 		if len(w.ShippedParts) > 0 && from.Node == "" {
 			from.Node = w.Node
 		}

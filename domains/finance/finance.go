@@ -161,6 +161,11 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 	if len(mine) == 0 {
 		return out, nil
 	}
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
+		if err := s.kept(ctx, mine, &out); err != nil || allSince(out.Found, mine, start.Add(-age)) {
+			return out, err
+		}
+	}
 	answers, err := s.source.Credit(ctx, mine)
 	if err != nil {
 		return out, err
@@ -170,22 +175,48 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 			return out, fmt.Errorf("credit of %s: %w", id, err)
 		}
 	}
+	if err := s.kept(ctx, mine, &out); err != nil {
+		return out, err
+	}
 	for _, id := range mine {
-		p, err := s.store.position(ctx, s.store.pool, id, "", s.stale)
+		p, known := out.Found[id]
 		switch e := answers.Failed[id]; {
-		case err != nil:
-			return out, err
-		case e != nil && p.Provenance.Source == "":
+		case e != nil && !known:
 			out.Failed[id] = e
-		case p.Provenance.Source != "":
+		case !known:
+		case e != nil:
+			p.Provenance.Freshness = lookup.LastKnown
+			out.Found[id] = p
+		case !p.Provenance.AsOf.Before(start):
+			// What overlaps an order on its way is not adopted: then the figure is the one before.
 			p.Provenance.Freshness = lookup.Live
-			if e != nil {
-				p.Provenance.Freshness = lookup.LastKnown
-			}
 			out.Found[id] = p
 		}
 	}
 	return out, nil
+}
+
+// kept puts the positions by the figures at hand into out.
+func (s *Service) kept(ctx context.Context, accounts []trade.AccountID, out *lookup.Answers[trade.AccountID, Position]) error {
+	for _, id := range accounts {
+		p, err := s.store.position(ctx, s.store.pool, id, "", s.stale)
+		if err != nil {
+			return err
+		}
+		if p.Provenance.Source != "" {
+			out.Found[id] = p
+		}
+	}
+	return nil
+}
+
+func allSince(found map[trade.AccountID]Position, accounts []trade.AccountID, at time.Time) bool {
+	for _, id := range accounts {
+		if p, ok := found[id]; !ok || p.Provenance.AsOf.Before(at) {
+			return false
+		}
+	}
+	return true
 }
 
 // Expose counts an order against its account in the caller's transaction and returns the

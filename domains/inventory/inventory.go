@@ -186,26 +186,26 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 	if err != nil {
 		return lookup.Answers[trade.SKU, *Availability]{}, err
 	}
-	failed, live := map[trade.NodeID]error{}, map[Key]bool{}
+	var asked time.Time
+	failed := map[trade.NodeID]error{}
 	if age, ok := lookup.MaxAge(ctx); !ok || !s.allYounger(keys, known, age) {
-		answers, err := s.read(ctx, keys)
-		if err != nil {
+		var answers lookup.Answers[Key, Figure]
+		if answers, asked, err = s.read(ctx, keys); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 		for k, e := range answers.Failed {
 			failed[k.Node] = e
 		}
-		for k := range answers.Found {
-			live[k] = true
-		}
 		if known, err = s.store.figures(ctx, keys); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 	}
-	return s.assemble(skus, known, live, failed), nil
+	return s.assemble(skus, known, asked, failed), nil
 }
 
-func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key]bool, failed map[trade.NodeID]error) lookup.Answers[trade.SKU, *Availability] {
+// assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that
+// overlaps work on its way is not adopted, and the one before it stays.
+func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, asked time.Time, failed map[trade.NodeID]error) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
@@ -223,7 +223,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, live map[Key
 			at := AtNode{Node: n, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
 			switch {
-			case live[k]:
+			case !asked.IsZero() && !c.Read.Start.Before(asked):
 				at.Provenance.Freshness = lookup.Live
 			case failed[n.ID] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
@@ -260,7 +260,7 @@ func (s *Service) allYounger(keys []Key, known map[Key]counted, age time.Duratio
 
 // Refresh reads the items' figures from every node, and returns the nodes that did not answer.
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.NodeID]error, error) {
-	answers, err := s.read(ctx, s.keys(skus))
+	answers, _, err := s.read(ctx, s.keys(skus))
 	if err != nil {
 		return nil, err
 	}
@@ -271,17 +271,15 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.Node
 	return failed, nil
 }
 
-// read asks the source and adopts every figure that is certain.
-func (s *Service) read(ctx context.Context, keys []Key) (lookup.Answers[Key, Figure], error) {
-	start, err := s.store.clock(ctx)
-	if err != nil {
-		return lookup.Answers[Key, Figure]{}, err
+// read asks the source and adopts every figure that is certain. It returns when it began to ask.
+func (s *Service) read(ctx context.Context, keys []Key) (answers lookup.Answers[Key, Figure], start time.Time, err error) {
+	if start, err = s.store.clock(ctx); err != nil {
+		return answers, start, err
 	}
-	answers, err := s.source.Stock(ctx, keys)
-	if err != nil {
-		return answers, fmt.Errorf("stock: %w", err)
+	if answers, err = s.source.Stock(ctx, keys); err != nil {
+		return answers, start, fmt.Errorf("stock: %w", err)
 	}
-	return answers, s.store.adopt(ctx, start, answers.Found)
+	return answers, start, s.store.adopt(ctx, start, answers.Found)
 }
 
 // free is what may be promised from the figure.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"crossdock/domains/event"
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -45,6 +46,14 @@ type Exception struct {
 	ResolvedAt  *time.Time      `json:"resolvedAt,omitempty"`
 	Resolution  string          `json:"resolution,omitempty"`
 	ResolvedBy  string          `json:"resolvedBy,omitempty"`
+}
+
+func (e *Exception) event(typ event.Type, at time.Time) event.Event {
+	ev := event.New(event.Stream{Kind: "exception", ID: e.ID}, typ, at, map[string]any{
+		"code": e.Code, "severity": e.Severity, "title": e.Title, "subject": e.Subject, "resolution": e.Resolution, "resolvedBy": e.ResolvedBy,
+	})
+	ev.AccountID, ev.OrderID = string(e.Account), string(e.Order)
+	return ev
 }
 
 // Retrier starts the dead piece of work behind an exception again.

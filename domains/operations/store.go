@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,17 +44,25 @@ func (s *store) raise(ctx context.Context, tx postgres.Tx, e Exception) error {
 	if !fresh {
 		return nil
 	}
-	ev := event.New(event.Stream{Kind: "exception", ID: id}, "exception.raised", e.CreatedAt, map[string]any{"code": e.Code, "severity": e.Severity, "title": e.Title, "subject": e.Subject})
-	ev.OrderID = string(e.Order)
-	return postgres.Append(ctx, tx, ev)
+	e.ID = id
+	return postgres.Append(ctx, tx, e.event("exception.raised", e.CreatedAt))
 }
 
 func (s *store) clear(ctx context.Context, tx postgres.Tx, key, resolution string) error {
-	_, err := tx.Exec(ctx, `
+	rows, err := tx.Query(ctx, `
 		UPDATE exceptions SET status = 'RESOLVED', resolution = $2, resolved_by = 'crossdock', resolved_at = clock_timestamp(), updated_at = clock_timestamp()
-		WHERE business_key = $1 AND status <> 'RESOLVED'`, key, resolution)
+		WHERE business_key = $1 AND status <> 'RESOLVED' RETURNING `+columns, key, resolution)
 	if err != nil {
 		return fmt.Errorf("clear %s: %w", key, err)
+	}
+	cleared, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return fmt.Errorf("clear %s: %w", key, err)
+	}
+	for _, e := range cleared {
+		if err := postgres.Append(ctx, tx, e.event("exception.resolved", *e.ResolvedAt)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -108,7 +117,11 @@ func (s *store) update(ctx context.Context, id string, fn func(postgres.Tx, *Exc
 		}
 		_, err = tx.Exec(ctx, `UPDATE exceptions SET status = $2, resolution = $3, resolved_by = $4, resolved_at = $5, updated_at = clock_timestamp() WHERE id = $1`,
 			out.ID, out.Status, out.Resolution, out.ResolvedBy, out.ResolvedAt)
-		return err
+		if err != nil {
+			return fmt.Errorf("exception %s: %w", id, err)
+		}
+		typ := map[Status]event.Type{Retrying: "exception.retried", Resolved: "exception.resolved"}[out.Status]
+		return postgres.Append(ctx, tx, out.event(typ, time.Now()))
 	})
 	return out, err
 }

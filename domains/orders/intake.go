@@ -83,7 +83,7 @@ var errDryRun = errors.New("dry run")
 
 // Place takes an order in. The key makes it safe to repeat: the same key with the same draft
 // answers what it answered before; with another draft, or while the first is still running, it
-// fails with a KeyError. An order that its channel has taken already has its reference there for a
+// fails with a fault.KeyError. An order that its channel has taken already has its reference there for a
 // key, whatever it looks like by now, and is tried again until it is in.
 func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Draft) (*Answer, error) {
 	if err := checkKey(key); err != nil {

@@ -272,7 +272,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		and(`placed_at < $%d`, *f.PlacedBefore)
 	}
 	if f.SKU != "" {
-		and(`doc->'lines' @> $%d`, fmt.Sprintf(`[{"sku":%q}]`, f.SKU))
+		and(`doc->'lines' @> jsonb_build_array(jsonb_build_object('sku', $%d::text))`, f.SKU)
 	}
 	var total int
 	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM orders WHERE `+strings.Join(where, " AND "), args...).Scan(&total); err != nil {
@@ -280,13 +280,14 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	}
 	column, kind := p.SortBy.column()
 	ascending := p.Ascending != backwards
-	for cursor, up := range map[string]bool{p.After: p.Ascending, p.Before: !p.Ascending} {
+	for argument, up := range map[string]bool{"after": p.Ascending, "before": !p.Ascending} {
+		cursor := map[string]string{"after": p.After, "before": p.Before}[argument]
 		if cursor == "" {
 			continue
 		}
-		value, id, err := parseCursor(cursor)
-		if err != nil {
-			return nil, err
+		value, id, ok := p.parseCursor(cursor)
+		if !ok {
+			return nil, badCursor(cursor).At(argument)
 		}
 		cmp := map[bool]string{true: ">", false: "<"}[up]
 		args = append(args, value, id)
@@ -296,6 +297,9 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	args = append(args, size+1)
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT $%d`,
 		column, strings.Join(where, " AND "), column, dir, dir, len(args)), args...)
+	if postgres.BadValue(err) {
+		return nil, badCursor(p.After + p.Before).At("after")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
@@ -313,9 +317,11 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		}
 		o.UpdatedAt = updated
 		out.Orders = append(out.Orders, o)
-		out.Cursors = append(out.Cursors, base64.RawURLEncoding.EncodeToString([]byte(key+"|"+string(o.ID))))
+		out.Cursors = append(out.Cursors, base64.RawURLEncoding.EncodeToString([]byte(column+"|"+key+"|"+string(o.ID))))
 	}
-	if err := rows.Err(); err != nil {
+	if err := rows.Err(); postgres.BadValue(err) {
+		return nil, badCursor(p.After + p.Before).At("after")
+	} else if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
 	more := len(out.Orders) > size
@@ -360,15 +366,18 @@ func (p Paging) size() (size int, backwards bool, err error) {
 	return size, backwards, nil
 }
 
-func parseCursor(cursor string) (value, id string, err error) {
+// parseCursor reads a cursor of this list: one of a list in another order leads nowhere here.
+func (p Paging) parseCursor(cursor string) (value, id string, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil {
-		var ok bool
-		if value, id, ok = strings.Cut(string(raw), "|"); ok {
-			return value, id, nil
-		}
+	parts := strings.SplitN(string(raw), "|", 3)
+	if column, _ := p.SortBy.column(); err != nil || len(parts) != 3 || parts[0] != column {
+		return "", "", false
 	}
-	return "", "", fault.New(fault.Invalid, "%q is not a cursor of this list: use pageInfo.endCursor as it came", cursor).At("after")
+	return parts[1], parts[2], true
+}
+
+func badCursor(cursor string) *fault.Error {
+	return fault.New(fault.Invalid, "%q is not a cursor of this list: use pageInfo.endCursor as it came, with the same orderBy", cursor)
 }
 
 // claim takes the key for this run. It returns the stored answer when there is one. A run whose
@@ -393,11 +402,11 @@ func (s *store) claim(ctx context.Context, scope, key string, print []byte) (*An
 	}
 	switch {
 	case !bytes.Equal(stored, print):
-		return nil, &KeyError{Reason: KeyMismatch}
+		return nil, &fault.KeyError{Reason: fault.KeyMismatch}
 	case state == "RUNNING":
-		return nil, &KeyError{Reason: KeyRunning}
+		return nil, &fault.KeyError{Reason: fault.KeyRunning}
 	case state == "FAILED":
-		return nil, &KeyError{Reason: KeyFailed}
+		return nil, &fault.KeyError{Reason: fault.KeyFailed}
 	}
 	var a Answer
 	if err := json.Unmarshal(raw, &a); err != nil {
@@ -413,7 +422,7 @@ func (s *store) settle(ctx context.Context, tx postgres.Tx, scope, key string, a
 	}
 	tag, err := tx.Exec(ctx, `UPDATE idempotency SET state = 'DONE', answer = $3 WHERE scope = $1 AND key = $2 AND state = 'RUNNING' AND holder = $4`, scope, key, raw, s.process)
 	if err == nil && tag.RowsAffected() == 0 {
-		err = &KeyError{Reason: KeyRunning} // somebody else took the claim over: theirs counts
+		err = &fault.KeyError{Reason: fault.KeyRunning} // somebody else took the claim over: theirs counts
 	}
 	return err
 }

@@ -77,6 +77,9 @@ type Return struct {
 	DecidedBy   string          `json:"decidedBy,omitempty"`
 	NodeRef     string          `json:"nodeRef,omitempty"`
 	CreditMemo  string          `json:"creditMemo,omitempty"`
+	// ReceivedFrom is the source that told what came back, and ReceivedAt when; empty before.
+	ReceivedFrom string     `json:"receivedFrom,omitempty"`
+	ReceivedAt   *time.Time `json:"receivedAt,omitempty"`
 	UpdatedAt   time.Time       `json:"updatedAt"`
 	Version     int             `json:"version"`
 }
@@ -97,6 +100,14 @@ type Line struct {
 	Missing     trade.Decimal `json:"missing"`
 }
 
+// Provenance of what came back, as the node told it; nil before it has.
+func (r *Return) Provenance() *lookup.Provenance {
+	if r.ReceivedAt == nil {
+		return nil
+	}
+	return &lookup.Provenance{Source: r.ReceivedFrom, AsOf: *r.ReceivedAt, Freshness: lookup.Cached}
+}
+
 // Credit is what is due for what was received.
 func (r *Return) Credit() trade.Money {
 	total := trade.Money{Currency: r.Currency}
@@ -104,6 +115,13 @@ func (r *Return) Credit() trade.Money {
 		total = total.Plus(l.UnitPrice.Times(l.Received).Round())
 	}
 	return total
+}
+
+// asks reports whether the return is what the wishes ask for.
+func (r *Return) asks(wishes []Wish, comment string) bool {
+	return r.Comment == comment && slices.EqualFunc(r.Lines, wishes, func(l Line, w Wish) bool {
+		return l.Line == w.Line && l.Reason == w.Reason && l.Requested.Equal(w.Quantity.Value)
+	})
 }
 
 func (r *Return) open() bool {
@@ -115,8 +133,9 @@ type Origin struct {
 	Number   string
 	Account  trade.AccountID
 	Currency trade.Currency
-	Node     trade.NodeID
-	Lines    map[int]OriginLine
+	// Node is where goods go back to; empty when no node of ours sent any.
+	Node  trade.NodeID
+	Lines map[int]OriginLine
 }
 
 // OriginLine is what of an order line can come back.
@@ -213,7 +232,13 @@ func (s *Service) Request(ctx context.Context, who trade.Viewer, key string, ord
 		id := identity(who, order, key)
 		if i := slices.IndexFunc(earlier, func(r *Return) bool { return r.ID == id }); i >= 0 {
 			out = earlier[i]
+			if !out.asks(wishes, comment) {
+				return &fault.KeyError{Reason: fault.KeyMismatch}
+			}
 			return nil
+		}
+		if from.Node == "" {
+			return fault.New(fault.Unsupported, "order %s was not sent by a node of ours: it is taken back where it came from", from.Number).At("orderId")
 		}
 		r := &Return{
 			ID: id, Order: order, OrderNumber: from.Number, Account: from.Account, Node: from.Node, Currency: from.Currency,
@@ -327,7 +352,7 @@ func (s *Service) Observe(ctx context.Context, rec Receipt) error {
 				missing = r.Lines[i].receive(rec.Units) || missing
 			}
 			now := s.now()
-			r.Status = CreditPending
+			r.Status, r.ReceivedFrom, r.ReceivedAt = CreditPending, rec.Source, &now
 			events := []event.Event{
 				r.event("return.received", rec.Source, now, map[string]any{"number": r.Number, "lines": r.Lines}),
 				r.event("return.credit_pending", "crossdock", now, map[string]any{"number": r.Number, "credit": r.Credit()}),

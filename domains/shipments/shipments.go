@@ -70,10 +70,21 @@ type Work struct {
 	ShipTo        trade.Address   `json:"shipTo"`
 	RequestedDate trade.Date      `json:"requestedDate,omitempty"`
 	// NodeRef is what the node calls the work, empty until it has taken it.
-	NodeRef   string    `json:"nodeRef,omitempty"`
+	NodeRef string `json:"nodeRef,omitempty"`
+	// ReportedBy is the source that last reported the work, empty until one has.
+	ReportedBy string    `json:"reportedBy,omitempty"`
+	ReportedAt time.Time `json:"reportedAt"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
 	Version   int       `json:"version"`
+}
+
+// Provenance of the work as its node last reported it, or as we planned it.
+func (w *Work) Provenance() lookup.Provenance {
+	if w.ReportedBy == "" {
+		return lookup.Provenance{Source: "crossdock", AsOf: w.CreatedAt, Freshness: lookup.Cached}
+	}
+	return lookup.Provenance{Source: w.ReportedBy, AsOf: w.ReportedAt, Freshness: lookup.Cached}
 }
 
 // Tracking is where a shipment is on its way.
@@ -346,6 +357,7 @@ func (s *Service) Observe(ctx context.Context, r Report) error {
 
 func (s *Service) difference(ctx context.Context, tx postgres.Tx, w *Work, r Report) ([]event.Event, error) {
 	now := s.now()
+	w.ReportedBy, w.ReportedAt = r.Source, now
 	var events []event.Event
 	if w.NodeRef == "" && r.NodeRef != "" {
 		// The report overtook the answer to our release.

@@ -4167,6 +4167,13 @@ func (ec *executionContext) marshalONode2crossdockᚋgraphᚋscalarᚐNode(ctx c
 	return ec._Node(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOProvenance2ᚖcrossdockᚋdomainsᚋlookupᚐProvenance(ctx context.Context, sel ast.SelectionSet, v *lookup.Provenance) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Provenance(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOUnitCode2crossdockᚋdomainsᚋtradeᚐUnit(ctx context.Context, v any) (trade.Unit, error) {
 	res, err := scalar.UnmarshalUnitCode(v)
 	return res, graphql.ErrorOnPath(ctx, err)

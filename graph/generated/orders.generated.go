@@ -6,7 +6,6 @@ import (
 	"context"
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
-	"crossdock/domains/event"
 	"crossdock/domains/inventory"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
@@ -36,7 +35,7 @@ type OrderResolver interface {
 	Invoices(ctx context.Context, objs []*orders.Order) ([][]*scalar.Invoice, error)
 	CreditMemos(ctx context.Context, objs []*orders.Order) ([][]*scalar.CreditMemo, error)
 
-	Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) ([]*event.Event, error)
+	Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) (*model.EventConnection, error)
 }
 type OrderLineResolver interface {
 	Item(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*catalog.Item, error)
@@ -1578,8 +1577,8 @@ func (ec *executionContext) _Order_timeline(ctx context.Context, field graphql.C
 			return ec.Resolvers.Order().Timeline(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*event.Event) graphql.Marshaler {
-			return ec.marshalNEvent2ᚕᚖcrossdockᚋdomainsᚋeventᚐEventᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.EventConnection) graphql.Marshaler {
+			return ec.marshalNEventConnection2ᚖcrossdockᚋgraphᚋmodelᚐEventConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -1592,7 +1591,7 @@ func (ec *executionContext) fieldContext_Order_timeline(ctx context.Context, fie
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Event(ctx, field)
+			return ec.childFields_EventConnection(ctx, field)
 		},
 	}
 	defer func() {

@@ -4,6 +4,7 @@ package generated
 
 import (
 	"context"
+	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
 	"crossdock/domains/returns"
 	"crossdock/domains/trade"
@@ -585,6 +586,38 @@ func (ec *executionContext) resolveBatch_Return_creditMemo(ctx context.Context, 
 		err,
 		"Return.creditMemo",
 	)
+}
+
+func (ec *executionContext) _Return_provenance(ctx context.Context, field graphql.CollectedField, obj *returns.Return) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Return_provenance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Provenance(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *lookup.Provenance) graphql.Marshaler {
+			return ec.marshalOProvenance2ᚖcrossdockᚋdomainsᚋlookupᚐProvenance(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Return_provenance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Return",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Provenance(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReturnConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.ReturnConnection) (ret graphql.Marshaler) {
@@ -1477,6 +1510,11 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Return_creditMemo(ctx, field, obj)
 				})
+		case "provenance":
+			out.Values[i] = ec._Return_provenance(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

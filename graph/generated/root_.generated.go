@@ -166,6 +166,17 @@ type ComplexityRoot struct {
 		Type        func(childComplexity int) int
 	}
 
+	EventConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	EventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Exception struct {
 		Code        func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
@@ -223,6 +234,7 @@ type ComplexityRoot struct {
 		Number       func(childComplexity int) int
 		Parts        func(childComplexity int) int
 		Pick         func(childComplexity int) int
+		Provenance   func(childComplexity int) int
 		Reason       func(childComplexity int) int
 		ShippedParts func(childComplexity int) int
 		Status       func(childComplexity int) int
@@ -524,6 +536,7 @@ type ComplexityRoot struct {
 		Number      func(childComplexity int) int
 		Order       func(childComplexity int) int
 		OrderNumber func(childComplexity int) int
+		Provenance  func(childComplexity int) int
 		RequestedAt func(childComplexity int) int
 		RequestedBy func(childComplexity int) int
 		Status      func(childComplexity int) int
@@ -1163,6 +1176,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Event.Type(childComplexity), true
 
+	case "EventConnection.edges":
+		if e.ComplexityRoot.EventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventConnection.Edges(childComplexity), true
+	case "EventConnection.nodes":
+		if e.ComplexityRoot.EventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventConnection.Nodes(childComplexity), true
+	case "EventConnection.pageInfo":
+		if e.ComplexityRoot.EventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventConnection.PageInfo(childComplexity), true
+
+	case "EventEdge.cursor":
+		if e.ComplexityRoot.EventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventEdge.Cursor(childComplexity), true
+	case "EventEdge.node":
+		if e.ComplexityRoot.EventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EventEdge.Node(childComplexity), true
+
 	case "Exception.code":
 		if e.ComplexityRoot.Exception.Code == nil {
 			break
@@ -1414,6 +1459,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FulfillmentOrder.Pick(childComplexity), true
+	case "FulfillmentOrder.provenance":
+		if e.ComplexityRoot.FulfillmentOrder.Provenance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FulfillmentOrder.Provenance(childComplexity), true
 	case "FulfillmentOrder.reason":
 		if e.ComplexityRoot.FulfillmentOrder.Reason == nil {
 			break
@@ -2793,6 +2844,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Return.OrderNumber(childComplexity), true
+	case "Return.provenance":
+		if e.ComplexityRoot.Return.Provenance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Return.Provenance(childComplexity), true
 	case "Return.requestedAt":
 		if e.ComplexityRoot.Return.RequestedAt == nil {
 			break
@@ -3710,6 +3767,24 @@ type Event @owner(system: CROSSDOCK) {
   details: EventDetails!
 }
 
+"A page of the journal."
+type EventConnection {
+  "The events with their cursors."
+  edges: [EventEdge!]!
+  "The events."
+  nodes: [Event!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"An event in a list."
+type EventEdge {
+  "Its place in the journal; pass it to a subscription too."
+  cursor: Cursor!
+  "The event."
+  node: Event!
+}
+
 "What happened, by kind. New kinds may be added: select __typename."
 union EventDetails = OrderEventDetails | FulfillmentEventDetails | ShipmentEventDetails | ReturnEventDetails | DocumentEventDetails | OtherEventDetails
 
@@ -4093,7 +4168,7 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   "What other systems call it."
   references: [Reference!]!
   "What happened, in order."
-  timeline(first: Int = 100, after: Cursor): [Event!]!
+  timeline(first: Int = 100, after: Cursor): EventConnection!
 }
 
 "One item of an order. The quantities are disjoint: what is in none of them is open."
@@ -4379,9 +4454,9 @@ extend type Query {
 
 extend type Mutation {
   "Takes an order in: accepted, held or rejected, with every finding."
-  placeOrder(input: PlaceOrderInput!): PlaceOrderPayload!
+  placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Stops everything of an order that has not shipped."
-  cancelOrder(input: CancelOrderInput!): CancelOrderPayload!
+  cancelOrder(input: CancelOrderInput!): CancelOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Ends a hold, with a reason."
   releaseHold(input: ReleaseHoldInput!): ReleaseHoldPayload! @requiresScopes(scopes: [["orders:release"]])
 }
@@ -4457,6 +4532,8 @@ type Return implements Node @key(fields: "id") @owner(system: CROSSDOCK) {
   credit: Money!
   "The ERP's credit memo, once it is posted."
   creditMemo: CreditMemo @owner(system: ERP)
+  "Who told what came back, and when; null before the node has told."
+  provenance: Provenance @owner(system: NODE)
 }
 
 "One order line coming back. requested ≥ authorized ≥ received = restocked + quarantined + scrapped."
@@ -4577,11 +4654,11 @@ extend type Query {
 
 extend type Mutation {
   "Asks to send lines of an order back: at most what was shipped."
-  requestReturn(input: RequestReturnInput!): RequestReturnPayload!
+  requestReturn(input: RequestReturnInput!): RequestReturnPayload! @requiresScopes(scopes: [["orders"]])
   "Agrees to a return and announces it to its node."
   approveReturn(input: ApproveReturnInput!): ApproveReturnPayload! @requiresScopes(scopes: [["returns:approve"]])
   "Ends a return of which nothing has arrived."
-  cancelReturn(input: CancelReturnInput!): CancelReturnPayload!
+  cancelReturn(input: CancelReturnInput!): CancelReturnPayload! @requiresScopes(scopes: [["orders"], ["returns:approve"]])
 }
 `, BuiltIn: false},
 	{Name: "../schema/shipments.graphqls", Input: `"What one node is asked to send."
@@ -4606,6 +4683,8 @@ type FulfillmentOrder implements Node @owner(system: NODE) {
   nodeRef: String!
   "When it was planned."
   createdAt: DateTime! @owner(system: CROSSDOCK)
+  "Where its state comes from, and of when."
+  provenance: Provenance!
 }
 
 "A quantity of one order line."
@@ -5000,6 +5079,28 @@ func (ec *executionContext) childFields_Event(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Event", field.Name)
 }
 
+func (ec *executionContext) childFields_EventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_EventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_EventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EventConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EventEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Exception(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5104,6 +5205,8 @@ func (ec *executionContext) childFields_FulfillmentOrder(ctx context.Context, fi
 		return ec.fieldContext_FulfillmentOrder_nodeRef(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_FulfillmentOrder_createdAt(ctx, field)
+	case "provenance":
+		return ec.fieldContext_FulfillmentOrder_provenance(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FulfillmentOrder", field.Name)
 }
@@ -5590,6 +5693,8 @@ func (ec *executionContext) childFields_Return(ctx context.Context, field graphq
 		return ec.fieldContext_Return_credit(ctx, field)
 	case "creditMemo":
 		return ec.fieldContext_Return_creditMemo(ctx, field)
+	case "provenance":
+		return ec.fieldContext_Return_provenance(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Return", field.Name)
 }

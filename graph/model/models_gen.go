@@ -5,6 +5,7 @@ package model
 import (
 	"bytes"
 	"crossdock/domains/catalog"
+	"crossdock/domains/event"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
@@ -122,6 +123,24 @@ type DocumentEventDetails struct {
 }
 
 func (DocumentEventDetails) IsEventDetails() {}
+
+// A page of the journal.
+type EventConnection struct {
+	// The events with their cursors.
+	Edges []*EventEdge `json:"edges"`
+	// The events.
+	Nodes []*event.Event `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An event in a list.
+type EventEdge struct {
+	// Its place in the journal; pass it to a subscription too.
+	Cursor string `json:"cursor"`
+	// The event.
+	Node *event.Event `json:"node"`
+}
 
 // A page of exceptions.
 type ExceptionConnection struct {

@@ -134,7 +134,7 @@ func (s *Shops) take(ctx context.Context, shop string, o orders.PlacedOrder) err
 	who := trade.System("storefront")
 	who.Client = shop
 	_, err := s.Orders.Place(ctx, who, o.Ref, o.Draft)
-	if _, ok := errors.AsType[*orders.KeyError](err); ok {
+	if _, ok := errors.AsType[*fault.KeyError](err); ok {
 		return &fault.Error{Kind: fault.Unavailable, Message: "order " + o.Ref + " is being taken in at this moment", Source: shop, NotSent: true}
 	}
 	return err

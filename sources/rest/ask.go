@@ -29,9 +29,16 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		}
 		found := map[K]V{}
 		for _, r := range rows {
-			if k := take(r, found); !slices.Contains(part, k) {
+			k := take(r, found)
+			switch err := c.unreadable(r); {
+			case !slices.Contains(part, k):
 				delete(found, k)
+			case err != nil:
+				out.Failed[k] = err
 			}
+		}
+		for k := range out.Failed {
+			delete(found, k)
 		}
 		maps.Copy(out.Found, found)
 		return nil
@@ -66,7 +73,11 @@ func since[V any](ctx context.Context, c *Client, name, cursor string, take func
 		return page, err
 	}
 	for _, r := range rows {
-		page.Items = append(page.Items, take(r))
+		item := take(r)
+		if err := c.unreadable(r); err != nil {
+			return lookup.Page[V]{Next: cursor}, err
+		}
+		page.Items = append(page.Items, item)
 		if at := r.time("modified"); !at.IsZero() {
 			page.Next = max(page.Next, at.UTC().Format(time.RFC3339Nano))
 		}
@@ -87,7 +98,7 @@ func (c *Client) live(at time.Time) lookup.Provenance {
 }
 
 // one reads a field that holds a record.
-func (r row) one(c *Client, field, shape string) row { return row{c.ops[shape], r.value(field)} }
+func (r row) one(c *Client, field, shape string) row { return r.below(c.ops[shape], r.value(field)) }
 
 func (r row) yes(field string) bool { return r.text(field) == "true" }
 

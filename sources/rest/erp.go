@@ -153,6 +153,10 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 		for _, b := range r.rows(c, "breaks", "break") {
 			p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
 		}
+		if err := c.unreadable(r); err != nil {
+			out.Failed[k] = err
+			continue
+		}
 		out.Found[k] = p
 	}
 }
@@ -195,7 +199,8 @@ func (c *Client) Register(ctx context.Context, o *orders.Order) (orders.Registra
 	case len(rows) == 0:
 		return orders.Registration{}, fault.New(fault.BadResponse, "the reply names no order").From(c.t.Name())
 	}
-	return c.registration(rows[0]), nil
+	r := c.registration(rows[0])
+	return r, c.unreadable(rows[0])
 }
 
 // Registrations needs the operation "registrations", open and posted orders by our number.
@@ -360,6 +365,9 @@ func (c *Client) DocumentsAfter(ctx context.Context, kind finance.Kind, cursor s
 	read := c.document(kind)
 	for _, r := range rows {
 		d := read(r)
+		if err := c.unreadable(r); err != nil {
+			return lookup.Page[finance.Document]{Next: cursor}, err
+		}
 		page.Items, page.Next = append(page.Items, d), d.Number
 	}
 	page.More = len(rows) >= afterPage

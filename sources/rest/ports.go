@@ -45,9 +45,15 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		}
 		for _, r := range rows {
 			k := inventory.Key{Node: trade.NodeID(r.text("node")), SKU: trade.SKU(r.text("sku"))}
-			if wanted[k] {
-				out.Found[k] = inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: r.number("onHand"), Allocated: r.number("allocated"), Inbound: r.number("inbound")}
+			if !wanted[k] {
+				continue
 			}
+			f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: r.number("onHand"), Allocated: r.number("allocated"), Inbound: r.number("inbound")}
+			if err := c.unreadable(r); err != nil {
+				out.Failed[k] = err
+				continue
+			}
+			out.Found[k] = f
 		}
 		return nil
 	})

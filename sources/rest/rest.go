@@ -18,6 +18,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -188,10 +189,32 @@ func compile(name string, o Operation) (*operation, error) {
 	return out, nil
 }
 
-// row is one record of a reply, read through the field map.
+// row is one record of a reply, read through the field map. What cannot be read is remembered with the
+// record, and reading goes on: whoever has read it all asks for the trouble.
 type row struct {
-	op  *operation
-	raw any
+	op      *operation
+	raw     any
+	trouble *error
+}
+
+func newRow(op *operation, raw any) row { return row{op, raw, new(error)} }
+
+// below is a record inside this one.
+func (r row) below(op *operation, raw any) row { return row{op, raw, r.trouble} }
+
+// unread remembers that a field does not hold what it should.
+func (r row) unread(field, what string) {
+	if *r.trouble == nil {
+		*r.trouble = fault.New(fault.BadResponse, "field %s holds %q, which is no %s: mend the source's map", field, r.text(field), what)
+	}
+}
+
+// unreadable is the first thing in the record that could not be read, nil when there is none.
+func (c *Client) unreadable(r row) error {
+	if e, ok := errors.AsType[*fault.Error](*r.trouble); ok {
+		return e.From(c.t.Name())
+	}
+	return *r.trouble
 }
 
 func at(v any, path []string) any {
@@ -214,6 +237,9 @@ func (r row) value(field string) any {
 	if f.program != nil {
 		out, _, err := f.program.Eval(map[string]any{"row": r.raw})
 		if err != nil {
+			if *r.trouble == nil {
+				*r.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
+			}
 			return nil
 		}
 		v = out.Value()
@@ -238,17 +264,29 @@ func (r row) text(field string) string {
 	}
 }
 
+// number reads a decimal number; zero when there is none.
 func (r row) number(field string) trade.Decimal {
-	d, err := trade.ParseDecimal(r.text(field))
+	text := r.text(field)
+	if text == "" {
+		return trade.Decimal{}
+	}
+	d, err := trade.ParseDecimal(text)
 	if err != nil {
+		r.unread(field, "decimal number")
 		return trade.Decimal{}
 	}
 	return d
 }
 
+// time reads a moment; the zero one when there is none.
 func (r row) time(field string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, r.text(field))
+	text := r.text(field)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
+		r.unread(field, "time by RFC 3339")
 		return time.Time{}
 	}
 	return t
@@ -260,7 +298,7 @@ func (r row) rows(c *Client, field, shape string) []row {
 	list, _ := r.value(field).([]any)
 	out := make([]row, 0, len(list))
 	for _, v := range list {
-		out = append(out, row{c.ops[shape], v})
+		out = append(out, r.below(c.ops[shape], v))
 	}
 	return out
 }
@@ -339,18 +377,18 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 	if op.Items == "" {
 		if list, ok := v.([]any); ok {
 			for _, r := range list {
-				rows = append(rows, row{op, r})
+				rows = append(rows, newRow(op, r))
 			}
 			return rows, next, nil
 		}
-		return []row{{op, v}}, next, nil
+		return []row{newRow(op, v)}, next, nil
 	}
 	list, ok := at(v, strings.Split(op.Items, ".")).([]any)
 	if !ok {
 		return nil, "", fmt.Errorf("no list at %s", op.Items)
 	}
 	for _, r := range list {
-		rows = append(rows, row{op, r})
+		rows = append(rows, newRow(op, r))
 	}
 	return rows, next, nil
 }

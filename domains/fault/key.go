@@ -1,15 +1,15 @@
-package orders
+package fault
 
 // KeyReason is why an idempotency key was not taken.
 type KeyReason string
 
 // The three ways in which a key can be in use already.
 const (
-	// KeyMismatch: the key was used for another input. Use a new key for a new order.
+	// KeyMismatch: the key was used for another input. Use a new key for a new request.
 	KeyMismatch KeyReason = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
 	// KeyRunning: the first request is still running. Ask again in a moment, with the same key.
 	KeyRunning KeyReason = "IDEMPOTENCY_CONCURRENT_REQUEST"
-	// KeyFailed: the first request ended without an answer and without an order. Use a new key.
+	// KeyFailed: the first request ended without an answer and did nothing. Use a new key.
 	KeyFailed KeyReason = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
 )
 
@@ -19,10 +19,10 @@ type KeyError struct{ Reason KeyReason }
 func (e *KeyError) Error() string {
 	switch e.Reason {
 	case KeyMismatch:
-		return "this idempotency key was used with another input: send a new key for a new order"
+		return "this idempotency key was used with another input: send a new key for a new request"
 	case KeyRunning:
 		return "a request with this idempotency key is still running: repeat it in a moment with the same key"
 	default:
-		return "an earlier request with this idempotency key ended without an answer and placed nothing: send a new key"
+		return "an earlier request with this idempotency key ended without an answer and did nothing: send a new key"
 	}
 }

@@ -1,0 +1,38 @@
+package rest_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/inventory"
+	"crossdock/sources/rest"
+)
+
+// TestWhatCannotBeReadIsNotZero: a figure that is no number fails its key, by name, and no other.
+func TestWhatCannotBeReadIsNotZero(t *testing.T) {
+	t.Parallel()
+	product := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"site":"EAST","sku":"A","qty":"12,50","set":1},{"site":"EAST","sku":"B","qty":7,"set":1},{"site":"EAST","sku":"C","qty":7}]`)
+	}))
+	t.Cleanup(product.Close)
+	c, err := rest.New("wms", product.URL, rest.Config{Operations: map[string]rest.Operation{
+		"stock": {Path: "/stock", Query: map[string]string{"skus": "keys"}, Batch: 10, Fields: map[string]string{"node": "site", "sku": "sku", "onHand": "qty", "allocated": "=row.set"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b, gone := inventory.Key{Node: "EAST", SKU: "A"}, inventory.Key{Node: "EAST", SKU: "B"}, inventory.Key{Node: "EAST", SKU: "C"}
+	got, err := c.Stock(t.Context(), []inventory.Key{a, b, gone})
+	if err != nil || got.Found[b].OnHand.String() != "7" {
+		t.Errorf("the good figure is %+v, %v", got.Found[b], err)
+	}
+	for key, want := range map[inventory.Key]string{a: `field onHand holds "12,50"`, gone: "field allocated cannot be worked out"} {
+		if err := got.Failed[key]; fault.KindOf(err) != fault.BadResponse || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v is answered %+v, %v", key, got.Found[key], err)
+		}
+	}
+}
