@@ -295,7 +295,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	}
 	dir := map[bool]string{true: "ASC", false: "DESC"}[ascending]
 	args = append(args, size+1)
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT $%d`,
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT $%d`,
 		column, strings.Join(where, " AND "), column, dir, dir, len(args)), args...)
 	if postgres.BadValue(err) {
 		return nil, badCursor(p.After + p.Before).At("after")
