@@ -1,23 +1,15 @@
 package main
 
 import (
-	"context"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"crossdock/domains/accounts"
-	"crossdock/domains/catalog"
-	"crossdock/domains/finance"
-	"crossdock/domains/lookup"
-	"crossdock/domains/orders"
-	"crossdock/domains/pricing"
 	"crossdock/domains/returns"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
 	"crossdock/sandbox"
-	"crossdock/sources/sourcetest"
 )
 
 // newHouse is a world whose ERP and shop are products by configuration, from docs/examples/house.yaml.
@@ -103,96 +95,5 @@ func TestTheHistoryOfABespokeERP(t *testing.T) {
 // TestAProductByConfigurationPassesTheSuiteOfAnERP in every port.
 func TestAProductByConfigurationPassesTheSuiteOfAnERP(t *testing.T) {
 	t.Parallel()
-	for name, run := range map[string]func(*testing.T, *world){
-		"accounts": func(t *testing.T, w *world) {
-			t.Helper()
-			sourcetest.Test(t, sourcetest.Port[trade.AccountID, accounts.Account]{
-				Ask: w.erp.Accounts, Known: []trade.AccountID{"C10000", "C10007"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
-				KeyOf: func(a accounts.Account) trade.AccountID { return a.ID }, Many: 120, Down: w.down("house"),
-			})
-		},
-		"items": func(t *testing.T, w *world) {
-			t.Helper()
-			sourcetest.Test(t, sourcetest.Port[trade.SKU, catalog.Item]{
-				Ask: w.erp.Items, Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("NO"),
-				KeyOf: func(i catalog.Item) trade.SKU { return i.SKU }, Many: 220, Down: w.down("house"),
-			})
-		},
-		"prices": func(t *testing.T, w *world) {
-			t.Helper()
-			key := func(account trade.AccountID, sku trade.SKU, q string) pricing.Key {
-				return pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal(q)}, "", "")
-			}
-			sourcetest.Test(t, sourcetest.Port[pricing.Key, pricing.Price]{
-				Ask: w.erp.Prices, Known: []pricing.Key{key("C10000", "SKU-1000", "1"), key("C10000", "SKU-1000", "60"), key("C10001", "SKU-1000", "1")},
-				Unknown: func(n int) pricing.Key { return key("C10000", sourcetest.Numbered[trade.SKU]("NO")(n), "1") },
-				KeyOf:   func(p pricing.Price) pricing.Key { return p.Key }, Many: 220, Down: w.down("house"),
-			})
-		},
-		"credit": func(t *testing.T, w *world) {
-			t.Helper()
-			sourcetest.Test(t, sourcetest.Port[trade.AccountID, finance.Credit]{
-				Ask: w.erp.Credit, Known: []trade.AccountID{"C10000", "C10018"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
-				KeyOf: func(c finance.Credit) trade.AccountID { return c.Account }, Many: 120, Down: w.down("house"),
-			})
-		},
-		"orders": func(t *testing.T, w *world) {
-			t.Helper()
-			sourcetest.TestCommand(t, sourcetest.Command[orders.Registration]{
-				Do: func(ctx context.Context, key string) error {
-					_, err := w.erp.Register(ctx, asked(key))
-					return err
-				},
-				Find: w.erp.Registrations, Key: numbered("SO-T"), Unique: true, Copies: w.copies("erpOrders"), Lose: w.losing("house"), Down: w.down("house"),
-			})
-		},
-		"memos": func(t *testing.T, w *world) {
-			t.Helper()
-			sourcetest.TestCommand(t, sourcetest.Command[finance.Document]{
-				Do: func(ctx context.Context, key string) error {
-					return w.erp.Issue(ctx, finance.CreditNote{Number: key, Account: "C10001", Currency: "USD", Lines: []finance.DocumentLine{
-						{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
-					}})
-				},
-				Find: w.erp.CreditMemos, Key: numbered("R-T"), Unique: true, Copies: w.copies("creditMemos"), Lose: w.losing("house"), Down: w.down("house"),
-			})
-		},
-		"item feed": func(t *testing.T, w *world) {
-			t.Helper()
-			n := 0
-			sourcetest.TestFeed(t, sourcetest.Feed[catalog.Item]{
-				Read: w.erp.ItemsSince, KeyOf: func(i catalog.Item) string { return string(i.SKU) }, Down: w.down("house"),
-				Change: func() string {
-					n++
-					sku := []string{"", "SKU-1001", "SKU-1002"}[n]
-					w.admin("POST", "/admin/erp/touch?number="+sku, "")
-					return sku
-				},
-			})
-		},
-		"invoice feed": func(t *testing.T, w *world) {
-			t.Helper()
-			n := 0
-			sourcetest.TestFeed(t, sourcetest.Feed[finance.Document]{
-				Read: func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
-					return w.erp.DocumentsSince(ctx, finance.Invoice, cursor)
-				},
-				KeyOf: func(d finance.Document) string { return d.TheirOrder }, Down: w.down("house"),
-				Change: func() string {
-					n++
-					r, err := w.erp.Register(t.Context(), asked(numbered("SO-F")(n)))
-					if err != nil {
-						t.Fatal(err)
-					}
-					w.admin("POST", "/admin/erp/post?order="+r.TheirNumber, "")
-					return r.TheirNumber
-				},
-			})
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			run(t, newHouse(t))
-		})
-	}
+	newHouse(t).testERP("house", true)
 }

@@ -7,14 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/fault"
-	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
-	"crossdock/domains/pricing"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -33,53 +30,29 @@ func (w *world) down(system string) func() (up func()) {
 	}
 }
 
-func TestBusinessCentralAnswersAccounts(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	sourcetest.Test(t, sourcetest.Port[trade.AccountID, accounts.Account]{
-		Ask: w.erp.Accounts, Known: []trade.AccountID{"C10000", "C10007"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
-		KeyOf: func(a accounts.Account) trade.AccountID { return a.ID }, Many: 60, Down: w.down("bc"),
+// testERP runs the suite of an ERP against the world's, which the sandbox calls by the name.
+func (w *world) testERP(system string, unique bool) {
+	sourcetest.TestERP(w.t, sourcetest.ERP{
+		SystemOfRecord: w.erp, Accounts: []trade.AccountID{"C10000", "C10001"}, Items: []trade.SKU{"SKU-1000", "SKU-1001"}, Unit: "PCS", BreakAt: "60",
+		Ruled: []trade.SKU{"SKU-1000", "SKU-1007"}, Many: 120, UniqueOrders: unique, UniqueMemos: unique, Orders: w.copies("erpOrders"), Memos: w.copies("creditMemos"),
+		TouchAccount: w.touched("C", 10000), TouchItem: w.touched("SKU-", 1000),
+		PostAll: func(theirs string) { w.admin("POST", "/admin/erp/post?order="+theirs, "") },
+		Lose:    w.losing(system), Down: w.down(system),
 	})
 }
 
-func TestBusinessCentralAnswersItems(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	sourcetest.Test(t, sourcetest.Port[trade.SKU, catalog.Item]{
-		Ask: w.erp.Items, Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("O'NOTHING"),
-		KeyOf: func(i catalog.Item) trade.SKU { return i.SKU }, Many: 60, Down: w.down("bc"),
-	})
+// touched changes master data of the ERP by its numbers.
+func (w *world) touched(prefix string, first int) func(n int) string {
+	return func(n int) string {
+		number := fmt.Sprint(prefix, first+n)
+		w.admin("POST", "/admin/erp/touch?number="+number, "")
+		return number
+	}
 }
 
-func TestBusinessCentralAnswersCredit(t *testing.T) {
+func TestBusinessCentralPassesTheSuiteOfAnERP(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	sourcetest.Test(t, sourcetest.Port[trade.AccountID, finance.Credit]{
-		Ask: w.erp.Credit, Known: []trade.AccountID{"C10000", "C10018"}, Unknown: sourcetest.Numbered[trade.AccountID]("NOBODY"),
-		KeyOf: func(c finance.Credit) trade.AccountID { return c.Account }, Many: 60, Down: w.down("bc"),
-	})
-}
-
-// Prices of two accounts, quantities and units asked at once are never mixed.
-func TestBusinessCentralAnswersPrices(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	key := func(account trade.AccountID, sku trade.SKU, q string) pricing.Key {
-		return pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal(q), Unit: "PCS"}, "", "")
-	}
-	known := []pricing.Key{key("C10000", "SKU-1000", "1"), key("C10000", "SKU-1000", "60"), key("C10001", "SKU-1000", "1"), key("C10002", "SKU-1001", "5")}
-	answers, err := w.erp.Prices(t.Context(), known)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if one, sixty := answers.Found[known[0]].UnitPrice.Amount, answers.Found[known[1]].UnitPrice.Amount; sixty.Cmp(one) >= 0 {
-		t.Errorf("one costs %s and sixty cost %s each: the break is lost", one, sixty)
-	}
-	unknown := sourcetest.Numbered[trade.SKU]("NOTHING")
-	sourcetest.Test(t, sourcetest.Port[pricing.Key, pricing.Price]{
-		Ask: w.erp.Prices, Known: known, Unknown: func(n int) pricing.Key { return key("C10000", unknown(n), "1") },
-		KeyOf: func(p pricing.Price) pricing.Key { return p.Key }, Many: 60, Down: w.down("bc"),
-	})
+	newWorld(t).testERP("bc", false)
 }
 
 func TestSharedQuestionsPassTheSuite(t *testing.T) {
@@ -181,39 +154,8 @@ func (w *world) copies(what string) func(key string) int {
 
 func numbered(prefix string) func(int) string { return sourcetest.Numbered[string](prefix) }
 
-func asked(number string) *orders.Order {
-	return &orders.Order{Number: number, Account: "C10001", PlacedAt: time.Now(), ShipTo: toColumbus(), Lines: []orders.Line{
-		{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("2"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
-	}}
-}
-
 func toColumbus() trade.Address {
 	return trade.Address{Name: "Ada", Line1: "1 Main St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}
-}
-
-func TestBusinessCentralRegistersOrders(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	sourcetest.TestCommand(t, sourcetest.Command[orders.Registration]{
-		Do: func(ctx context.Context, key string) error {
-			_, err := w.erp.Register(ctx, asked(key))
-			return err
-		},
-		Find: w.erp.Registrations, Key: numbered("SO-T"), Copies: w.copies("erpOrders"), Lose: w.losing("bc"), Down: w.down("bc"),
-	})
-}
-
-func TestBusinessCentralIssuesCreditMemos(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	sourcetest.TestCommand(t, sourcetest.Command[finance.Document]{
-		Do: func(ctx context.Context, key string) error {
-			return w.erp.Issue(ctx, finance.CreditNote{Number: key, Account: "C10001", Currency: "USD", Lines: []finance.DocumentLine{
-				{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
-			}})
-		},
-		Find: w.erp.CreditMemos, Key: numbered("R-T"), Copies: w.copies("creditMemos"), Lose: w.losing("bc"), Down: w.down("bc"),
-	})
 }
 
 // The systems that work at nodes: both write the same way.
@@ -253,50 +195,6 @@ func TestNodesTakeWorkAndReturns(t *testing.T) {
 				},
 				Key: numbered("R-T"), Unique: true, Copies: w.copies("returns"), Lose: w.losing(c.system), Down: w.down(c.system),
 			})
-		})
-	}
-}
-
-func TestBusinessCentralFeedsMissNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	n := 0
-	touch := func(prefix string, first int) func() string {
-		return func() string {
-			n++
-			number := fmt.Sprint(prefix, first+n)
-			w.admin("POST", "/admin/erp/touch?number="+number, "")
-			return number
-		}
-	}
-	sourcetest.TestFeed(t, sourcetest.Feed[catalog.Item]{
-		Read: w.erp.ItemsSince, KeyOf: func(i catalog.Item) string { return string(i.SKU) }, Change: touch("SKU-", 1000), Down: w.down("bc"),
-	})
-	sourcetest.TestFeed(t, sourcetest.Feed[accounts.Account]{
-		Read: w.erp.AccountsSince, KeyOf: func(a accounts.Account) string { return string(a.ID) }, Change: touch("C", 10000), Down: w.down("bc"),
-	})
-	register := func() string {
-		n++
-		r, err := w.erp.Register(t.Context(), asked(fmt.Sprint("SO-F", n)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.TheirNumber
-	}
-	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
-		Read: w.erp.RegistrationsSince, KeyOf: func(r orders.Registration) string { return r.TheirNumber }, Change: register, Down: w.down("bc"),
-	})
-	posted := func() string {
-		number := register()
-		w.admin("POST", "/admin/erp/post?order="+number, "")
-		return number
-	}
-	for name, read := range map[string]func(context.Context, finance.Kind, string) (lookup.Page[finance.Document], error){"since": w.erp.DocumentsSince, "after": w.erp.DocumentsAfter} {
-		sourcetest.TestFeed(t, sourcetest.Feed[finance.Document]{
-			Read: func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
-				return read(ctx, finance.Invoice, cursor)
-			},
-			KeyOf: func(d finance.Document) string { return d.TheirOrder }, Change: posted, Down: w.down("bc"), Opaque: name == "after",
 		})
 	}
 }
@@ -393,4 +291,11 @@ func TestWithoutTheExtensionItsPortsAreUnsupported(t *testing.T) {
 	if a, err := c.Accounts(t.Context(), []trade.AccountID{"C10001"}); err != nil || a.Found["C10001"].Name == "" {
 		t.Errorf("accounts without the extension: %v, %v", a, err)
 	}
+}
+
+// asked is one of ours as the ERP is given it.
+func asked(number string) *orders.Order {
+	return &orders.Order{Number: number, Account: "C10001", PlacedAt: time.Now(), ShipTo: toColumbus(), Lines: []orders.Line{
+		{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("2"), Unit: "PCS"}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
+	}}
 }

@@ -80,8 +80,8 @@ type Return struct {
 	// ReceivedFrom is the source that told what came back, and ReceivedAt when; empty before.
 	ReceivedFrom string     `json:"receivedFrom,omitempty"`
 	ReceivedAt   *time.Time `json:"receivedAt,omitempty"`
-	UpdatedAt   time.Time       `json:"updatedAt"`
-	Version     int             `json:"version"`
+	UpdatedAt    time.Time  `json:"updatedAt"`
+	Version      int        `json:"version"`
 }
 
 // Line is one order line coming back.

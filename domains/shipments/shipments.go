@@ -74,9 +74,9 @@ type Work struct {
 	// ReportedBy is the source that last reported the work, empty until one has.
 	ReportedBy string    `json:"reportedBy,omitempty"`
 	ReportedAt time.Time `json:"reportedAt"`
-	CreatedAt time.Time `json:"createdAt"`
-	UpdatedAt time.Time `json:"updatedAt"`
-	Version   int       `json:"version"`
+	CreatedAt  time.Time `json:"createdAt"`
+	UpdatedAt  time.Time `json:"updatedAt"`
+	Version    int       `json:"version"`
 }
 
 // Provenance of the work as its node last reported it, or as we planned it.
