@@ -16,6 +16,7 @@ generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be
 
 diff: ## Fail when generated code was not committed
 	git diff --exit-code -- graph resolvers
+	@test -z "$$(git status --porcelain -- graph resolvers)" || { git status --porcelain -- graph resolvers; exit 1; }
 
 format: tools ## Format the code
 	$(GOBIN)/golangci-lint fmt

@@ -90,7 +90,7 @@ func (w *Work) Provenance() lookup.Provenance {
 // Tracking is where a shipment is on its way.
 type Tracking string
 
-// The tracking statuses; docs/words.md maps carriers' codes to them.
+// The tracking statuses. Adapters translate carriers' codes to them and keep the code beside.
 const (
 	LabelCreated   Tracking = "LABEL_CREATED"
 	PickedUp       Tracking = "PICKED_UP"
