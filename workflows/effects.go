@@ -259,6 +259,15 @@ func (q *Queue) Retry(ctx context.Context, tx postgres.Tx, effectID string) erro
 	return q.enqueue(ctx, tx, effectID)
 }
 
+// Hurry makes the effect that is next in a queue due now, if it waits for its next attempt.
+func (q *Queue) Hurry(ctx context.Context, tx postgres.Tx, subject, destination string) error {
+	id, err := q.store.hurry(ctx, tx, subject, destination)
+	if err != nil || id == "" {
+		return err
+	}
+	return q.enqueue(ctx, tx, id)
+}
+
 // Drop gives a dead effect up; the next of its queue becomes due.
 func (q *Queue) Drop(ctx context.Context, tx postgres.Tx, effectID string) error {
 	e, next, err := q.store.drop(ctx, tx, effectID)

@@ -27,6 +27,8 @@ type Systems struct {
 	// ERP is the name of the source that registers orders and posts documents.
 	ERP       string
 	Registrar orders.Registrar
+	// Confirmer is nil where the ERP takes up at once what is registered.
+	Confirmer orders.Confirmer
 	Archive   orders.Archive
 	Books     finance.Books
 	// Fulfillers and Receivers are by node.
@@ -257,6 +259,11 @@ func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
 			return nil, err
 		}
 	}
+	if r.Unconfirmed && o.Status != orders.Cancelled {
+		if r, err = p.confirm(ctx, o, r); err != nil {
+			return nil, err
+		}
+	}
 	return func(ctx context.Context, tx Tx) error {
 		if r.Copies > 1 {
 			if err := p.raiseCopies(ctx, tx, o, r); err != nil {
@@ -268,6 +275,30 @@ func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
 		}
 		return p.Orders.Registered(ctx, tx, o.ID, r, o.Kept())
 	}, nil
+}
+
+// confirm has the ERP take up what it has of the order, in spite of what people have let go. While it
+// asks for more the order is held, the ERP does not count it, and the effect waits.
+func (p *Processes) confirm(ctx context.Context, o *orders.Order, r orders.Registration) (orders.Registration, error) {
+	if p.Systems.Confirmer == nil {
+		return r, fault.New(fault.Unsupported, "%s has order %s and does not take it up", r.Source, o.Number)
+	}
+	copies := r.Copies
+	r, err := p.Systems.Confirmer.Confirm(ctx, o.Number, o.Released())
+	if err != nil || !r.Unconfirmed {
+		r.Copies = max(r.Copies, copies)
+		return r, err
+	}
+	err = postgres.InTx(ctx, p.Queue.pool, func(tx Tx) error { return p.Orders.Stopped(ctx, tx, o.ID, r.Source, r.Stops) })
+	if err = errors.Join(err, p.Finance.NotRegistered(ctx, o.ID)); err != nil {
+		return r, err
+	}
+	return r, &fault.Error{Kind: fault.Unavailable, Message: "the order waits there for somebody to confirm it", Source: r.Source, NotSent: true}
+}
+
+// LetGo implements orders.Dispatcher: what waited for a person goes on at once.
+func (p *Processes) LetGo(ctx context.Context, tx Tx, o *orders.Order) error {
+	return p.Queue.Hurry(ctx, tx, subject(o.ID), p.erp())
 }
 
 func (p *Processes) raiseCopies(ctx context.Context, tx Tx, o *orders.Order, r orders.Registration) error {

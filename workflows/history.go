@@ -92,7 +92,9 @@ func (p *Processes) observePosted(ctx context.Context, r orders.Registration) er
 	if o := ours[r.Number]; o != nil && o.Account == r.Account {
 		return nil
 	}
-	r.PONumber = r.Number
+	if r.Number != "" {
+		r.PONumber = r.Number
+	}
 	_, err = p.Orders.Adopt(ctx, orders.ERP, r)
 	return err
 }

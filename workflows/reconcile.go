@@ -52,7 +52,9 @@ func (p *Processes) ObserveCalledOff(ctx context.Context, shop, ref string) erro
 func (p *Processes) observeRegistration(ctx context.Context, r orders.Registration) error {
 	o, err := p.Orders.ByNumber(ctx, trade.System("ingest"), r.Number)
 	if r.Number == "" || fault.KindOf(err) == fault.NotFound {
-		r.PONumber = r.Number // what is no number of ours is the customer's
+		if r.Number != "" {
+			r.PONumber = r.Number // what is no number of ours is the customer's
+		}
 		_, err = p.Orders.Adopt(ctx, orders.ERP, r)
 		return err
 	}

@@ -143,6 +143,17 @@ func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) erro
 	return err
 }
 
+func (s effectStore) hurry(ctx context.Context, tx postgres.Tx, subject, destination string) (id string, err error) {
+	if err := gate(ctx, tx, subject, destination); err != nil {
+		return "", err
+	}
+	if id, err = head(ctx, tx, subject, destination); err != nil || id == "" {
+		return "", err
+	}
+	_, err = tx.Exec(ctx, `UPDATE effects SET next_at = clock_timestamp() WHERE id = $1 AND unsure_since IS NULL`, id)
+	return id, err
+}
+
 func (s effectStore) drop(ctx context.Context, tx postgres.Tx, id string) (dropped *Effect, next string, err error) {
 	e := Effect{ID: id}
 	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp() WHERE id = $1 AND state = 'DEAD' RETURNING subject, destination, kind, payload`, id).

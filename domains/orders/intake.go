@@ -50,6 +50,8 @@ type Exposure interface {
 type Dispatcher interface {
 	// Accepted sends allocated quantities to their nodes and the order to the ERP.
 	Accepted(ctx context.Context, tx postgres.Tx, o *Order) error
+	// LetGo tells that a person has let something go that held the order.
+	LetGo(ctx context.Context, tx postgres.Tx, o *Order) error
 	// Decided tells the channel what became of its order.
 	Decided(ctx context.Context, tx postgres.Tx, o *Order) error
 	// Kept is what nodes have sent, have, or may have, by line and node.
@@ -324,10 +326,7 @@ func (o *Order) hold(f Finding, now time.Time) {
 			return
 		}
 	}
-	h := Hold{
-		ID: postgres.NewID(), Code: f.Code, Reason: f.Message, Blocks: []string{"RELEASE"}, Status: HoldActive, AppliedBy: "intake", AppliedAt: now,
-		ReviewAt: now.Add(reviewAfter), Remedies: f.Remedies, Evidence: f.Evidence,
-	}
+	h := newHold(f, now)
 	switch f.Code {
 	case "SOURCE_UNAVAILABLE", "ATP_SHORT", "CREDIT_LIMIT_EXCEEDED", "OVERDUE_BALANCE", "TAX_CONTEXT_INCOMPLETE", "PRICE_MISSING", "SHORT_PICK":
 		h.AutoClears = true
@@ -336,6 +335,13 @@ func (o *Order) hold(f Finding, now time.Time) {
 		h.Remedies = append(h.Remedies, "CANCEL_AND_REFUND", "SUBSTITUTE", "BACKORDER")
 	}
 	o.Holds = append(o.Holds, h)
+}
+
+func newHold(f Finding, now time.Time) Hold {
+	return Hold{
+		ID: postgres.NewID(), Code: f.Code, Reason: f.Message, Blocks: []string{"RELEASE"}, Status: HoldActive, AppliedBy: "intake", AppliedAt: now,
+		ReviewAt: now.Add(reviewAfter), Remedies: f.Remedies, Evidence: f.Evidence,
+	}
 }
 
 func holdCodes(o *Order) []string {

@@ -27,9 +27,22 @@ type Registration struct {
 	Posted bool
 	// Cancelled is true when the system has called it off.
 	Cancelled bool
+	// Unconfirmed is true when the system has the order and does not count or work on it yet; Stops are
+	// what it wants a person to confirm before it does.
+	Unconfirmed bool
+	Stops       []Stop
 	// Copies counts how often the system has an order of this number; more than one is a defect.
 	Copies int
 	Lines  []RegisteredLine
+}
+
+// Stop is a question of a system of record that a person must answer before it takes an order up, such as
+// a credit limit that the order passes.
+type Stop struct {
+	// Name is the system's own name of the question, unique to the order.
+	Name string `json:"name"`
+	// Message is the question, for people.
+	Message string `json:"message"`
 }
 
 // RegisteredLine is one line of a registration, in the order of the system's line numbers.
@@ -56,6 +69,13 @@ type Registrar interface {
 	Reduce(ctx context.Context, number string, kept map[int]trade.Decimal) (Registration, error)
 	// RegistrationsSince returns orders changed since the cursor, oldest first, repeats allowed.
 	RegistrationsSince(ctx context.Context, cursor string) (lookup.Page[Registration], error)
+}
+
+// Confirmer is a system of record that has an order before it takes it up, and may ask first.
+type Confirmer interface {
+	// Confirm has the system take up an order that it has, in spite of the stops named. It returns the
+	// order as it is then, unconfirmed with the stops that are left when it would not. Repeating it is safe.
+	Confirm(ctx context.Context, number string, despite []string) (Registration, error)
 }
 
 // Archive is a system of record that keeps what it posted of an order after the order is gone.

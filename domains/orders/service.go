@@ -98,6 +98,9 @@ func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.Or
 			return nil, fault.New(fault.Conflict, "line %d has no price yet or could not be checked: the order goes on by itself when its source answers; until then it can only be cancelled", n).At("holdId")
 		}
 		events := []event.Event{o.event("order.hold_released", now, map[string]any{"holdId": holdID, "by": who.Subject, "reason": reason})}
+		if err := s.dispatch.LetGo(ctx, tx, o); err != nil {
+			return nil, err
+		}
 		return s.resume(ctx, tx, o, events, now)
 	})
 }
@@ -557,11 +560,63 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 				l.Registered = &q
 			}
 		}
+		o.taken(s.now())
 		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
 			return nil, nil
 		}
 		return []event.Event{o.event("order.registered", s.now(), map[string]any{"source": r.Source, "number": r.TheirNumber})}, nil
 	})
+}
+
+// sourceStopped is the code of holds for what a system of record asks before it takes an order up.
+const sourceStopped = "SOURCE_STOPPED"
+
+// Stopped holds the order for what a system of record asks before it takes the order up.
+func (s *Service) Stopped(ctx context.Context, tx postgres.Tx, id trade.OrderID, source string, stops []Stop) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		var events []event.Event
+		for _, stop := range stops {
+			if o.finished() || slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.stop() == stop.Name }) {
+				continue
+			}
+			now := s.now()
+			h := newHold(Finding{
+				Code: sourceStopped, Message: source + " asks: " + stop.Message, Remedies: []string{"settle it in " + source + ", or release the hold to go on in spite of it"},
+				Evidence: trade.Evidence{"source": source, "stop": stop.Name},
+			}, now)
+			o.Holds = append(o.Holds, h)
+			events = append(events, o.event("order.held", now, map[string]any{"holds": []string{h.Code}}))
+		}
+		o.derive()
+		return events, nil
+	})
+}
+
+// stop is the name of the system's question that the hold is for, empty for other holds.
+func (h Hold) stop() string {
+	name, _ := h.Evidence["stop"].(string)
+	return name
+}
+
+// Released are the stops that people have let the order go in spite of.
+func (o *Order) Released() []string {
+	var names []string
+	for _, h := range o.Holds {
+		if h.Status == HoldReleased && h.stop() != "" {
+			names = append(names, h.stop())
+		}
+	}
+	return names
+}
+
+// taken clears the holds for what a system of record has asked: it has taken the order up.
+func (o *Order) taken(now time.Time) {
+	for i := range o.Holds {
+		if h := &o.Holds[i]; h.Status == HoldActive && h.stop() != "" {
+			h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+		}
+	}
+	o.derive()
 }
 
 // Reduced records what a system of record has after we took something off its order, so that it is not
