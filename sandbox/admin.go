@@ -71,7 +71,7 @@ func (s *Server) setKnobs(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// truth counts what the world really has, by our references. For tests and for people who do
+// truth counts what the world really has, by our references, and the deliveries it made. For tests and for people who do
 // not believe their eyes.
 func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 	s.world.mu.Lock()
@@ -102,7 +102,7 @@ func (s *Server) truth(w http.ResponseWriter, _ *http.Request) {
 	for _, g := range s.world.returns {
 		returns[g.Reference]++
 	}
-	reply(w, http.StatusOK, object{"returns": returns, "erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices})
+	reply(w, http.StatusOK, object{"returns": returns, "erpOrders": orders, "works": works, "creditMemos": memos, "invoices": invoices, "deliveries": s.Engine.told})
 }
 
 // block stops a customer, or lets it order again when why is empty.

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -51,6 +52,10 @@ type Engine struct {
 	tick time.Duration
 	log  *slog.Logger
 	out  chan delivery
+	// held is, by receiver, a delivery that waits to be overtaken; told counts what was sent, by kind
+	// and system. The world's lock guards both.
+	held map[string]*delivery
+	told map[string]int
 }
 
 type delivery struct {
@@ -59,6 +64,8 @@ type delivery struct {
 	body  []byte
 	id    string
 	tries int
+	// then is an older delivery that comes after this one.
+	then *delivery
 }
 
 // Run moves the world until the context ends.
@@ -86,6 +93,7 @@ func (e *Engine) Step(all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
+	waiting := maps.Clone(e.held)
 	for _, id := range sorted(w.work) {
 		k := w.work[id]
 		next := following(k.Step)
@@ -108,6 +116,13 @@ func (e *Engine) Step(all bool) {
 		}
 		w.keep(out...)
 	}
+	// What nothing has overtaken since the last step goes late.
+	for id, d := range waiting {
+		if e.held[id] == d {
+			delete(e.held, id)
+			e.send(*d)
+		}
+	}
 }
 
 func (e *Engine) advance(k *work, next string, now time.Time) {
@@ -119,7 +134,11 @@ func (e *Engine) advance(k *work, next string, now time.Time) {
 			k.Step, k.Note, k.Modified = stepRefused, "the site cannot take this order", now
 			out = append(out, w.unallocate(k)...)
 			w.keep(append(out, record("work", workKey(k), k))...)
-			e.announce(k.System, "outbound.refused", k.Reference, k.ID)
+			topic := "order.shipment.exception"
+			if k.System == "wms" {
+				topic = "outbound.refused"
+			}
+			e.announce(k.System, topic, k.Reference, k.ID)
 			return
 		}
 	case stepPicked:
@@ -229,10 +248,30 @@ func (e *Engine) announce(system, topic, reference string, id int64) {
 		if h.System != system || (len(h.Topics) > 0 && !slices.Contains(h.Topics, topic)) {
 			continue
 		}
-		e.send(delivery{hook: *h, topic: topic, body: body, id: guid()})
-		if e.knobs.chance("duplicate", system) {
-			e.send(delivery{hook: *h, topic: topic, body: body, id: guid()})
-		}
+		e.tell(h, topic, body)
+	}
+}
+
+// tell sends a delivery, or holds it back until a newer one has overtaken it. A redelivery has the
+// body and the id of the first, by which receivers know it (developer.shipbob.com/webhooks,
+// shopify.dev/docs/apps/build/webhooks/ignore-duplicates).
+func (e *Engine) tell(h *hook, topic string, body []byte) {
+	d := delivery{hook: *h, topic: topic, body: body, id: guid()}
+	e.told["first:"+h.System]++
+	switch older := e.held[h.ID]; {
+	case older != nil:
+		delete(e.held, h.ID)
+		d.then = older
+		e.told["reorder:"+h.System]++
+	case e.knobs.chance("reorder", h.System):
+		e.held[h.ID] = &d
+		return
+	}
+	e.send(d)
+	if e.knobs.chance("duplicate", h.System) {
+		d.then = nil
+		e.told["duplicate:"+h.System]++
+		e.send(d)
 	}
 }
 
@@ -243,7 +282,7 @@ func (e *Engine) send(d delivery) {
 	}
 }
 
-// deliver posts webhooks, again later when the receiver fails, out of order when asked to.
+// deliver posts webhooks, again later when the receiver fails.
 func (e *Engine) deliver(ctx context.Context) {
 	client := &http.Client{Timeout: 5 * time.Second}
 	for {
@@ -253,12 +292,13 @@ func (e *Engine) deliver(ctx context.Context) {
 			return
 		case d = <-e.out:
 		}
-		if e.knobs.chance("reorder", d.hook.System) && len(e.out) > 0 {
-			e.send(d)
-			continue
-		}
 		go func() {
-			if e.post(ctx, client, d) || d.tries >= 8 || ctx.Err() != nil {
+			done := e.post(ctx, client, d)
+			if d.then != nil {
+				e.send(*d.then)
+				d.then = nil
+			}
+			if done || d.tries >= 8 || ctx.Err() != nil {
 				return
 			}
 			d.tries++

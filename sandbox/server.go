@@ -115,7 +115,7 @@ func DefaultSecrets() Secrets {
 func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Server {
 	knobs := &Knobs{Latency: map[string]time.Duration{}, Chances: map[string]float64{}, Counts: map[string]int{}, Outage: map[string]bool{}}
 	s := &Server{
-		Engine: &Engine{world: w, knobs: knobs, tick: tick, log: log, out: make(chan delivery, 10_000)},
+		Engine: &Engine{world: w, knobs: knobs, tick: tick, log: log, out: make(chan delivery, 10_000), held: map[string]*delivery{}, told: map[string]int{}},
 		world:  w, knobs: knobs, calls: &counter{by: map[string]int{}}, mux: http.NewServeMux(),
 		bc: bcLimits{slots: make(chan struct{}, 5), taken: window{Span: 5 * time.Minute, Limit: 6000}},
 	}

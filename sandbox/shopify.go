@@ -170,7 +170,7 @@ func (e *Engine) tellShop(topic string, o *shopOrder) {
 	for _, key := range sorted(e.world.hooks) {
 		h := e.world.hooks[key]
 		if h.System == "shopify" && slices.Contains(h.Topics, topic) {
-			e.send(delivery{hook: *h, topic: topic, body: body, id: guid()})
+			e.tell(h, topic, body)
 		}
 	}
 }
