@@ -153,6 +153,28 @@ func TestAShortPickIsSourcedElsewhere(t *testing.T) {
 	}
 }
 
+// TestRefusedWorkIsSourcedAgain with all that it had, and somebody hears of it.
+func TestRefusedWorkIsSourcedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/knobs", `{"counts":{"refuse:wms":1}}`)
+	a := w.place("refuse", draft("C10001", line("SKU-1000", "8")))
+	w.until("the work is released", func() bool { return w.order(a.OrderID).FulfillmentRollup() == "RELEASED" })
+	w.until("all is shipped in the end", func() bool {
+		w.step()
+		return w.order(a.OrderID).Lines[0].Shipped.String() == "8"
+	})
+	works, err := w.shipments.WorkByOrder(t.Context(), service(), []trade.OrderID{a.OrderID})
+	if list := works[a.OrderID]; err != nil || len(list) != 2 || list[0].Status != shipments.Incomplete || list[0].Reason != "the site cannot take this order" || list[1].Status != shipments.Shipped || list[1].Parts[0].Quantity.String() != "8" {
+		t.Errorf("works %+v, %v", works[a.OrderID], err)
+	}
+	list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+	if err != nil || len(list) != 1 || !strings.Contains(list[0].Title, "cannot take this order") {
+		t.Errorf("exceptions %+v, %v", list, err)
+	}
+}
+
 // TestCancelRecallsWhatItCan ends an order that a node has begun with.
 func TestCancelRecallsWhatItCan(t *testing.T) {
 	t.Parallel()
