@@ -86,11 +86,16 @@ func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
 	if day == "" {
 		day = trade.Date(b.world.now().Format(time.DateOnly))
 	}
+	currency := in.CurrencyCode
+	if currency == "" {
+		currency = c.Currency
+	}
 	lines := []object{}
 	for _, l := range in.Lines {
 		i := b.world.items[l.ItemNumber]
 		q, err := trade.ParseDecimal(string(l.Quantity))
-		if i == nil || err != nil || (l.UnitOfMeasureCode != "" && l.UnitOfMeasureCode != i.Unit) {
+		// The price lists are in the customer's currency: in another there is no price.
+		if i == nil || currency != c.Currency || err != nil || (l.UnitOfMeasureCode != "" && l.UnitOfMeasureCode != i.Unit) {
 			lines = append(lines, object{"lineNo": l.LineNo, "itemNumber": l.ItemNumber, "found": false})
 			continue
 		}
@@ -100,7 +105,7 @@ func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
 			"priceListCode": "PL-" + c.Discount.String(), "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day)),
 		})
 	}
-	value, err := json.Marshal(object{"customerNumber": c.Number, "currencyCode": c.Currency, "lines": lines})
+	value, err := json.Marshal(object{"customerNumber": c.Number, "currencyCode": currency, "lines": lines})
 	if err != nil {
 		panic(err)
 	}

@@ -113,8 +113,8 @@ func (h *house) credit(r *http.Request) (int, any) {
 
 func (h *house) prices(r *http.Request) (int, any) {
 	var in struct {
-		Customer, Date string
-		Lines          []struct {
+		Customer, Date, Currency string
+		Lines                    []struct {
 			N         int
 			SKU, Unit string
 			Qty       json.Number
@@ -122,7 +122,7 @@ func (h *house) prices(r *http.Request) (int, any) {
 	}
 	err := decode(r, &in)
 	c := h.world.customers[in.Customer]
-	if err != nil || c == nil {
+	if err != nil || c == nil || (in.Currency != "" && in.Currency != c.Currency) {
 		return http.StatusOK, object{"rows": []object{}}
 	}
 	day := trade.Date(in.Date)

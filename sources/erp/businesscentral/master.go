@@ -342,6 +342,9 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	if err == nil && reply.CustomerNumber != string(g.Account) {
 		err = fault.New(fault.BadResponse, "prices of another customer").From(c.t.Name())
 	}
+	if err == nil && g.Currency != "" && reply.CurrencyCode != string(g.Currency) {
+		err = fault.New(fault.BadResponse, "prices in %q, not in %q", reply.CurrencyCode, g.Currency).From(c.t.Name())
+	}
 	if err != nil {
 		if fault.KindOf(err) == fault.Invalid {
 			return lookup.Empty[pricing.Key, pricing.Price](0) // an unknown customer has no prices
