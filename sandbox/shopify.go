@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"net/http"
 	"slices"
@@ -245,7 +246,7 @@ func (s *Server) shopField(f *ast.Field, args map[string]any) (any, *gqlerror.Er
 		out := []any{}
 		for term := range strings.SplitSeq(text("query"), " OR ") {
 			if i := s.world.items[strings.Trim(strings.TrimPrefix(term, "sku:"), `"`)]; i != nil {
-				out = append(out, object{"__typename": "ProductVariant", "id": "gid://shopify/ProductVariant/" + i.Number, "sku": i.Number, "inventoryItem": object{"id": "gid://shopify/InventoryItem/" + i.Number, "sku": i.Number}})
+				out = append(out, object{"__typename": "ProductVariant", "id": fmt.Sprintf("gid://shopify/ProductVariant/%d", i.InventoryID), "sku": i.Number, "inventoryItem": object{"id": stockID(i), "sku": i.Number}})
 			}
 		}
 		return object{"nodes": out}, nil
@@ -281,7 +282,7 @@ func (s *Server) shopField(f *ast.Field, args map[string]any) (any, *gqlerror.Er
 			topics = append(topics, topic)
 		}
 		h := s.world.hook("shopify", url, shopSecret, topics)
-		return object{"webhookSubscription": object{"id": "gid://shopify/WebhookSubscription/" + h.ID, "topic": text("topic"), "uri": url}, "userErrors": []any{}}, nil
+		return object{"webhookSubscription": object{"id": fmt.Sprintf("gid://shopify/WebhookSubscription/%d", crc32.ChecksumIEEE([]byte(h.ID+topic))), "topic": text("topic"), "uri": url}, "userErrors": []any{}}, nil
 	}
 	return nil, gqlerror.Errorf("Field '%s' doesn't exist", f.Name)
 }
@@ -407,8 +408,11 @@ func (s *Server) fulfilShop(in map[string]any) any {
 		o.Tracking = append(o.Tracking, shopTracking{text("company"), text("number"), text("url")})
 		s.touch(o)
 	}
-	return object{"fulfillment": object{"id": "gid://shopify/Fulfillment/" + guid(), "status": "SUCCESS"}, "userErrors": []any{}}
+	return object{"fulfillment": object{"id": fmt.Sprintf("gid://shopify/Fulfillment/%d", s.world.next()), "status": "SUCCESS"}, "userErrors": []any{}}
 }
+
+// stockID is the id of an item's stock.
+func stockID(i *item) string { return fmt.Sprintf("gid://shopify/InventoryItem/%d", i.InventoryID) }
 
 // setStock is shopify.dev/docs/api/admin-graphql/2026-04/mutations/inventorySetQuantities.
 func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Error) {
@@ -417,12 +421,20 @@ func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Err
 	}
 	in, _ := args["input"].(map[string]any)
 	quantities, _ := in["quantities"].([]any)
+	sold := map[any]string{}
+	for sku, i := range s.world.items {
+		sold[stockID(i)] = sku
+	}
 	for _, raw := range quantities {
 		q, _ := raw.(map[string]any)
 		if _, ok := q["changeFromQuantity"]; !ok {
 			return nil, &gqlerror.Error{Message: "InventoryQuantityInput must include the following argument: changeFromQuantity.", Extensions: map[string]any{"code": "INVALID_FIELD_ARGUMENTS"}}
 		}
-		sku := strings.TrimPrefix(fmt.Sprint(q["inventoryItemId"]), "gid://shopify/InventoryItem/")
+		sku, ok := sold[q["inventoryItemId"]]
+		if !ok {
+			refused := object{"field": []any{"input", "quantities"}, "message": "The specified inventory item could not be found.", "code": "INVALID_INVENTORY_ITEM"}
+			return object{"userErrors": []any{refused}}, nil
+		}
 		s.world.shopStock[sku] = fmt.Sprint(q["quantity"])
 	}
 	return object{"userErrors": []any{}}, nil
