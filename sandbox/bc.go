@@ -12,10 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"crossdock/domains/trade"
 )
 
-// bcError is a refusal in the form of learn.microsoft.com …/webservices/dynamics-error-codes.
+// bcError is a refusal, with a code of
+// learn.microsoft.com/dynamics365/business-central/dev-itpro/webservices/dynamics-error-codes
+// in the form of learn.microsoft.com/dynamics365/business-central/dev-itpro/webservices/use-odata-batch.
 type bcError struct {
 	status        int
 	code, message string
@@ -148,22 +152,22 @@ func (b *bc) serve(r *http.Request, set, id, action, part string, standard bool)
 	switch {
 	case !standard:
 		return b.extension(r, set)
-	case set == "customers" && get: // …/api/v2.0/resources/dynamics_customer
-		return b.listing(r, each(r, b.world.customers, customerKey, b.customer))
-	case set == "customerFinancialDetails" && get: // …/resources/dynamics_customerfinancialdetail
-		return b.listing(r, each(r, b.world.customers, customerKey, func(c *customer) object {
-			return object{"id": c.ID, "number": c.Number, "balance": number(c.Balance), "totalSalesExcludingTax": 0, "overdueAmount": number(c.Overdue), "lastModifiedDateTime": stampOf(c.Modified)}
-		}))
-	case set == "items" && get: // …/resources/dynamics_item
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_customer_get
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_paymentterm_get
+	case set == "customers" && get:
+		return b.listing(r, each(r, b.world.customers, customerKey, func(c *customer) object { return b.customer(c, expands(r, "paymentTerm")) }))
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_item_get
+	case set == "items" && get:
 		return b.listing(r, each(r, b.world.items, itemKey, b.item))
-	case set == "salesOrders" && action == "salesOrderLines" && r.Method == http.MethodPatch: // …/api/v2.0/api/dynamics_salesorderline_update
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesorderline_update
+	case set == "salesOrders" && action == "salesOrderLines" && r.Method == http.MethodPatch:
 		return b.patchLine(r, id, part)
 	case set == "salesOrders":
 		return b.salesOrders(r, id, action)
-	case set == "salesInvoices" && get: // …/resources/dynamics_salesinvoice
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesinvoice_get
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesinvoiceline_get
+	case set == "salesInvoices" && get:
 		return b.listing(r, each(r, b.world.invoices, documentKey, func(d *document) object { return b.document(d, "salesInvoice", expands(r, "salesInvoiceLines")) }))
-	case set == "salesShipments" && get: // …/resources/dynamics_salesshipment
-		return b.listing(r, each(r, b.world.shipments, documentKey, func(d *document) object { return b.document(d, "salesShipment", false) }))
 	case set == "salesCreditMemos":
 		return b.creditMemos(r, id, action)
 	}
@@ -221,19 +225,37 @@ func (b *bc) listing(r *http.Request, rows []object) (int, any, *bcError) {
 	if err != nil {
 		return 0, nil, &bcError{http.StatusBadRequest, "BadRequest", err.Error()}
 	}
+	root, set, _ := strings.Cut(scheme+r.URL.Path, "/companies(")
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/developer/devenv-connect-apps-tips
+	out["@odata.context"] = root + "/$metadata#companies(" + set
 	return http.StatusOK, out, nil
 }
 
-func (b *bc) customer(c *customer) object {
-	blocked := "_x0020_"
+func (b *bc) customer(c *customer, terms bool) object {
+	blocked := " "
 	if c.Blocked != "" {
 		blocked = c.Blocked
 	}
-	return object{
+	out := object{
 		"@odata.etag": etag(c.Modified), "id": c.ID, "number": c.Number, "displayName": c.Name, "type": "Company", "addressLine1": c.Address.Line1, "addressLine2": c.Address.Line2, "city": c.Address.City,
 		"state": c.Address.Region, "country": c.Address.Country, "postalCode": c.Address.PostalCode, "phoneNumber": "", "email": "", "balanceDue": number(c.Balance), "creditLimit": number(c.Limit),
-		"taxLiable": c.TaxLiable, "taxAreaDisplayName": c.TaxArea, "currencyCode": c.Currency, "paymentTermsId": c.Terms, "blocked": blocked, "lastModifiedDateTime": stampOf(c.Modified),
+		"taxLiable": c.TaxLiable, "taxAreaDisplayName": c.TaxArea, "currencyCode": c.Currency, "paymentTermsId": termsID(c.Terms), "blocked": blocked, "lastModifiedDateTime": stampOf(c.Modified),
 	}
+	if terms {
+		out["paymentTerm"] = nil
+		if c.Terms != "" {
+			out["paymentTerm"] = object{"id": termsID(c.Terms), "code": c.Terms, "displayName": c.Terms}
+		}
+	}
+	return out
+}
+
+// termsID is the id of payment terms; none has the id of nothing.
+func termsID(code string) string {
+	if code == "" {
+		return uuid.Nil.String()
+	}
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("payment terms "+code)).String()
 }
 
 func (b *bc) item(i *item) object {

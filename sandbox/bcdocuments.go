@@ -80,9 +80,6 @@ func (b *bc) document(d *document, kind string, lines bool) object {
 		out["invoiceDate"], out["orderNumber"], out["orderId"], out["remainingAmount"] = d.Date, d.OrderNumber, d.OrderID, number(left)
 		out["shipToName"], out["shipToAddressLine1"], out["shipToAddressLine2"], out["shipToCity"], out["shipToState"] = d.ShipTo.Name, d.ShipTo.Line1, d.ShipTo.Line2, d.ShipTo.City, d.ShipTo.Region
 		out["shipToPostCode"], out["shipToCountry"] = d.ShipTo.PostalCode, d.ShipTo.Country
-	case "salesShipment":
-		out["orderNumber"] = d.OrderNumber
-		return out
 	default:
 		out["creditMemoDate"], out["invoiceNumber"] = d.Date, d.InvoiceNumber
 	}

@@ -154,23 +154,35 @@ func (b *bc) patchLine(r *http.Request, order, id string) (int, any, *bcError) {
 	return 0, nil, recordMissing("Sales Line")
 }
 
+// matched reports what is wrong with the tag that a change must name.
+func (o *salesOrder) matched(r *http.Request) *bcError {
+	switch r.Header.Get("If-Match") {
+	case "":
+		return errNoToken
+	case "*", o.etag():
+		return nil
+	default:
+		return errEntityChanged
+	}
+}
+
 // shipAndInvoice posts what is to ship and to invoice.
 func (b *bc) shipAndInvoice(o *salesOrder) (int, any, *bcError) {
 	w := b.world
-	inv, ship := w.post(o, w.now())
+	inv := w.post(o, w.now())
 	if inv == nil {
 		return 0, nil, dialog("There is nothing to post.")
 	}
 	c := w.customers[o.Customer]
 	c.Balance = trade.Sum(c.Balance, inv.total())
-	w.keep(record("order", o.ID, o), record("invoice", inv.ID, inv), record("shipment", ship.ID, ship), record("customer", c.Number, c))
+	w.keep(record("order", o.ID, o), record("invoice", inv.ID, inv), record("customer", c.Number, c))
 	return http.StatusNoContent, nil, nil
 }
 
-// post moves what is to ship into an invoice and a shipment, which are nil when that is nothing. A
-// fully posted order is gone.
-func (w *World) post(o *salesOrder, now time.Time) (inv, ship *document) {
-	inv = &document{ID: guid(), External: o.External, OrderNumber: o.Number, OrderID: o.ID, Customer: o.Customer, Currency: o.Currency, ShipTo: o.ShipTo, Posted: true, Date: now.Format(time.DateOnly), Version: 1, Modified: now}
+// post moves what is to ship into an invoice, which is nil when that is nothing. A fully posted order
+// is gone.
+func (w *World) post(o *salesOrder, now time.Time) *document {
+	inv := &document{ID: guid(), External: o.External, OrderNumber: o.Number, OrderID: o.ID, Customer: o.Customer, Currency: o.Currency, ShipTo: o.ShipTo, Posted: true, Date: now.Format(time.DateOnly), Version: 1, Modified: now}
 	done := true
 	for _, l := range o.Lines {
 		if l.ToShip.IsPos() {
@@ -183,14 +195,12 @@ func (w *World) post(o *salesOrder, now time.Time) (inv, ship *document) {
 		done = done && l.Shipped.Cmp(l.Quantity) >= 0
 	}
 	if len(inv.Lines) == 0 {
-		return nil, nil
+		return nil
 	}
-	shipped := *inv
-	shipped.ID, shipped.Number = guid(), fmt.Sprintf("S-SHPT%06d", w.next())
 	inv.Number = fmt.Sprintf("PS-INV%06d", w.next())
 	o.Deleted, o.Version, o.Modified = done, o.Version+1, now
-	w.invoices[inv.ID], w.shipments[shipped.ID] = inv, &shipped
-	return inv, &shipped
+	w.invoices[inv.ID] = inv
+	return inv
 }
 
 func (b *bc) order(o *salesOrder, lines bool) object {

@@ -15,7 +15,7 @@ import (
 
 // filter is a parsed $filter: groups joined by "and", each of comparisons of one field joined
 // by "or", which is all that Business Central takes
-// (learn.microsoft.com …/webservices/use-filter-expressions-in-odata-uris, odata-known-limitations).
+// (learn.microsoft.com/dynamics365/business-central/dev-itpro/webservices/use-filter-expressions-in-odata-uris, odata-known-limitations).
 type filter [][]comparison
 
 type comparison struct{ field, op, value string }

@@ -177,7 +177,7 @@ func (b *bc) price(o *salesOrder, c *customer) {
 
 // invoice posts what is to ship of an order of the past. What is not paid is owed.
 func (w *World) invoice(o *salesOrder, paid bool) {
-	inv, ship := w.post(o, o.Modified)
+	inv := w.post(o, o.Modified)
 	if inv == nil {
 		return
 	}
@@ -186,7 +186,6 @@ func (w *World) invoice(o *salesOrder, paid bool) {
 		c.Balance = trade.Sum(c.Balance, inv.total())
 	}
 	w.add("invoice", inv.ID, inv)
-	w.add("shipment", ship.ID, ship)
 }
 
 func whole(n int) trade.Decimal { return trade.MustDecimal(fmt.Sprint(n)) }

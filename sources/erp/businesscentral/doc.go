@@ -6,7 +6,7 @@
 // characters.
 //
 // Quirks:
-//   - Enum values arrive encoded: "_x0020_" is a blank.
+//   - Enum values can arrive encoded: the pages show " ", a tenant sends "_x0020_".
 //   - A sales order disappears when it is wholly shipped and invoiced; only its posted documents
 //     remain, and they keep its external document number.
 //   - The external document number is not unique. Register never looks; its caller does.

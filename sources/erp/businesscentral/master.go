@@ -41,9 +41,11 @@ type customer struct {
 	TaxLiable          bool      `json:"taxLiable"`
 	TaxAreaDisplayName string    `json:"taxAreaDisplayName"`
 	CurrencyCode       string    `json:"currencyCode"`
-	PaymentTermsID     string    `json:"paymentTermsId"`
 	Blocked            string    `json:"blocked"`
 	Modified           time.Time `json:"lastModifiedDateTime"`
+	PaymentTerm        *struct {
+		Code string `json:"code"`
+	} `json:"paymentTerm"`
 }
 
 type shipTo struct {
@@ -66,8 +68,11 @@ func decodeEnum(v string) string {
 
 func (c customer) account(at lookup.Provenance) accounts.Account {
 	a := accounts.Account{
-		ID: trade.AccountID(c.Number), Name: c.DisplayName, Currency: trade.Currency(c.CurrencyCode), TaxLiable: c.TaxLiable, TaxArea: c.TaxAreaDisplayName, Terms: c.PaymentTermsID, SourceRef: c.ID, Provenance: at,
+		ID: trade.AccountID(c.Number), Name: c.DisplayName, Currency: trade.Currency(c.CurrencyCode), TaxLiable: c.TaxLiable, TaxArea: c.TaxAreaDisplayName, SourceRef: c.ID, Provenance: at,
 		Address: trade.Address{Name: c.DisplayName, Line1: c.AddressLine1, Line2: c.AddressLine2, City: c.City, Region: c.State, PostalCode: c.PostalCode, Country: c.Country, Phone: c.PhoneNumber, Email: c.Email},
+	}
+	if c.PaymentTerm != nil {
+		a.Terms = c.PaymentTerm.Code
 	}
 	switch b := decodeEnum(c.Blocked); b {
 	case "":
@@ -85,7 +90,7 @@ func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.An
 		return out, ctx.Err()
 	}
 	at := c.live(time.Now())
-	list, err := lookIn[customer](ctx, c, "accounts", c.standard(), "customers", "number", ids, "")
+	list, err := lookIn[customer](ctx, c, "accounts", c.standard(), "customers", "number", ids, "paymentTerm")
 	if err != nil {
 		return failAll[trade.AccountID, accounts.Account](ids, err), ctx.Err()
 	}
@@ -130,8 +135,8 @@ const overlap = 5 * time.Second
 // since reads what changed from the cursor on and returns the next cursor.
 func since[T any](ctx context.Context, c *Client, set, cursor string, modified func(T) time.Time) ([]T, string, error) {
 	q := url.Values{"$orderby": {"lastModifiedDateTime"}}
-	if lines := map[string]string{"salesOrders": "salesOrderLines", "salesInvoices": "salesInvoiceLines", "salesCreditMemos": "salesCreditMemoLines"}[set]; lines != "" {
-		q.Set("$expand", lines)
+	if below := map[string]string{"customers": "paymentTerm", "salesOrders": "salesOrderLines", "salesInvoices": "salesInvoiceLines", "salesCreditMemos": "salesCreditMemoLines"}[set]; below != "" {
+		q.Set("$expand", below)
 	}
 	if cursor != "" {
 		from, err := time.Parse(time.RFC3339Nano, cursor)
