@@ -17,6 +17,7 @@ package shipbob
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -148,15 +149,28 @@ func refusal(res *transport.Response) *fault.Error {
 	return fault.New(kind, "ShipBob answered %d: %s", res.Status, messages(res.Body))
 }
 
-// messages reads the map of field to messages that ShipBob answers refusals with.
+// messages reads why ShipBob refuses: a map of field to messages for orders, a message with errors
+// for returns, a title with details for inventory.
 func messages(body []byte) string {
-	var byField map[string][]string
+	var byField map[string]any
 	if json.Unmarshal(body, &byField) != nil {
 		return "no reason given"
 	}
 	var out []string
-	for field, list := range byField {
-		out = append(out, strings.TrimSpace(field+" "+strings.Join(list, ", ")))
+	for field, v := range byField {
+		switch x := v.(type) {
+		case []any:
+			for _, m := range x {
+				out = append(out, strings.TrimSpace(field+" "+fmt.Sprint(m)))
+			}
+		case string:
+			if field == "message" || field == "title" || field == "detail" {
+				out = append(out, x)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return "no reason given"
 	}
 	slices.Sort(out)
 	text := strings.Join(out, "; ")

@@ -90,10 +90,13 @@ type shipment struct {
 	} `json:"products"`
 }
 
+// direct is the type of an order without a retailer's programme, which DropShip and B2B need.
+const direct = "DTC"
+
 // Release places an order under the work's number.
 func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) {
 	in := newOrder{
-		ReferenceID: w.Number, OrderNumber: w.OrderNumber, ShippingMethod: c.cfg.ShippingMethod, Type: "DropShip", LocationID: json.Number(w.Node),
+		ReferenceID: w.Number, OrderNumber: w.OrderNumber, ShippingMethod: c.cfg.ShippingMethod, Type: direct, LocationID: json.Number(w.Node),
 		Recipient: recipient{Name: w.ShipTo.Name, Email: w.ShipTo.Email, Address: address{Address1: w.ShipTo.Line1, Address2: w.ShipTo.Line2, City: w.ShipTo.City, State: w.ShipTo.Region, Country: w.ShipTo.Country, ZipCode: w.ShipTo.PostalCode}},
 	}
 	for _, p := range w.Parts {
