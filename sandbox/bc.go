@@ -50,26 +50,41 @@ type bc struct {
 	token string
 }
 
-// businessCentral serves API v2.0 (learn.microsoft.com …/api-reference/v2.0) and the extension
-// whose source is docs/partners/businesscentral.
+// businessCentral serves API v2.0 and the extension whose source is docs/partners/businesscentral.
 func (s *Server) businessCentral(secrets Secrets) {
 	b := &bc{Server: s, token: guid()}
-	// …/administration/automation-apis-using-s2s-authentication: client credentials.
+	// learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow, as
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/administration/automation-apis-using-s2s-authentication
+	// uses it
 	s.mux.HandleFunc("POST /bc/oauth2/v2.0/token", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("client_id") != secrets.ClientID || r.FormValue("client_secret") != secrets.ClientSecret || r.FormValue("grant_type") != "client_credentials" {
-			reply(w, http.StatusUnauthorized, object{"error": "invalid_client"})
-			return
+		switch {
+		case r.FormValue("grant_type") != "client_credentials":
+			entraError(w, http.StatusBadRequest, "unsupported_grant_type", 70003)
+		case !strings.HasSuffix(r.FormValue("scope"), "/.default"):
+			entraError(w, http.StatusBadRequest, "invalid_scope", 70011)
+		case r.FormValue("client_id") != secrets.ClientID || r.FormValue("client_secret") != secrets.ClientSecret:
+			entraError(w, http.StatusBadRequest, "invalid_client", 7000215)
+		default:
+			reply(w, http.StatusOK, object{"token_type": "Bearer", "expires_in": 3599, "access_token": b.token})
 		}
-		reply(w, http.StatusOK, object{"token_type": "Bearer", "expires_in": 3599, "access_token": b.token})
 	})
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/webservices/use-odata-batch
 	s.mux.HandleFunc("POST /bc/api/v2.0/$batch", b.guard(b.batch("/bc/api/v2.0/")))
+	// docs/partners/businesscentral/gateway.al
 	s.mux.HandleFunc("POST /bc/api/crossdock/gateway/v1.0/$batch", b.guard(b.batch("/bc/api/crossdock/gateway/v1.0/")))
-	s.mux.HandleFunc("GET /bc/api/v2.0/companies", b.guard(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, object{"value": []object{{"id": b.world.company, "name": "CROSSDOCK", "displayName": "Crossdock Sandbox Supply"}}})
-	}))
-	// …/developer/devenv-creating-and-interacting-with-odatav4-unbound-action
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/developer/devenv-creating-and-interacting-with-odatav4-unbound-action
 	s.mux.HandleFunc("POST /bc/ODataV4/CrossdockPrices_Quote", b.guard(b.priceQuote))
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/endpoints-apis-for-dynamics; the page of each set is in serve
 	s.mux.HandleFunc("/bc/api/", b.guard(b.route))
+}
+
+// entraError is a refusal of the token service
+// (learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response-1).
+func entraError(w http.ResponseWriter, status int, code string, number int) {
+	reply(w, status, object{
+		"error": code, "error_description": fmt.Sprintf("AADSTS%d: %s.", number, code), "error_codes": []int{number},
+		"timestamp": time.Now().UTC().Format("2006-01-02 15:04:05Z"), "trace_id": guid(), "correlation_id": guid(),
+	})
 }
 
 func (b *bc) guard(next http.HandlerFunc) http.HandlerFunc {
@@ -82,8 +97,7 @@ func (b *bc) guard(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// batch answers …/webservices/use-odata-batch: at most 100 operations, stopping at the first
-// failure unless asked to go on.
+// batch answers at most 100 operations, stopping at the first failure unless asked to go on.
 func (b *bc) batch(root string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { b.runBatch(w, r, root) }
 }

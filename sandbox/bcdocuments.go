@@ -8,12 +8,15 @@ import (
 	"crossdock/domains/trade"
 )
 
-// creditMemos serves …/resources/dynamics_salescreditmemo and its post action.
+// creditMemos serves the credit memos and the action that posts one.
 func (b *bc) creditMemos(r *http.Request, id, action string) (int, any, *bcError) {
 	w := b.world
 	switch {
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salescreditmemo_get
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salescreditmemoline_get
 	case r.Method == http.MethodGet:
 		return b.listing(r, each(r, w.memos, documentKey, func(d *document) object { return b.document(d, "salesCreditMemo", expands(r, "salesCreditMemoLines")) }))
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salescreditmemo_create
 	case r.Method == http.MethodPost && id == "":
 		var in struct {
 			CustomerNumber, ExternalDocumentNumber, InvoiceNumber string
@@ -37,6 +40,7 @@ func (b *bc) creditMemos(r *http.Request, id, action string) (int, any, *bcError
 		w.memos[d.ID] = d
 		w.keep(record("memo", d.ID, d))
 		return http.StatusCreated, b.document(d, "salesCreditMemo", expands(r, "salesCreditMemoLines")), nil
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/resources/dynamics_salescreditmemo
 	case r.Method == http.MethodPost && action == "Microsoft.NAV.post":
 		d := w.memos[id]
 		if d == nil {

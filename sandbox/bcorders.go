@@ -10,9 +10,11 @@ import (
 	"crossdock/domains/trade"
 )
 
-// salesOrders serves …/resources/dynamics_salesorder and its one action.
+// salesOrders serves the open orders and their one action.
 func (b *bc) salesOrders(r *http.Request, id, action string) (int, any, *bcError) {
 	switch {
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesorder_get
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesorderline_get
 	case r.Method == http.MethodGet && id == "":
 		return b.listing(r, each(r, b.world.orders, orderKey, func(o *salesOrder) object {
 			if o.Deleted {
@@ -20,6 +22,7 @@ func (b *bc) salesOrders(r *http.Request, id, action string) (int, any, *bcError
 			}
 			return b.order(o, expands(r, "salesOrderLines"))
 		}))
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesorder_create
 	case r.Method == http.MethodPost && id == "":
 		return b.createOrder(r)
 	}
@@ -30,9 +33,14 @@ func (b *bc) salesOrders(r *http.Request, id, action string) (int, any, *bcError
 	switch {
 	case r.Method == http.MethodGet:
 		return http.StatusOK, b.order(o, expands(r, "salesOrderLines")), nil
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/resources/dynamics_salesorder
 	case r.Method == http.MethodPost && action == "Microsoft.NAV.shipAndInvoice":
 		return b.shipAndInvoice(o)
+	// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/api/dynamics_salesorder_delete
 	case r.Method == http.MethodDelete:
+		if err := o.matched(r); err != nil {
+			return 0, nil, err
+		}
 		for _, l := range o.Lines {
 			if l.Shipped.IsPos() {
 				return 0, nil, dialog("You cannot delete the order because it has posted lines.")
@@ -120,12 +128,8 @@ func (b *bc) patchLine(r *http.Request, order, id string) (int, any, *bcError) {
 		if o.ID != order || k < 0 || o.Deleted {
 			continue
 		}
-		switch match := r.Header.Get("If-Match"); match {
-		case "":
-			return 0, nil, errNoToken
-		case "*", o.etag():
-		default:
-			return 0, nil, errEntityChanged
+		if err := o.matched(r); err != nil {
+			return 0, nil, err
 		}
 		l := o.Lines[k]
 		for _, f := range []struct {

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +20,8 @@ import (
 type Knobs struct {
 	mu      sync.Mutex
 	Latency map[string]time.Duration
-	// Chances of "error" (500), "lost" (the reply is dropped after the effect), "duplicate" and
-	// "reorder" (of webhooks).
+	// Chances of "error" (a failure in the system's own form), "lost" (the reply is dropped after the
+	// effect), "duplicate" and "reorder" (of webhooks).
 	Chances map[string]float64
 	// Counts of "short" (the next picks come up short), "refuse", "damaged".
 	Counts map[string]int
@@ -65,7 +64,7 @@ type Server struct {
 }
 
 // bcLimits are Business Central's for one user
-// (learn.microsoft.com …/administration/operational-limits-online): 5 requests are worked on, 95
+// (learn.microsoft.com/dynamics365/business-central/dev-itpro/administration/operational-limits-online): 5 requests are worked on, 95
 // more wait, and 6,000 are taken in 5 minutes.
 type bcLimits struct {
 	slots   chan struct{}
@@ -73,20 +72,20 @@ type bcLimits struct {
 	taken   window
 }
 
-// enter waits for a turn. It returns how long to stay away when there is none.
-func (l *bcLimits) enter(ctx context.Context) (leave func(), wait time.Duration) {
+// enter waits for a turn. It returns nil when there is none.
+func (l *bcLimits) enter(ctx context.Context) (leave func()) {
 	if _, wait := l.taken.take(time.Now()); wait > 0 {
-		return nil, wait
+		return nil
 	}
 	defer l.waiting.Add(-1)
 	if l.waiting.Add(1) > 95 {
-		return nil, time.Second
+		return nil
 	}
 	select {
 	case l.slots <- struct{}{}:
-		return func() { <-l.slots }, 0
+		return func() { <-l.slots }
 	case <-ctx.Done():
-		return nil, time.Second
+		return nil
 	}
 }
 
@@ -142,10 +141,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if system == "bc" {
-		leave, wait := s.bc.enter(r.Context())
+		leave := s.bc.enter(r.Context())
 		if leave == nil {
-			w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-			(&bcError{http.StatusTooManyRequests, "Application_TooManyRequests", "Too many requests reached. Actual (429). Maximum is reached."}).write(w)
+			// learn.microsoft.com/dynamics365/business-central/dev-itpro/api-reference/v2.0/dynamics-rate-limits
+			// tells the status, and neither a code nor how long to stay away.
+			(&bcError{http.StatusTooManyRequests, "Unknown", "Too many requests."}).write(w)
 			return
 		}
 		defer leave()
@@ -158,7 +158,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if s.knobs.chance("error", system) {
-		http.Error(w, `{"error":"internal"}`, http.StatusInternalServerError)
+		fail(w, r, system)
 		return
 	}
 	if s.knobs.chance("lost", system) {
@@ -166,6 +166,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// fail is a failure of a system, in its own form.
+func fail(w http.ResponseWriter, r *http.Request, system string) {
+	switch system {
+	case "bc":
+		// The pages of bcError and entraError; that these statuses come with Retry-After is in
+		// learn.microsoft.com/dynamics365/business-central/dev-itpro/webservices/web-service-troubleshooting.
+		w.Header().Set("Retry-After", "1")
+		if strings.HasPrefix(r.URL.Path, "/bc/oauth2/") {
+			entraError(w, http.StatusServiceUnavailable, "temporarily_unavailable", 90033)
+			return
+		}
+		(&bcError{http.StatusServiceUnavailable, "Internal_ServerError", "Cannot establish a connection to the SQL Server/Database."}).write(w)
+	case "shopify": // shopify.dev/docs/api/admin-graphql/latest#status-and-error-codes
+		id := guid()
+		reply(w, http.StatusOK, object{"errors": []object{{
+			"message":    "Internal error. Looks like something went wrong on our end. Request ID: " + id + " (include this in support requests).",
+			"extensions": object{"code": "INTERNAL_SERVER_ERROR", "requestId": id},
+		}}})
+	case shipBobMain, shipBobSouth: // developer.shipbob.com/errors, and the form of developer.shipbob.com/2026-01/api/orders/cancel-order
+		reply(w, http.StatusInternalServerError, object{"Server": []string{"Something went wrong."}})
+	case "wms": // as warehouse refuses
+		reply(w, http.StatusInternalServerError, object{"error": object{"code": "INTERNAL", "message": "something went wrong"}})
+	default: // as house refuses
+		reply(w, http.StatusInternalServerError, object{"error": "something went wrong"})
+	}
 }
 
 // discard takes a reply that never arrives.

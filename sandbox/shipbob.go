@@ -51,7 +51,7 @@ type shipBobs struct {
 	system string
 }
 
-// shipBob serves developer.shipbob.com/api/2026-01 for one account.
+// shipBob serves developer.shipbob.com/2026-01/api for one account.
 func (srv *Server) shipBob(system string, secrets Secrets) {
 	s := &shipBobs{srv, system}
 	limit := &window{Span: time.Minute, Limit: 150} // developer.shipbob.com/2026-07/rate-limit
@@ -59,7 +59,7 @@ func (srv *Server) shipBob(system string, secrets Secrets) {
 	guard := func(next func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer "+secrets.ShipBobToken {
-				w.WriteHeader(http.StatusUnauthorized)
+				w.WriteHeader(http.StatusUnauthorized) // developer.shipbob.com/errors, which shows no body
 				return
 			}
 			left, wait := limit.take(time.Now())
@@ -77,35 +77,47 @@ func (srv *Server) shipBob(system string, secrets Secrets) {
 		}
 	}
 	v := "/" + system + "/2026-01"
-	// /api/2026-01/channels/get-channels
-	s.mux.HandleFunc("GET "+v+"/channel", guard(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, object{"items": []object{{"id": 101, "name": "Crossdock", "application_name": "PAT"}}})
-	}))
-	s.mux.HandleFunc("POST "+v+"/order", guard(s.sbCreate))                                     // /api/2026-01/orders/create-order
-	s.mux.HandleFunc("GET "+v+"/order", guard(s.sbList))                                        // /api/2026-01/orders/get-orders
-	s.mux.HandleFunc("GET "+v+"/order/{id}", guard(s.sbGet))                                    // /api/2026-01/orders/get-order
-	s.mux.HandleFunc("POST "+v+"/order/{cancel}", guard(s.sbCancel))                            // /api/2026-01/orders/cancel-single-order-by-order-id
-	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels))                            // /api/2026-01/inventory/get-all-inventory-levels
-	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))               // /api/2026-01/inventory/get-all-inventory-levels-grouped-by-fulfillment-center
-	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn))                                    // /api/2026-01/returns/create-return-order
-	s.mux.HandleFunc("GET "+v+"/return", guard(s.sbReturns))                                    // /api/2026-01/returns/get-return-orders
-	s.mux.HandleFunc("POST "+v+"/webhook", guard(func(w http.ResponseWriter, r *http.Request) { // /2026-07/api/webhooks/create-subscription
-		var in struct {
-			Topics      []string
-			URL, Secret string
-		}
-		if !read(w, r, &in) || len(in.Topics) == 0 {
-			reply(w, http.StatusBadRequest, object{"Topics": []string{"required"}})
-			return
-		}
-		h := s.world.hook(s.system, in.URL, in.Secret, in.Topics)
-		reply(w, http.StatusOK, object{"id": h.ID, "topics": h.Topics, "url": h.URL, "secret": h.Secret, "created_at": stampOf(s.world.now())})
-	}))
+	// developer.shipbob.com/2026-01/api/orders/create-order
+	s.mux.HandleFunc("POST "+v+"/order", guard(s.sbCreate))
+	// developer.shipbob.com/2026-01/api/orders/get-orders
+	s.mux.HandleFunc("GET "+v+"/order", guard(s.sbList))
+	// developer.shipbob.com/2026-01/api/orders/cancel-order
+	s.mux.HandleFunc("POST "+v+"/order/{cancel}", guard(s.sbCancel))
+	// developer.shipbob.com/2026-01/api/inventory/get-all-inventory-levels
+	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels))
+	// developer.shipbob.com/2026-01/api/inventory/get-all-inventory-levels-grouped-by-fulfillment-center
+	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))
+	// developer.shipbob.com/2026-01/api/returns/create-return-order
+	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn))
+	// developer.shipbob.com/2026-01/api/returns/get-return-orders
+	s.mux.HandleFunc("GET "+v+"/return", guard(s.sbReturns))
+	// developer.shipbob.com/2026-01/api/webhooks/create-subscription
+	s.mux.HandleFunc("POST "+v+"/webhook", guard(s.sbSubscribe))
+}
+
+// sbSubscribe takes HTTP too, where the page insists on HTTPS: receivers are on this machine.
+func (s *shipBobs) sbSubscribe(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Topics      []string
+		URL, Secret string
+		Description *string
+	}
+	known := []string{
+		"order.shipped", "order.shipment.delivered", "order.shipment.exception", "order.shipment.on_hold", "order.shipment.cancelled", "return.created", "return.updated", "return.completed",
+		"billing.charge.created", "billing.refund.created", "billing.credit.created",
+	}
+	if !read(w, r, &in) || in.URL == "" || len(in.Topics) == 0 || slices.ContainsFunc(in.Topics, func(t string) bool { return !slices.Contains(known, t) }) {
+		reply(w, http.StatusUnprocessableEntity, object{"$type": "UnprocessableEntityObjectResult", "status_code": http.StatusUnprocessableEntity, "value": nil})
+		return
+	}
+	h := s.world.hook(s.system, in.URL, in.Secret, in.Topics)
+	reply(w, http.StatusOK, object{"id": h.ID, "topics": h.Topics, "url": h.URL, "secret": h.Secret, "description": in.Description, "created_at": stampOf(s.world.now())})
 }
 
 func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		ReferenceID    string `json:"reference_id"`
+		OrderNumber    string `json:"order_number"`
 		ShippingMethod string `json:"shipping_method"`
 		Type           string
 		LocationID     json.Number `json:"location_id"`
@@ -118,6 +130,7 @@ func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 		}
 		Products []struct {
 			ReferenceID string `json:"reference_id"`
+			Name        string
 			Quantity    json.Number
 			Line        int `json:"external_line_id"`
 		}
@@ -130,8 +143,12 @@ func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, object{"Body": []string{"reference_id, shipping_method, type, products and recipient are required."}})
 		return
 	}
+	if !slices.Contains([]string{"DTC", "DropShip", "B2B"}, in.Type) {
+		reply(w, http.StatusBadRequest, object{"Type": []string{"The value is none of DTC, DropShip, B2B."}})
+		return
+	}
 	if s.world.workBy(s.system, in.ReferenceID) != nil {
-		reply(w, http.StatusUnprocessableEntity, object{"": []string{"Cannot insert order with existing ReferenceId"}})
+		reply(w, http.StatusUnprocessableEntity, object{"ReferenceId": []string{"Cannot insert order with existing ReferenceId"}})
 		return
 	}
 	site := string(in.LocationID)
@@ -145,6 +162,10 @@ func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 			reply(w, http.StatusBadRequest, object{"Products.Quantity": []string{"must be at least 1"}})
 			return
 		}
+		if p.ReferenceID == "" || p.Name == "" {
+			reply(w, http.StatusBadRequest, object{"Products": []string{"reference_id and name are required."}})
+			return
+		}
 		lines = append(lines, workLine{Line: p.Line, SKU: p.ReferenceID, Quantity: q})
 	}
 	a := in.Recipient.Address
@@ -153,6 +174,11 @@ func (s *shipBobs) sbCreate(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, object{"Products": []string{err.Error()}})
 		return
 	}
+	k.Type, k.Method, k.OrderNumber = in.Type, in.ShippingMethod, in.OrderNumber
+	if k.OrderNumber == "" {
+		k.OrderNumber = in.ReferenceID
+	}
+	s.world.keep(record("work", workKey(k), k))
 	reply(w, http.StatusCreated, s.sbOrder(k))
 }
 
@@ -213,8 +239,8 @@ func (s *shipBobs) sbOrder(k *work) object {
 		}
 	}
 	return object{
-		"id": k.ID, "reference_id": k.Reference, "order_number": k.Reference, "status": status, "type": "DTC", "channel": object{"id": 101, "name": "Crossdock"}, "created_date": stampOf(k.Created),
-		"shipping_method": "Standard", "products": products, "shipments": []object{sh},
+		"id": k.ID, "reference_id": k.Reference, "order_number": k.OrderNumber, "status": status, "type": k.Type, "channel": object{"id": 101, "name": "Crossdock"}, "created_date": stampOf(k.Created),
+		"shipping_method": k.Method, "products": products, "shipments": []object{sh},
 	}
 }
 
@@ -245,15 +271,6 @@ func (s *shipBobs) sbList(w http.ResponseWriter, r *http.Request) {
 	}
 	from := min((page-1)*limit, len(out))
 	reply(w, http.StatusOK, out[from:min(from+limit, len(out))])
-}
-
-func (s *shipBobs) sbGet(w http.ResponseWriter, r *http.Request) {
-	k := s.world.work[s.system+"|"+r.PathValue("id")]
-	if k == nil {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	reply(w, http.StatusOK, s.sbOrder(k))
 }
 
 func (s *shipBobs) sbCancel(w http.ResponseWriter, r *http.Request) {
@@ -329,9 +346,11 @@ func (s *shipBobs) sbReturn(w http.ResponseWriter, r *http.Request) {
 		Inventory   []struct {
 			ID       json.Number
 			Quantity json.Number
+			Action   string `json:"requested_action"`
 		}
 	}
-	if !read(w, r, &in) || in.ReferenceID == "" || in.Center.ID == "" || r.Header.Get("shipbob_channel_id") == "" {
+	actions := []string{"Default", "Restock", "Quarantine", "Dispose"}
+	if !read(w, r, &in) || in.ReferenceID == "" || in.Center.ID == "" || len(in.Inventory) == 0 || r.Header.Get("shipbob_channel_id") == "" {
 		reply(w, http.StatusUnprocessableEntity, object{"message": "reference_id, fulfillment_center and inventory are required", "errors": []string{}})
 		return
 	}
@@ -341,6 +360,10 @@ func (s *shipBobs) sbReturn(w http.ResponseWriter, r *http.Request) {
 	}
 	var lines []returnLine
 	for _, l := range in.Inventory {
+		if !slices.Contains(actions, l.Action) {
+			reply(w, http.StatusUnprocessableEntity, object{"message": "requested_action is none of " + strings.Join(actions, ", "), "errors": []string{}})
+			return
+		}
 		for sku, i := range s.world.items {
 			if fmt.Sprint(i.InventoryID) == string(l.ID) {
 				q, _ := trade.ParseDecimal(string(l.Quantity))
@@ -376,5 +399,5 @@ func (s *shipBobs) sbReturns(w http.ResponseWriter, r *http.Request) {
 			out = append(out, s.sbReturned(g))
 		}
 	}
-	reply(w, http.StatusOK, object{"items": out, "next": nil, "prev": nil})
+	reply(w, http.StatusOK, object{"items": out, "first": nil, "last": nil, "next": nil, "prev": nil})
 }

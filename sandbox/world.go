@@ -117,6 +117,7 @@ type (
 	work struct {
 		ID                                  int64
 		System, Reference, Site, Step, Note string
+		Type, Method, OrderNumber           string
 		ShipTo                              trade.Address
 		Lines                               []workLine
 		Tracking, Carrier                   string
