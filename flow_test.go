@@ -148,13 +148,13 @@ func TestAShortPickIsSourcedElsewhere(t *testing.T) {
 		return w.order(a.OrderID).Lines[0].Shipped.String() == "8"
 	})
 	works, err := w.shipments.WorkByOrder(t.Context(), service(), []trade.OrderID{a.OrderID})
-	if err != nil || len(works[a.OrderID]) != 2 || works[a.OrderID][0].Status != shipments.Incomplete {
-		t.Errorf("works %+v, %v", works[a.OrderID], err)
+	if list := works[a.OrderID]; err != nil || len(list) != 2 || list[0].Status != shipments.Incomplete || list[0].Node == list[1].Node {
+		t.Errorf("works %+v, %v", list, err)
 	}
 }
 
-// TestRefusedWorkIsSourcedAgain with all that it had, and somebody hears of it.
-func TestRefusedWorkIsSourcedAgain(t *testing.T) {
+// TestRefusedWorkIsSourcedElsewhere with all that it had, and somebody hears of it.
+func TestRefusedWorkIsSourcedElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -166,7 +166,7 @@ func TestRefusedWorkIsSourcedAgain(t *testing.T) {
 		return w.order(a.OrderID).Lines[0].Shipped.String() == "8"
 	})
 	works, err := w.shipments.WorkByOrder(t.Context(), service(), []trade.OrderID{a.OrderID})
-	if list := works[a.OrderID]; err != nil || len(list) != 2 || list[0].Status != shipments.Incomplete || list[0].Reason != "the site cannot take this order" || list[1].Status != shipments.Shipped || list[1].Parts[0].Quantity.String() != "8" {
+	if list := works[a.OrderID]; err != nil || len(list) != 2 || list[0].Status != shipments.Incomplete || list[0].Reason != "the site cannot take this order" || list[1].Status != shipments.Shipped || list[1].Parts[0].Quantity.String() != "8" || list[0].Node == list[1].Node {
 		t.Errorf("works %+v, %v", works[a.OrderID], err)
 	}
 	list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")

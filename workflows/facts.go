@@ -195,7 +195,7 @@ type Stock struct{ *inventory.Service }
 func (s Stock) Reserve(ctx context.Context, tx Tx, order trade.OrderID, wants []orders.Want) (map[int][]orders.Allocation, error) {
 	needs := make([]inventory.Need, len(wants))
 	for i, w := range wants {
-		needs[i] = inventory.Need{Line: w.Line, SKU: w.SKU, Quantity: w.Quantity}
+		needs[i] = inventory.Need{Line: w.Line, SKU: w.SKU, Quantity: w.Quantity, Avoid: w.Avoid}
 	}
 	promises, err := s.Service.Reserve(ctx, tx, order, needs)
 	if err != nil {

@@ -193,6 +193,21 @@ func (p *Processes) Kept(ctx context.Context, tx Tx, o *orders.Order) (map[int]m
 	return carried(works), err
 }
 
+// again is how long a node that has given work of an order back is not asked for the rest of it.
+const again = time.Hour
+
+// GaveBack implements orders.Dispatcher.
+func (p *Processes) GaveBack(ctx context.Context, tx Tx, o *orders.Order) ([]trade.NodeID, error) {
+	works, err := p.Shipments.WorkInTx(ctx, tx, o.ID)
+	var out []trade.NodeID
+	for _, w := range works {
+		if w.Status == shipments.Incomplete && p.Now().Sub(w.UpdatedAt) < again {
+			out = append(out, w.Node)
+		}
+	}
+	return out, err
+}
+
 // Decided implements orders.Dispatcher: the storefront hears what became of its order.
 func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 	if p.Systems.Shops[o.ChannelSource] == nil {

@@ -104,6 +104,8 @@ type Need struct {
 	Line     int
 	SKU      trade.SKU
 	Quantity trade.Decimal
+	// Avoid are nodes that it is not to be promised from.
+	Avoid []trade.NodeID
 }
 
 // plan promises needs from free stock: each line from one node when one has it all, in order of
@@ -129,9 +131,9 @@ func plan(needs []Need, nodes []Node, free map[Key]trade.Decimal) []Promise {
 	return out
 }
 
-// ranked puts a node that can fill the whole need first.
+// ranked puts a node that can fill the whole need first, and leaves those to avoid out.
 func ranked(n Need, nodes []Node, free map[Key]trade.Decimal) []Node {
-	out := slices.Clone(nodes)
+	out := slices.DeleteFunc(slices.Clone(nodes), func(node Node) bool { return slices.Contains(n.Avoid, node.ID) })
 	slices.SortStableFunc(out, func(a, b Node) int {
 		fa, fb := free[Key{a.ID, n.SKU}].Cmp(n.Quantity) >= 0, free[Key{b.ID, n.SKU}].Cmp(n.Quantity) >= 0
 		switch {

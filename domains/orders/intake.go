@@ -27,6 +27,8 @@ type Want struct {
 	Line     int
 	SKU      trade.SKU
 	Quantity trade.Decimal
+	// Avoid are nodes that it is not to be promised from.
+	Avoid []trade.NodeID
 }
 
 // Reserver promises stock in the caller's transaction. What it cannot promise is missing from
@@ -56,6 +58,9 @@ type Dispatcher interface {
 	Decided(ctx context.Context, tx postgres.Tx, o *Order) error
 	// Kept is what nodes have sent, have, or may have, by line and node.
 	Kept(ctx context.Context, tx postgres.Tx, o *Order) (map[int]map[trade.NodeID]trade.Decimal, error)
+	// GaveBack are the nodes that have lately given work of the order back, for want of stock or because
+	// they would not do it.
+	GaveBack(ctx context.Context, tx postgres.Tx, o *Order) ([]trade.NodeID, error)
 	// Cancelling takes back what no node has heard of and recalls the rest, which it returns by
 	// line and node: what nodes have sent, have, or may have.
 	Cancelling(ctx context.Context, tx postgres.Tx, o *Order) (map[int]map[trade.NodeID]trade.Decimal, error)

@@ -365,6 +365,10 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	if o.ShipTo.Line1 == "" {
 		o.ShipTo = shipTo(d, facts.Account)
 	}
+	avoid, err := s.dispatch.GaveBack(ctx, tx, o)
+	if err != nil {
+		return nil, err
+	}
 	var wants []Want
 	total := trade.Money{Currency: o.Currency}
 	for i := range o.Lines {
@@ -383,7 +387,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		}
 		total = total.Plus(l.Amount)
 		if need := trade.Sum(l.Open(), l.Backordered); need.IsPos() {
-			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need})
+			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need, Avoid: avoid})
 		}
 	}
 	o.Total = total
