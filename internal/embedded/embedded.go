@@ -274,6 +274,9 @@ func (s *Server) Stop() error {
 
 func (s *Server) unlock() {
 	if s.lock != nil {
+		// A child that is being started holds a copy of the file until it is another program: closing ours
+		// would not be enough.
+		_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
 		_ = s.lock.Close()
 		s.lock = nil
 	}

@@ -42,6 +42,8 @@ type ERP struct {
 	Ruled []trade.SKU
 	// Many is more than one call of the product takes.
 	Many int
+	// Run begins all numbers, where the books outlive the test.
+	Run string
 	// UniqueOrders and UniqueMemos say that the product itself refuses a second one of a number.
 	UniqueOrders, UniqueMemos bool
 	// Orders and Memos ask the product's own books how many it has of a number.
@@ -89,14 +91,14 @@ func TestERP(t *testing.T, e ERP) {
 				_, err := e.Register(ctx, e.order(number))
 				return err
 			},
-			Find: e.Registrations, Key: Numbered[string]("SO-T"), Unique: e.UniqueOrders, Copies: e.Orders, Lose: e.Lose, Down: e.Down,
+			Find: e.Registrations, Key: Numbered[string](e.Run + "SO-T"), Unique: e.UniqueOrders, Copies: e.Orders, Lose: e.Lose, Down: e.Down,
 		})
 		n := 0
 		TestFeed(t, Feed[orders.Registration]{
 			Read: e.RegistrationsSince, KeyOf: func(r orders.Registration) string { return r.TheirNumber }, Down: e.Down,
 			Change: func() string {
 				n++
-				return e.registered(t, fmt.Sprint("SO-F", n)).TheirNumber
+				return e.registered(t, fmt.Sprint(e.Run, "SO-F", n)).TheirNumber
 			},
 		})
 	})
@@ -185,7 +187,7 @@ func (e ERP) registration(t *testing.T, number string) (orders.Registration, boo
 // less takes some off an order, and then all of it, each as often as one likes.
 func (e ERP) less(t *testing.T) {
 	t.Helper()
-	const number = "SO-LESS"
+	number := e.Run + "SO-LESS"
 	e.registered(t, number)
 	for range 2 {
 		r, err := e.Reduce(t.Context(), number, map[int]trade.Decimal{1: one(), 2: two()})
@@ -210,7 +212,7 @@ func (e ERP) less(t *testing.T) {
 // posting ships and invoices up to a target, however often it is asked to, and though a reply gets lost.
 func (e ERP) posting(t *testing.T) {
 	t.Helper()
-	const number = "SO-POST"
+	number := e.Run + "SO-POST"
 	e.registered(t, number)
 	target := func(first, second trade.Decimal) finance.Posting {
 		return finance.Posting{OrderNumber: number, Shipped: map[int]trade.Decimal{1: first, 2: second}, Items: map[trade.SKU]trade.Decimal{e.Items[0]: first, e.Items[1]: second}}
@@ -279,7 +281,7 @@ func (e ERP) posting(t *testing.T) {
 // memos are issued once for goods that were shipped and came back.
 func (e ERP) memos(t *testing.T) {
 	t.Helper()
-	const number = "SO-BACK"
+	number := e.Run + "SO-BACK"
 	many := trade.MustDecimal("10")
 	o := e.order(number)
 	for i := range o.Lines {
@@ -298,7 +300,7 @@ func (e ERP) memos(t *testing.T) {
 				{Number: 1, SKU: e.Items[0], Quantity: trade.Quantity{Value: one(), Unit: e.Unit}, UnitPrice: trade.Money{Amount: trade.MustDecimal("9.5"), Currency: "USD"}},
 			}})
 		},
-		Find: e.CreditMemos, Key: Numbered[string]("RT-T"), Unique: e.UniqueMemos, Copies: e.Memos, Lose: e.Lose, Down: e.Down,
+		Find: e.CreditMemos, Key: Numbered[string](e.Run + "RT-T"), Unique: e.UniqueMemos, Copies: e.Memos, Lose: e.Lose, Down: e.Down,
 	})
 }
 
@@ -308,7 +310,7 @@ func (e ERP) documents(t *testing.T) {
 	n := 0
 	posted := func() string {
 		n++
-		theirs := e.registered(t, fmt.Sprint("SO-D", n)).TheirNumber
+		theirs := e.registered(t, fmt.Sprint(e.Run, "SO-D", n)).TheirNumber
 		e.PostAll(theirs)
 		return theirs
 	}
