@@ -3,7 +3,7 @@
 GOLANGCI_VERSION := v2.15.0
 GOBIN ?= $(shell go env GOPATH)/bin
 
-.PHONY: help check generate diff format lint vet test e2e bench web tools
+.PHONY: help check generate diff format lint vet test e2e bench live web tools
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +37,9 @@ e2e: ## A real browser and npm clients against crossdock dev
 
 bench: ## The order page and placeOrder, measured; see bench/README.md
 	go run ./bench
+
+live: ## Adapters against real products, which are installed and seeded at the first run; see docs/partners/tryton.md
+	go run ./live go test -tags live -count=1 ./sources/erp/tryton
 
 web: ## Rebuild GraphiQL; the result is committed
 	cd web && npm ci --no-audit --no-fund && npm run build

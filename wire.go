@@ -25,6 +25,7 @@ import (
 	"crossdock/internal/postgres"
 	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/erp/businesscentral"
+	"crossdock/sources/erp/tryton"
 	"crossdock/sources/fresh"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
@@ -122,6 +123,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	p := a.processes
 	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
 	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Archive: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
+	p.Systems.Confirmer, _ = a.erp.(orders.Confirmer)
 	p.Systems.Shops, p.Systems.Notifiers = map[string]orders.Shop{}, map[string]shipments.Notifier{}
 	for name, c := range a.shops {
 		p.Systems.Shops[name], p.Systems.Notifiers[name] = c, c
@@ -156,6 +158,12 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 		switch s.Product {
 		case "businesscentral":
 			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Currency: trade.Currency(s.Currency), Timeout: time.Duration(s.Timeout)})
+			if err != nil {
+				return nil, err
+			}
+			a.erp, a.transports[s.Name] = c, c.Transport()
+		case "tryton":
+			c, err := tryton.New(s.Name, s.URL, tryton.Config{Database: s.Database, User: s.User, Password: s.Secret, Shop: s.Shop, Timeout: time.Duration(s.Timeout)})
 			if err != nil {
 				return nil, err
 			}
@@ -197,7 +205,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 		}
 	}
 	if a.erp == nil {
-		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral, or one of product rest with all operations of an ERP (docs/partners/rest.md)")
+		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral or tryton, or one of product rest with all operations of an ERP (docs/partners/rest.md)")
 	}
 	return stock, nil
 }

@@ -56,15 +56,19 @@ type Source struct {
 	Product string `yaml:"product"`
 	URL     string `yaml:"url"`
 	// Secret is the API key, token or client secret; ClientID goes with the latter.
-	Secret   string   `yaml:"secret"`
-	ClientID string   `yaml:"clientId"`
-	TokenURL string   `yaml:"tokenUrl"`
-	Company  string   `yaml:"company"`
-	Currency string   `yaml:"currency"`
-	Channel  string   `yaml:"channel"`
-	Header   string   `yaml:"header"`
-	Account  string   `yaml:"account"`
-	Location string   `yaml:"location"`
+	Secret   string `yaml:"secret"`
+	ClientID string `yaml:"clientId"`
+	TokenURL string `yaml:"tokenUrl"`
+	Company  string `yaml:"company"`
+	Currency string `yaml:"currency"`
+	Channel  string `yaml:"channel"`
+	Header   string `yaml:"header"`
+	Account  string `yaml:"account"`
+	Location string `yaml:"location"`
+	// Database, User and Shop are Tryton's; Secret is the user's password.
+	Database string   `yaml:"database"`
+	User     string   `yaml:"user"`
+	Shop     string   `yaml:"shop"`
 	Timeout  Duration `yaml:"timeout"`
 	// WebhookSecret signs what the system sends us; RegisterWebhooks asks it to send.
 	WebhookSecret    string    `yaml:"webhookSecret"`
@@ -187,7 +191,7 @@ func shift(err error, by int) error {
 }
 
 // Products that a source can be.
-func Products() []string { return []string{"businesscentral", "shopify", "rest", "shipbob"} }
+func Products() []string { return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton"} }
 
 // Read reads and checks a file. getenv resolves references to the environment.
 func Read(path string, getenv func(string) string) (*Config, error) {
@@ -297,7 +301,7 @@ func (c *Config) defaults() {
 // isERP reports whether the source registers orders.
 func (s Source) isERP() bool {
 	if s.Product != "rest" {
-		return s.Product == "businesscentral"
+		return s.Product == "businesscentral" || s.Product == "tryton"
 	}
 	for i := 0; i+1 < len(s.Operations.Content); i += 2 {
 		if s.Operations.Content[i].Value == "register" {
@@ -336,7 +340,7 @@ func (c *Config) check() []error {
 		}
 	}
 	if len(c.Sources) > 0 && erps != 1 {
-		out = append(out, fmt.Errorf("there are %d sources that can be the ERP (businesscentral, or rest with the operation register): exactly one is needed", erps))
+		out = append(out, fmt.Errorf("there are %d sources that can be the ERP (businesscentral, tryton, or rest with the operation register): exactly one is needed", erps))
 	}
 	ids := map[string]bool{}
 	for _, n := range c.Nodes {
