@@ -1,10 +1,14 @@
 package schema_test
 
 import (
+	"bytes"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"crossdock/graph/generated"
@@ -53,6 +57,29 @@ func TestEveryFactHasAnOwner(t *testing.T) {
 			if f.Name != "id" && f.Directives.ForName("owner") == nil {
 				t.Errorf("nobody owns %s.%s", d.Name, f.Name)
 			}
+		}
+	}
+}
+
+// TestTheExamplesOfGraphiQLAreValid, all of them, as they are served.
+func TestTheExamplesOfGraphiQLAreValid(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../web/dist/story.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written, err := os.ReadFile("../../web/public/story.js"); err != nil || !bytes.Equal(written, raw) {
+		t.Errorf("the examples that are served are not those in web/public, %v: run make web", err)
+	}
+	s := generated.NewExecutableSchema(generated.Config{}).Schema()
+	examples := regexp.MustCompile("(?s)query: `(.*?)`").FindAllStringSubmatch(string(raw), -1)
+	if len(examples) < 6 {
+		t.Fatalf("%d examples are found: the test shows nothing", len(examples))
+	}
+	for _, e := range examples {
+		query := strings.NewReplacer("${one}", "A", "${two}", "B").Replace(e[1])
+		if _, errs := gqlparser.LoadQueryWithRules(s, query, nil); len(errs) > 0 {
+			t.Errorf("%.60s…: %v", query, errs)
 		}
 	}
 }

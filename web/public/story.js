@@ -61,7 +61,7 @@ query See {
       returns { number status }
       creditMemos { number total { amount currency } }
       references { system type value }
-      timeline { type occurredAt source }
+      timeline { nodes { type occurredAt source } }
     }
   }
 }
