@@ -1,0 +1,223 @@
+package orders
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"crossdock/domains/event"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// What systems of record have of orders: that they registered one of ours, ask before they take it up, have
+// changed it, or work on one alone.
+
+// Amend takes over a change that was made to the order in the system that registered it. The
+// quantities are what that system now has. What no node works on follows at once; a change to
+// work that was released returns the lines concerned, for a person or a recall to settle.
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at time.Time, quantities map[int]trade.Decimal) (conflicts []int, err error) {
+	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if !at.After(o.AmendedAt) {
+			return nil, nil
+		}
+		o.AmendedAt = at
+		now := s.now()
+		kept, err := s.dispatch.Kept(ctx, tx, o)
+		if err != nil {
+			return nil, err
+		}
+		var changed []map[string]any
+		for n, q := range quantities {
+			l := o.Line(n)
+			if l == nil {
+				conflicts = append(conflicts, n)
+				changed = append(changed, map[string]any{"line": n, "to": q.String()})
+				continue
+			}
+			was := l.Registered
+			l.Registered = &q
+			if was == nil || was.Cmp(q) == 0 {
+				continue
+			}
+			worked := trade.Sum(l.Released, l.Shipped)
+			for _, k := range kept[n] {
+				worked = worked.Max(k)
+			}
+			if q.Cmp(worked) < 0 || q.Cmp(*was) > 0 {
+				conflicts = append(conflicts, n)
+			}
+			if want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)); q.Cmp(want) < 0 {
+				l.shrink(trade.Less(want, q.Max(worked)))
+			}
+			changed = append(changed, map[string]any{"line": n, "from": was.String(), "to": q.String()})
+		}
+		if len(changed) == 0 {
+			return nil, nil
+		}
+		if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+			return nil, err
+		}
+		if len(conflicts) > 0 {
+			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, now)
+		}
+		o.derive()
+		return []event.Event{o.event("order.amended", now, map[string]any{"source": source, "changes": changed, "conflicts": conflicts})}, nil
+	})
+	slices.Sort(conflicts)
+	return conflicts, err
+}
+
+// shrink cancels a quantity that no node works on: backordered first, then open, then allocated.
+func (l *Line) shrink(q trade.Decimal) {
+	cancel := func(n trade.Decimal) {
+		l.Cancelled = trade.Sum(l.Cancelled, n)
+		q = trade.Less(q, n)
+	}
+	n := trade.Min(q, l.Backordered)
+	l.Backordered = trade.Less(l.Backordered, n)
+	cancel(n)
+	cancel(trade.Min(q, l.Open()))
+	for i := len(l.Allocations) - 1; i >= 0; i-- {
+		n := trade.Min(trade.Min(q, l.Allocated), l.Allocations[i].Quantity)
+		l.Allocated = trade.Less(l.Allocated, n)
+		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
+		cancel(n)
+	}
+	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
+}
+
+// Registered keeps what a system of record calls the order, and what it was asked to register: what it
+// has otherwise by now is a change that was made there.
+func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration, asked map[int]trade.Decimal) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		for n, q := range asked {
+			if l := o.Line(n); l != nil && l.Registered == nil {
+				l.Registered = &q
+			}
+		}
+		o.taken(s.now())
+		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
+			return nil, nil
+		}
+		return []event.Event{o.event("order.registered", s.now(), map[string]any{"source": r.Source, "number": r.TheirNumber})}, nil
+	})
+}
+
+// sourceStopped is the code of holds for what a system of record asks before it takes an order up.
+const sourceStopped = "SOURCE_STOPPED"
+
+// Stopped holds the order for what a system of record asks before it takes the order up.
+func (s *Service) Stopped(ctx context.Context, tx postgres.Tx, id trade.OrderID, source string, stops []Stop) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		var events []event.Event
+		for _, stop := range stops {
+			if o.finished() || slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.stop() == stop.Name }) {
+				continue
+			}
+			now := s.now()
+			h := newHold(Finding{
+				Code: sourceStopped, Message: source + " asks: " + stop.Message, Remedies: []string{"settle it in " + source + ", or release the hold to go on in spite of it"},
+				Evidence: trade.Evidence{"source": source, "stop": stop.Name},
+			}, now)
+			o.Holds = append(o.Holds, h)
+			events = append(events, o.event("order.held", now, map[string]any{"holds": []string{h.Code}}))
+		}
+		o.derive()
+		return events, nil
+	})
+}
+
+// stop is the name of the system's question that the hold is for, empty for other holds.
+func (h Hold) stop() string {
+	name, _ := h.Evidence["stop"].(string)
+	return name
+}
+
+// Released are the stops that people have let the order go in spite of.
+func (o *Order) Released() []string {
+	var names []string
+	for _, h := range o.Holds {
+		if h.Status == HoldReleased && h.stop() != "" {
+			names = append(names, h.stop())
+		}
+	}
+	return names
+}
+
+// taken clears the holds for what a system of record has asked: it has taken the order up.
+func (o *Order) taken(now time.Time) {
+	for i := range o.Holds {
+		if h := &o.Holds[i]; h.Status == HoldActive && h.stop() != "" {
+			h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+		}
+	}
+	o.derive()
+}
+
+// Reduced records what a system of record has after we took something off its order, so that it is not
+// taken for a change made there.
+func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID, r Registration) error {
+	return s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+		for _, rl := range r.Lines {
+			if l := o.Line(rl.Line); l != nil && l.SKU == rl.SKU {
+				q := rl.Quantity.Value
+				l.Registered = &q
+			}
+		}
+		if r.ModifiedAt.After(o.AmendedAt) {
+			o.AmendedAt = r.ModifiedAt
+		}
+		return nil, nil
+	})
+}
+
+// salesOrder is the type of a reference to an order in a system of record.
+const salesOrder = "SALES_ORDER"
+
+// refer adds a reference and reports whether it was new.
+func (o *Order) refer(r Reference) bool {
+	if slices.Contains(o.References, r) {
+		return false
+	}
+	o.References = append(o.References, r)
+	return true
+}
+
+// Adopt makes an order known that another system has accepted and works on, or has finished with:
+// one that was typed straight into a system of record, or a storefront's of the past. We show it
+// and decide nothing. It returns whether it was new; one that was known follows the system.
+func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (bool, error) {
+	now := s.now()
+	o := &Order{
+		ID: trade.OrderID(postgres.NewID()), Account: r.Account, Channel: channel, ChannelSource: r.Source, ChannelRef: r.Ref, PONumber: r.PONumber, Currency: r.Currency, ShipTo: r.ShipTo,
+		Status: Accepted, Decision: DecisionAccepted, PlacedAt: r.PlacedAt, UpdatedAt: now, PlacedBy: "source:" + r.Source, History: true, AmendedAt: r.ModifiedAt,
+		References: []Reference{{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}},
+	}
+	o.follow(r)
+	fresh := false
+	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
+		known, err := s.store.knows(ctx, tx, o)
+		if err == nil && known == "" {
+			known, err = s.store.referred(ctx, tx, r.Source, r.TheirNumber)
+		}
+		if err != nil {
+			return err
+		}
+		if known != "" {
+			return s.store.update(ctx, tx, known, func(o *Order) ([]event.Event, error) {
+				if !o.History || !r.ModifiedAt.After(o.AmendedAt) {
+					return nil, nil
+				}
+				o.AmendedAt = r.ModifiedAt
+				if !o.follow(r) {
+					return nil, nil
+				}
+				return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source})}, nil
+			})
+		}
+		fresh = true
+		return s.store.insert(ctx, tx, o, []event.Event{o.event("order.adopted", now, map[string]any{"number": o.Number, "source": r.Source, "theirNumber": r.TheirNumber})})
+	})
+	return fresh, err
+}
