@@ -32,6 +32,7 @@ import (
 	"crossdock/sources/route"
 	"crossdock/sources/threepl/shipbob"
 	"crossdock/sources/transport"
+	"crossdock/sources/trytonrpc"
 	"crossdock/workflows"
 )
 
@@ -163,7 +164,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			}
 			a.erp, a.transports[s.Name] = c, c.Transport()
 		case "tryton":
-			c, err := tryton.New(s.Name, s.URL, tryton.Config{Database: s.Database, User: s.User, Password: s.Secret, Shop: s.Shop, Timeout: time.Duration(s.Timeout)})
+			c, err := tryton.New(s.Name, s.URL, tryton.Config{Config: trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Timeout: time.Duration(s.Timeout)}, Shop: s.Shop})
 			if err != nil {
 				return nil, err
 			}

@@ -12,6 +12,7 @@ import (
 	"crossdock/domains/finance"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
+	"crossdock/sources/trytonrpc"
 )
 
 var (
@@ -46,7 +47,7 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 			return err
 		}
 		if s.State == draft || s.State == quoted {
-			return &fault.Error{Kind: fault.Unavailable, Message: "order " + p.OrderNumber + " is not confirmed yet", Source: c.t.Name(), NotSent: true}
+			return &fault.Error{Kind: fault.Unavailable, Message: "order " + p.OrderNumber + " is not confirmed yet", Source: c.rpc.Name(), NotSent: true}
 		}
 		rest := map[string]trade.Decimal{}
 		for _, l := range s.goods() {
@@ -61,18 +62,18 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 			return err
 		}
 	}
-	return fault.New(fault.Conflict, "order %s does not ship what has left", p.OrderNumber).From(c.t.Name())
+	return fault.New(fault.Conflict, "order %s does not ship what has left", p.OrderNumber).From(c.rpc.Name())
 }
 
 // ship brings the sale's open shipment to its end with what the rest asks for, by line.
 func (c *Client) ship(ctx context.Context, h *home, s sale, rest map[string]trade.Decimal) error {
-	list, err := search[shipment](ctx, c, h, "shipments", "stock.shipment.out", []any{[]any{"id", "in", s.Shipments}}, shipmentFields(), nil)
+	list, err := trytonrpc.Search[shipment](ctx, c.rpc, h.Company, "shipments", "stock.shipment.out", []any{[]any{"id", "in", s.Shipments}}, shipmentFields(), nil)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(list, func(sh shipment) bool { return sh.State != done && sh.State != cancelled })
 	if i < 0 {
-		return fault.New(fault.Conflict, "order %s has no shipment left for what has gone", s.WebID).From(c.t.Name())
+		return fault.New(fault.Conflict, "order %s has no shipment left for what has gone", s.WebID).From(c.rpc.Name())
 	}
 	sh := list[i]
 	if sh.State == draft {
@@ -106,49 +107,49 @@ func (c *Client) take(ctx context.Context, h *home, sh shipment, rest map[string
 	}
 	params := []any{}
 	for _, m := range sh.Inventory {
-		want := trade.Min(rest[origin[m.Origin]], quantity(m.Quantity))
-		if !want.Equal(quantity(m.Quantity)) {
-			params = append(params, []int{m.ID}, map[string]any{"quantity": float(want)})
+		want := trade.Min(rest[origin[m.Origin]], trytonrpc.Quantity(m.Quantity))
+		if !want.Equal(trytonrpc.Quantity(m.Quantity)) {
+			params = append(params, []int{m.ID}, map[string]any{"quantity": trytonrpc.Float(want)})
 		}
 	}
 	if len(params) == 0 {
 		return nil
 	}
-	return c.call(ctx, "set quantities", "model.stock.move.write", append(params, h.context(nil)), false, nil)
+	return c.rpc.Call(ctx, "set quantities", "model.stock.move.write", append(params, h.Context(nil)), false, nil)
 }
 
 // step moves a shipment on. It leaves without a carrier of the ERP's: the node's is known to us.
 func (c *Client) step(ctx context.Context, h *home, id int, transition string) error {
-	return c.unanswered(c.move(ctx, h, "stock.shipment.out", transition, []int{id}, func(name string) bool {
+	return c.rpc.Unanswered(c.rpc.Move(ctx, h.Company, "stock.shipment.out", transition, []int{id}, func(name string) bool {
 		return strings.HasPrefix(name, "shipment_out_no_carrier_")
 	}))
 }
 
 type invoiceLine struct {
-	ID        int         `json:"id"`
-	Type      string      `json:"type"`
-	Product   *coded      `json:"product."`
-	Quantity  json.Number `json:"quantity"`
-	Unit      *unit       `json:"unit."`
-	UnitPrice *money      `json:"unit_price"`
-	Amount    *money      `json:"amount"`
+	ID        int              `json:"id"`
+	Type      string           `json:"type"`
+	Product   *trytonrpc.Coded `json:"product."`
+	Quantity  json.Number      `json:"quantity"`
+	Unit      *trytonrpc.Unit  `json:"unit."`
+	UnitPrice *trytonrpc.Money `json:"unit_price"`
+	Amount    *trytonrpc.Money `json:"amount"`
 }
 
 type invoice struct {
-	stamps
-	ID       int           `json:"id"`
-	Number   string        `json:"number"`
-	State    string        `json:"state"`
-	Date     *stamp        `json:"invoice_date"`
-	Net      *money        `json:"untaxed_amount"`
-	Tax      *money        `json:"tax_amount"`
-	Total    *money        `json:"total_amount"`
-	Due      *money        `json:"amount_to_pay"`
-	Party    *coded        `json:"party."`
-	Currency *coded        `json:"currency."`
-	Lines    []invoiceLine `json:"lines."`
+	trytonrpc.Stamps
+	ID       int              `json:"id"`
+	Number   string           `json:"number"`
+	State    string           `json:"state"`
+	Date     *trytonrpc.Stamp `json:"invoice_date"`
+	Net      *trytonrpc.Money `json:"untaxed_amount"`
+	Tax      *trytonrpc.Money `json:"tax_amount"`
+	Total    *trytonrpc.Money `json:"total_amount"`
+	Due      *trytonrpc.Money `json:"amount_to_pay"`
+	Party    *trytonrpc.Coded `json:"party."`
+	Currency *trytonrpc.Coded `json:"currency."`
+	Lines    []invoiceLine    `json:"lines."`
 	ToPay    []struct {
-		Due *stamp `json:"maturity_date"`
+		Due *trytonrpc.Stamp `json:"maturity_date"`
 	} `json:"lines_to_pay."`
 	Sales []struct {
 		Number string `json:"number"`
@@ -165,7 +166,7 @@ func invoiceFields() []string {
 
 // kind tells an invoice from a credit note: that is an invoice of a negative total.
 func (d invoice) kind() finance.Kind {
-	if d.Total.value().IsNeg() {
+	if d.Total.Value().IsNeg() {
 		return finance.CreditMemo
 	}
 	return finance.Invoice
@@ -177,7 +178,7 @@ func (d invoice) posted() bool { return d.State == "posted" || d.State == "paid"
 // document is the document as we write it: a credit note counts what came back, and what is owed to the
 // customer, as positive.
 func (c *Client) document(d invoice) finance.Document {
-	cur := trade.Currency(d.Currency.code())
+	cur := trade.Currency(d.Currency.Text())
 	kind := d.kind()
 	sign := func(n trade.Decimal) trade.Decimal {
 		if kind == finance.CreditMemo {
@@ -185,13 +186,13 @@ func (c *Client) document(d invoice) finance.Document {
 		}
 		return n
 	}
-	of := func(m *money) trade.Money { return trade.Money{Amount: sign(m.value()), Currency: cur} }
+	of := func(m *trytonrpc.Money) trade.Money { return trade.Money{Amount: sign(m.Value()), Currency: cur} }
 	out := finance.Document{
-		Kind: kind, Source: c.t.Name(), SourceRef: strconv.Itoa(d.ID), Number: d.Number, Account: trade.AccountID(d.Party.code()), PostedOn: d.Date.date(), ModifiedAt: d.modified(),
+		Kind: kind, Source: c.rpc.Name(), SourceRef: strconv.Itoa(d.ID), Number: d.Number, Account: trade.AccountID(d.Party.Text()), PostedOn: d.Date.Date(), ModifiedAt: d.Modified(),
 		NetAmount: of(d.Net), TaxAmount: of(d.Tax), Total: of(d.Total), Remaining: of(d.Due),
 	}
 	if len(d.ToPay) > 0 {
-		out.DueOn = d.ToPay[0].Due.date()
+		out.DueOn = d.ToPay[0].Due.Date()
 	}
 	if len(d.Sales) > 0 {
 		out.TheirOrder = d.Sales[0].Number
@@ -206,8 +207,8 @@ func (c *Client) document(d invoice) finance.Document {
 			continue
 		}
 		out.Lines = append(out.Lines, finance.DocumentLine{
-			Number: len(out.Lines) + 1, SKU: trade.SKU(l.Product.code()), Quantity: trade.Quantity{Value: sign(quantity(l.Quantity)), Unit: l.Unit.symbol()},
-			UnitPrice: trade.Money{Amount: l.UnitPrice.value(), Currency: cur}, Amount: of(l.Amount),
+			Number: len(out.Lines) + 1, SKU: trade.SKU(l.Product.Text()), Quantity: trade.Quantity{Value: sign(trytonrpc.Quantity(l.Quantity)), Unit: l.Unit.Text()},
+			UnitPrice: trade.Money{Amount: l.UnitPrice.Value(), Currency: cur}, Amount: of(l.Amount),
 		})
 	}
 	return out
@@ -218,7 +219,7 @@ func (c *Client) postInvoices(ctx context.Context, h *home, s sale) error {
 	if len(s.Invoices) == 0 {
 		return nil
 	}
-	list, err := search[invoice](ctx, c, h, "draft invoices", "account.invoice", []any{[]any{"id", "in", s.Invoices}, []any{"state", "in", []string{draft, "validated"}}}, []string{"state"}, nil)
+	list, err := trytonrpc.Search[invoice](ctx, c.rpc, h.Company, "draft invoices", "account.invoice", []any{[]any{"id", "in", s.Invoices}, []any{"state", "in", []string{draft, "validated"}}}, []string{"state"}, nil)
 	if err != nil || len(list) == 0 {
 		return err
 	}
@@ -226,7 +227,7 @@ func (c *Client) postInvoices(ctx context.Context, h *home, s sale) error {
 	for i, d := range list {
 		ids[i] = d.ID
 	}
-	return c.unanswered(c.move(ctx, h, "account.invoice", "post", ids, none))
+	return c.rpc.Unanswered(c.rpc.Move(ctx, h.Company, "account.invoice", "post", ids, trytonrpc.None))
 }
 
 // documents are posted ones of the kind that the domain finds.
@@ -243,7 +244,7 @@ func (c *Client) documents(list []invoice, kind finance.Kind) []finance.Document
 // Invoices reads posted invoices of sales by our numbers.
 func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers[string, []finance.Document], error) {
 	return answer(ctx, c, numbers, func(h *home, numbers []string, out lookup.Answers[string, []finance.Document]) error {
-		list, err := byKeys[invoice](ctx, c, h, "invoices", "account.invoice", "sales.web_id", numbers, invoiceFields(), nil, customers())
+		list, err := trytonrpc.ByKeys[invoice](ctx, c.rpc, h.Company, "invoices", "account.invoice", "sales.web_id", numbers, invoiceFields(), nil, customers())
 		for _, d := range c.documents(list, finance.Invoice) {
 			out.Found[d.OrderNumber] = append(out.Found[d.OrderNumber], d)
 		}
@@ -257,7 +258,7 @@ func customers() any { return []any{"type", "=", "out"} }
 // CreditMemos reads posted credit notes by the number of our return.
 func (c *Client) CreditMemos(ctx context.Context, numbers []string) (lookup.Answers[string, finance.Document], error) {
 	return answer(ctx, c, numbers, func(h *home, numbers []string, out lookup.Answers[string, finance.Document]) error {
-		list, err := byKeys[invoice](ctx, c, h, "credit notes", "account.invoice", "sales.web_id", numbers, invoiceFields(), nil, customers())
+		list, err := trytonrpc.ByKeys[invoice](ctx, c.rpc, h.Company, "credit notes", "account.invoice", "sales.web_id", numbers, invoiceFields(), nil, customers())
 		for _, d := range c.documents(list, finance.CreditMemo) {
 			out.Found[d.ReturnNumber] = d
 		}
@@ -285,7 +286,7 @@ func (c *Client) Issue(ctx context.Context, n finance.CreditNote) error {
 			return e
 		}
 		if d, ok := memos.Found[n.Number]; ok {
-			return fault.New(fault.Conflict, "credit note %s of %s is posted already", d.Number, n.Number).From(c.t.Name())
+			return fault.New(fault.Conflict, "credit note %s of %s is posted already", d.Number, n.Number).From(c.rpc.Name())
 		}
 	}
 	if err != nil {
@@ -296,15 +297,15 @@ func (c *Client) Issue(ctx context.Context, n finance.CreditNote) error {
 		return err
 	}
 	if r.Unconfirmed {
-		return fault.New(fault.Conflict, "Tryton asks for a person: %s", r.Stops[0].Message).From(c.t.Name())
+		return fault.New(fault.Conflict, "Tryton asks for a person: %s", r.Stops[0].Message).From(c.rpc.Name())
 	}
 	if s, err = c.one(ctx, h, n.Number); err != nil {
 		return err
 	}
 	for _, transition := range []string{"receive", "done"} {
 		if len(s.Returned) > 0 {
-			if err := c.move(ctx, h, "stock.shipment.out.return", transition, s.Returned, none); err != nil {
-				return c.unanswered(err)
+			if err := c.rpc.Move(ctx, h.Company, "stock.shipment.out.return", transition, s.Returned, trytonrpc.None); err != nil {
+				return c.rpc.Unanswered(err)
 			}
 		}
 	}
@@ -328,13 +329,13 @@ func (c *Client) newReturn(ctx context.Context, h *home, n finance.CreditNote) e
 	}
 	sent := map[trade.SKU]trade.Decimal{}
 	for _, l := range of.goods() {
-		sku := trade.SKU(l.Product.code())
+		sku := trade.SKU(l.Product.Text())
 		sent[sku] = trade.Sum(sent[sku], l.moved())
 	}
 	var lines []wanted
 	for i, l := range n.Lines {
 		if sent[l.SKU] = trade.Less(sent[l.SKU], l.Quantity.Value); sent[l.SKU].IsNeg() {
-			return fault.New(fault.Conflict, "return %s credits more of %s than order %s has sent", n.Number, l.SKU, n.OrderNumber).From(c.t.Name())
+			return fault.New(fault.Conflict, "return %s credits more of %s than order %s has sent", n.Number, l.SKU, n.OrderNumber).From(c.rpc.Name())
 		}
 		lines = append(lines, wanted{sequence: i + 1, sku: l.SKU, quantity: l.Quantity.Value.Neg(), price: l.UnitPrice.Amount})
 	}
@@ -343,7 +344,7 @@ func (c *Client) newReturn(ctx context.Context, h *home, n finance.CreditNote) e
 		return fmt.Errorf("return %s: %w", n.Number, err)
 	}
 	body["web_id"], body["reference"], body["invoice_method"], body["origin"] = n.Number, n.OrderNumber, "order", "sale.sale,"+strconv.Itoa(of.ID)
-	_, err = c.create(ctx, h, "return", "sale.sale", body)
+	_, err = c.rpc.Create(ctx, h.Company, "return", "sale.sale", body)
 	return err
 }
 
@@ -365,7 +366,7 @@ func (c *Client) DocumentsAfter(ctx context.Context, kind finance.Kind, cursor s
 	if cursor != "" {
 		var err error
 		if after, err = strconv.Atoi(cursor); err != nil {
-			return out, fault.New(fault.Invalid, "%q is not a cursor of documents", cursor).From(c.t.Name())
+			return out, fault.New(fault.Invalid, "%q is not a cursor of documents", cursor).From(c.rpc.Name())
 		}
 	}
 	h, err := c.where(ctx)
@@ -374,10 +375,10 @@ func (c *Client) DocumentsAfter(ctx context.Context, kind finance.Kind, cursor s
 	}
 	domain := []any{[]any{"id", ">", after}, customers(), []any{"state", "in", []string{"posted", "paid"}}}
 	var list []invoice
-	if err := c.call(ctx, "documents after", "model.account.invoice.search_read", []any{domain, 0, page, []any{[]any{"id", "ASC"}}, invoiceFields(), h.context(nil)}, true, &list); err != nil {
+	if err := c.rpc.Call(ctx, "documents after", "model.account.invoice.search_read", []any{domain, 0, trytonrpc.Page, []any{[]any{"id", "ASC"}}, invoiceFields(), h.Context(nil)}, true, &list); err != nil {
 		return out, err
 	}
-	out.Items, out.More = c.documents(list, kind), len(list) == page
+	out.Items, out.More = c.documents(list, kind), len(list) == trytonrpc.Page
 	if len(list) > 0 {
 		out.Next = strconv.Itoa(list[len(list)-1].ID)
 	}

@@ -21,6 +21,7 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/sources/erp/tryton"
 	"crossdock/sources/sourcetest"
+	"crossdock/sources/trytonrpc"
 )
 
 // product is the real one that live/ has started, behind a proxy that can lose replies and be down.
@@ -138,7 +139,7 @@ func (p *product) write(model, field, key, set, value string) {
 
 func (p *product) client() *tryton.Client {
 	p.t.Helper()
-	c, err := tryton.New("erp", p.proxy.URL, tryton.Config{Database: "erp", User: "crossdock", Password: password, Timeout: 20 * time.Second})
+	c, err := tryton.New("erp", p.proxy.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: password, Timeout: 20 * time.Second}})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
+	"crossdock/sources/trytonrpc"
 )
 
 var (
@@ -23,41 +23,41 @@ var (
 )
 
 type movement struct {
-	ID       int         `json:"id"`
-	State    string      `json:"state"`
-	Quantity json.Number `json:"quantity"`
-	Shipment string      `json:"shipment"`
-	Origin   string      `json:"origin"`
-	Product  *coded      `json:"product."`
+	ID       int              `json:"id"`
+	State    string           `json:"state"`
+	Quantity json.Number      `json:"quantity"`
+	Shipment string           `json:"shipment"`
+	Origin   string           `json:"origin"`
+	Product  *trytonrpc.Coded `json:"product."`
 }
 
 type saleLine struct {
-	stamps
-	ID        int         `json:"id"`
-	Sequence  int         `json:"sequence"`
-	Type      string      `json:"type"`
-	Product   *coded      `json:"product."`
-	Quantity  json.Number `json:"quantity"`
-	Unit      *unit       `json:"unit."`
-	UnitPrice *money      `json:"unit_price"`
-	Moves     []movement  `json:"moves."`
+	trytonrpc.Stamps
+	ID        int              `json:"id"`
+	Sequence  int              `json:"sequence"`
+	Type      string           `json:"type"`
+	Product   *trytonrpc.Coded `json:"product."`
+	Quantity  json.Number      `json:"quantity"`
+	Unit      *trytonrpc.Unit  `json:"unit."`
+	UnitPrice *trytonrpc.Money `json:"unit_price"`
+	Moves     []movement       `json:"moves."`
 }
 
 type sale struct {
-	stamps
-	ID        int        `json:"id"`
-	Number    string     `json:"number"`
-	WebID     string     `json:"web_id"`
-	Reference string     `json:"reference"`
-	State     string     `json:"state"`
-	Date      *stamp     `json:"sale_date"`
-	Shipments []int      `json:"shipments"`
-	Returned  []int      `json:"shipment_returns"`
-	Invoices  []int      `json:"invoices"`
-	Party     *coded     `json:"party."`
-	Currency  *coded     `json:"currency."`
-	Address   *address   `json:"shipment_address."`
-	Lines     []saleLine `json:"lines."`
+	trytonrpc.Stamps
+	ID        int                `json:"id"`
+	Number    string             `json:"number"`
+	WebID     string             `json:"web_id"`
+	Reference string             `json:"reference"`
+	State     string             `json:"state"`
+	Date      *trytonrpc.Stamp   `json:"sale_date"`
+	Shipments []int              `json:"shipments"`
+	Returned  []int              `json:"shipment_returns"`
+	Invoices  []int              `json:"invoices"`
+	Party     *trytonrpc.Coded   `json:"party."`
+	Currency  *trytonrpc.Coded   `json:"currency."`
+	Address   *trytonrpc.Address `json:"shipment_address."`
+	Lines     []saleLine         `json:"lines."`
 }
 
 func saleFields() []string {
@@ -65,14 +65,14 @@ func saleFields() []string {
 		"number", "web_id", "reference", "state", "sale_date", "shipments", "shipment_returns", "invoices", "create_date", "write_date", "party.code", "currency.code",
 		"lines.sequence", "lines.type", "lines.product.code", "lines.quantity", "lines.unit.symbol", "lines.unit_price", "lines.create_date", "lines.write_date",
 		"lines.moves.state", "lines.moves.quantity", "lines.moves.shipment",
-	}, addressFields("shipment_address.")...)
+	}, trytonrpc.AddressFields("shipment_address.")...)
 }
 
-// modified is when the sale or one of its lines last changed.
-func (s sale) modified() time.Time {
-	at := s.stamps.modified()
+// Modified is when the sale or one of its lines last changed.
+func (s sale) Modified() time.Time {
+	at := s.Stamps.Modified()
 	for _, l := range s.Lines {
-		if m := l.modified(); m.After(at) {
+		if m := l.Modified(); m.After(at) {
 			at = m
 		}
 	}
@@ -96,7 +96,7 @@ func (l saleLine) moved() trade.Decimal {
 	total := trade.Decimal{}
 	for _, m := range l.Moves {
 		if m.State == "done" {
-			total = trade.Sum(total, quantity(m.Quantity))
+			total = trade.Sum(total, trytonrpc.Quantity(m.Quantity))
 		}
 	}
 	return total
@@ -104,7 +104,7 @@ func (l saleLine) moved() trade.Decimal {
 
 // back reports whether the sale is a return: its quantities are negative.
 func (s sale) back() bool {
-	return slices.ContainsFunc(s.Lines, func(l saleLine) bool { return quantity(l.Quantity).IsNeg() })
+	return slices.ContainsFunc(s.Lines, func(l saleLine) bool { return trytonrpc.Quantity(l.Quantity).IsNeg() })
 }
 
 // The states of a sale. Before it is confirmed nothing counts it; one that is done and sent nothing was given
@@ -119,11 +119,11 @@ const (
 
 func (c *Client) registration(s sale) orders.Registration {
 	r := orders.Registration{
-		Number: s.WebID, Ref: strconv.Itoa(s.ID), TheirNumber: s.Number, Source: c.t.Name(), Account: trade.AccountID(s.Party.code()), PONumber: s.Reference, Currency: trade.Currency(s.Currency.code()),
-		PlacedAt: s.Created.time(), ModifiedAt: s.modified(), Unconfirmed: s.State == draft || s.State == quoted, Cancelled: s.State == cancelled, Posted: s.State == done, Copies: 1,
+		Number: s.WebID, Ref: strconv.Itoa(s.ID), TheirNumber: s.Number, Source: c.rpc.Name(), Account: trade.AccountID(s.Party.Text()), PONumber: s.Reference, Currency: trade.Currency(s.Currency.Text()),
+		PlacedAt: s.Created.Time(), ModifiedAt: s.Modified(), Unconfirmed: s.State == draft || s.State == quoted, Cancelled: s.State == cancelled, Posted: s.State == done, Copies: 1,
 	}
 	if s.Address != nil {
-		r.ShipTo = s.Address.trade("")
+		r.ShipTo = s.Address.Trade("")
 	}
 	if s.Number == "" {
 		r.TheirNumber = "draft " + r.Ref
@@ -137,8 +137,8 @@ func (c *Client) registration(s sale) orders.Registration {
 		shipped := l.moved()
 		sent = sent || shipped.IsPos()
 		r.Lines = append(r.Lines, orders.RegisteredLine{
-			Line: n, SKU: trade.SKU(l.Product.code()), Quantity: trade.Quantity{Value: quantity(l.Quantity), Unit: l.Unit.symbol()},
-			UnitPrice: trade.Money{Amount: l.UnitPrice.value(), Currency: r.Currency}, Shipped: shipped,
+			Line: n, SKU: trade.SKU(l.Product.Text()), Quantity: trade.Quantity{Value: trytonrpc.Quantity(l.Quantity), Unit: l.Unit.Text()},
+			UnitPrice: trade.Money{Amount: l.UnitPrice.Value(), Currency: r.Currency}, Shipped: shipped,
 		})
 	}
 	r.Cancelled = r.Cancelled || (s.State == done && !sent)
@@ -147,7 +147,7 @@ func (c *Client) registration(s sale) orders.Registration {
 
 // one reads the sale of our number.
 func (c *Client) one(ctx context.Context, h *home, number string) (sale, error) {
-	list, err := byKeys[sale](ctx, c, h, "order", "sale.sale", "web_id", []string{number}, saleFields(), nil)
+	list, err := trytonrpc.ByKeys[sale](ctx, c.rpc, h.Company, "order", "sale.sale", "web_id", []string{number}, saleFields(), nil)
 	if err != nil {
 		return sale{}, err
 	}
@@ -156,13 +156,13 @@ func (c *Client) one(ctx context.Context, h *home, number string) (sale, error) 
 			return s, nil
 		}
 	}
-	return sale{}, fault.New(fault.NotFound, "no order %s", number).From(c.t.Name())
+	return sale{}, fault.New(fault.NotFound, "no order %s", number).From(c.rpc.Name())
 }
 
 // Registrations reads sales by the number of ours that they keep.
 func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
 	return answer(ctx, c, numbers, func(h *home, numbers []string, out lookup.Answers[string, orders.Registration]) error {
-		list, err := byKeys[sale](ctx, c, h, "orders", "sale.sale", "web_id", numbers, saleFields(), nil)
+		list, err := trytonrpc.ByKeys[sale](ctx, c.rpc, h.Company, "orders", "sale.sale", "web_id", numbers, saleFields(), nil)
 		for _, s := range list {
 			out.Found[s.WebID] = c.registration(s)
 		}
@@ -199,7 +199,7 @@ func (c *Client) RegistrationsSince(ctx context.Context, cursor string) (lookup.
 // Posted reads sales by the product's own numbers. They outlive their posting.
 func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
 	return answer(ctx, c, numbers, func(h *home, numbers []string, out lookup.Answers[string, orders.Registration]) error {
-		list, err := byKeys[sale](ctx, c, h, "posted orders", "sale.sale", "number", numbers, saleFields(), nil)
+		list, err := trytonrpc.ByKeys[sale](ctx, c.rpc, h.Company, "posted orders", "sale.sale", "number", numbers, saleFields(), nil)
 		for _, s := range list {
 			out.Found[s.Number] = c.registration(s)
 		}
@@ -232,24 +232,12 @@ func (c *Client) Register(ctx context.Context, o *orders.Order) (orders.Registra
 		}
 	}
 	if at, err := time.Parse(time.DateOnly, string(o.RequestedDate)); err == nil {
-		body["shipping_date"] = day(at)
+		body["shipping_date"] = trytonrpc.Day(at)
 	}
-	if _, err := c.create(ctx, h, "register order", "sale.sale", body); err != nil {
+	if _, err := c.rpc.Create(ctx, h.Company, "register order", "sale.sale", body); err != nil {
 		return orders.Registration{}, err
 	}
 	return c.Confirm(ctx, o.Number, nil)
-}
-
-// create makes one record and returns its id.
-func (c *Client) create(ctx context.Context, h *home, operation, model string, body map[string]any) (int, error) {
-	var ids []int
-	if err := c.call(ctx, operation, "model."+model+".create", []any{[]any{body}, h.context(nil)}, false, &ids); err != nil {
-		return 0, err
-	}
-	if len(ids) != 1 {
-		return 0, fault.New(fault.BadResponse, "a record of %s without an id", model).From(c.t.Name())
-	}
-	return ids[0], nil
 }
 
 // wanted is a line of a sale that is to be made.
@@ -263,20 +251,20 @@ type wanted struct {
 // newSale is the body of a sale of an account with what the server gives it by itself: the payment terms, the
 // price list, the addresses, and of each line the unit and the taxes.
 func (c *Client) newSale(ctx context.Context, h *home, account trade.AccountID, lines []wanted) (map[string]any, error) {
-	parties, err := byKeys[party](ctx, c, h, "customer", "party.party", "code", []trade.AccountID{account}, []string{"code", "sale_price_list"}, nil)
+	parties, err := trytonrpc.ByKeys[party](ctx, c.rpc, h.Company, "customer", "party.party", "code", []trade.AccountID{account}, []string{"code", "sale_price_list"}, nil)
 	if err != nil {
 		return nil, err
 	}
 	if len(parties) == 0 {
-		return nil, fault.New(fault.Invalid, "no customer %q", account).From(c.t.Name())
+		return nil, fault.New(fault.Invalid, "no customer %q", account).From(c.rpc.Name())
 	}
 	of := parties[0].ID
 	var given map[string]any
-	head := map[string]any{"id": -1, "party": of, "company": h.company, "currency": h.currency, "lines": []any{}}
-	if err := c.call(ctx, "customer's defaults", "model.sale.sale.on_change", []any{head, []string{"party"}, h.context(nil)}, true, &lists{&given}); err != nil {
+	head := map[string]any{"id": -1, "party": of, "company": h.Company.ID, "currency": h.Currency, "lines": []any{}}
+	if err := c.rpc.Call(ctx, "customer's defaults", "model.sale.sale.on_change", []any{head, []string{"party"}, h.Context(nil)}, true, &lists{&given}); err != nil {
 		return nil, err
 	}
-	body := map[string]any{"company": h.company, "currency": h.currency, "party": of, "web_shop": h.shop, "warehouse": h.warehouse, "shipment_method": "order"}
+	body := map[string]any{"company": h.Company.ID, "currency": h.Currency, "party": of, "web_shop": h.shop, "warehouse": h.warehouse, "shipment_method": "order"}
 	for _, field := range []string{"invoice_address", "shipment_address", "payment_term", "price_list", "invoice_party", "shipment_party"} {
 		if v := given[field]; v != nil {
 			body[field] = v
@@ -286,7 +274,7 @@ func (c *Client) newSale(ctx context.Context, h *home, account trade.AccountID, 
 	for i, l := range lines {
 		skus[i] = l.sku
 	}
-	products, err := byKeys[product](ctx, c, h, "order items", "product.product", "code", lookup.Unique(skus), []string{"code"}, nil)
+	products, err := trytonrpc.ByKeys[product](ctx, c.rpc, h.Company, "order items", "product.product", "code", lookup.Unique(skus), []string{"code"}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +287,7 @@ func (c *Client) newSale(ctx context.Context, h *home, account trade.AccountID, 
 	for _, l := range lines {
 		id, known := ids[l.sku]
 		if !known {
-			return nil, fault.New(fault.Invalid, "no item %q", l.sku).From(c.t.Name())
+			return nil, fault.New(fault.Invalid, "no item %q", l.sku).From(c.rpc.Name())
 		}
 		d, known := taxed[l.sku]
 		if !known {
@@ -309,7 +297,7 @@ func (c *Client) newSale(ctx context.Context, h *home, account trade.AccountID, 
 			taxed[l.sku] = d
 		}
 		made = append(made, map[string]any{
-			"type": "line", "sequence": l.sequence, "product": id, "quantity": float(l.quantity), "unit": d.Unit, "unit_price": exact(l.price.Round(priceDigits)), "taxes": []any{[]any{"add", d.ids()}},
+			"type": "line", "sequence": l.sequence, "product": id, "quantity": trytonrpc.Float(l.quantity), "unit": d.Unit, "unit_price": trytonrpc.Exact(l.price.Round(trytonrpc.PriceDigits)), "taxes": []any{[]any{"add", d.ids()}},
 		})
 	}
 	body["lines"] = []any{[]any{"create", made}}
@@ -354,11 +342,11 @@ func (d lineDefaults) ids() []int {
 // defaults asks the server for the unit and the taxes of a line.
 func (c *Client) defaults(ctx context.Context, h *home, party int, priceList any, product int, q trade.Decimal) (lineDefaults, error) {
 	line := map[string]any{
-		"id": -1, "type": "line", "product": product, "quantity": float(q), "unit": nil,
-		"_parent_sale.party": party, "_parent_sale.company": h.company, "_parent_sale.currency": h.currency, "_parent_sale.price_list": priceList, "_parent_sale.sale_date": nil,
+		"id": -1, "type": "line", "product": product, "quantity": trytonrpc.Float(q), "unit": nil,
+		"_parent_sale.party": party, "_parent_sale.company": h.Company.ID, "_parent_sale.currency": h.Currency, "_parent_sale.price_list": priceList, "_parent_sale.sale_date": nil,
 	}
 	var raw json.RawMessage
-	if err := c.call(ctx, "line's defaults", "model.sale.line.on_change", []any{line, []string{"product", "quantity"}, h.context(nil)}, true, &raw); err != nil {
+	if err := c.rpc.Call(ctx, "line's defaults", "model.sale.line.on_change", []any{line, []string{"product", "quantity"}, h.Context(nil)}, true, &raw); err != nil {
 		return lineDefaults{}, err
 	}
 	var one lineDefaults
@@ -367,41 +355,21 @@ func (c *Client) defaults(ctx context.Context, h *home, party int, priceList any
 		return all[0], nil
 	}
 	if err := json.Unmarshal(raw, &one); err != nil {
-		return one, fault.Wrap(fault.BadResponse, err, "a line's defaults that cannot be read").From(c.t.Name())
+		return one, fault.Wrap(fault.BadResponse, err, "a line's defaults that cannot be read").From(c.rpc.Name())
 	}
 	return one, nil
 }
 
 // addressOf is the customer's address that goods are to be sent to, made when there is none like it.
 func (c *Client) addressOf(ctx context.Context, h *home, account trade.AccountID, to trade.Address) (int, error) {
-	list, err := byKeys[party](ctx, c, h, "customer's addresses", "party.party", "code", []trade.AccountID{account}, append([]string{"code", "name"}, addressFields("addresses.")...), nil)
+	list, err := trytonrpc.ByKeys[trytonrpc.Party](ctx, c.rpc, h.Company, "customer's addresses", "party.party", "code", []trade.AccountID{account}, trytonrpc.PartyFields(), nil)
 	if err != nil {
 		return 0, err
 	}
 	if len(list) == 0 {
-		return 0, fault.New(fault.Invalid, "no customer %q", account).From(c.t.Name())
+		return 0, fault.New(fault.Invalid, "no customer %q", account).From(c.rpc.Name())
 	}
-	for _, a := range list[0].Addresses {
-		if have := a.trade(list[0].Name); have.Line1 == to.Line1 && have.Line2 == to.Line2 && have.City == to.City && have.PostalCode == to.PostalCode && have.Country == to.Country && (to.Name == "" || have.Name == to.Name) {
-			return a.ID, nil
-		}
-	}
-	countries, err := byKeys[coded](ctx, c, h, "countries", "country.country", "code", []string{to.Country}, []string{"code"}, nil)
-	if err != nil {
-		return 0, err
-	}
-	body := map[string]any{"party": list[0].ID, "party_name": to.Name, "street": strings.TrimSpace(to.Line1 + "\n" + to.Line2), "city": to.City, "postal_code": to.PostalCode}
-	if len(countries) > 0 {
-		body["country"] = countries[0].ID
-		regions, err := byKeys[coded](ctx, c, h, "regions", "country.subdivision", "code", []string{to.Country + "-" + to.Region}, []string{"code"}, nil)
-		if err != nil {
-			return 0, err
-		}
-		if len(regions) > 0 {
-			body["subdivision"] = regions[0].ID
-		}
-	}
-	return c.create(ctx, h, "ship-to", "party.address", body)
+	return c.rpc.AddressOf(ctx, h.Company, list[0], to)
 }
 
 // Confirm implements orders.Confirmer: the sale is quoted and confirmed, which has the product work on it.
@@ -419,8 +387,8 @@ func (c *Client) Confirm(ctx context.Context, number string, despite []string) (
 		if s.State != step.from {
 			continue
 		}
-		err := c.move(ctx, h, "sale.sale", step.call, []int{s.ID}, func(name string) bool { return slices.Contains(despite, name) })
-		if w, ok := errors.AsType[*warning](err); ok {
+		err := c.rpc.Move(ctx, h.Company, "sale.sale", step.call, []int{s.ID}, func(name string) bool { return slices.Contains(despite, name) })
+		if w, ok := errors.AsType[*trytonrpc.Warning](err); ok {
 			r := c.registration(s)
 			r.Stops = []orders.Stop{{Name: w.Name, Message: w.Message}}
 			return r, nil
@@ -432,42 +400,10 @@ func (c *Client) Confirm(ctx context.Context, number string, despite []string) (
 			return orders.Registration{}, err
 		}
 		if s.State == step.from {
-			return orders.Registration{}, fault.New(fault.Conflict, "order %s stays %s after %s", number, s.State, step.call).From(c.t.Name())
+			return orders.Registration{}, fault.New(fault.Conflict, "order %s stays %s after %s", number, s.State, step.call).From(c.rpc.Name())
 		}
 	}
 	return c.registration(s), nil
-}
-
-// maxWarnings bounds the questions that one transition asks.
-const maxWarnings = 50
-
-// move calls a transition. Questions that it asks are answered when accept says so; the first other one is
-// returned. A transition that does not apply is ignored by the product.
-func (c *Client) move(ctx context.Context, h *home, model, transition string, ids []int, accept func(name string) bool) error {
-	for range maxWarnings {
-		err := c.call(ctx, transition, "model."+model+"."+transition, []any{ids, h.context(nil)}, false, nil)
-		w, ok := errors.AsType[*warning](err)
-		if !ok || !accept(w.Name) {
-			return err
-		}
-		c.mu.Lock()
-		user := c.user
-		c.mu.Unlock()
-		if _, err := c.create(ctx, h, "confirm a warning", "res.user.warning", map[string]any{"user": user, "name": w.Name, "always": false}); err != nil {
-			return err
-		}
-	}
-	return fault.New(fault.BadResponse, "%s asks more than %d questions", transition, maxWarnings).From(c.t.Name())
-}
-
-func none(string) bool { return false }
-
-// question turns a question that nobody has answered into an error for whoever cannot wait for the answer.
-func (c *Client) unanswered(err error) error {
-	if w, ok := errors.AsType[*warning](err); ok {
-		return fault.New(fault.Conflict, "Tryton asks for a person: %s", w.Message).From(c.t.Name())
-	}
-	return err
 }
 
 // Withdraw gives the order up: one that nobody works on is cancelled, and of one that is taken up the open
@@ -485,11 +421,11 @@ func (c *Client) Withdraw(ctx context.Context, number string) error {
 		return nil
 	}
 	if s.State == draft || s.State == quoted {
-		return c.unanswered(c.move(ctx, h, "sale.sale", "cancel", []int{s.ID}, none))
+		return c.rpc.Unanswered(c.rpc.Move(ctx, h.Company, "sale.sale", "cancel", []int{s.ID}, trytonrpc.None))
 	}
 	if len(s.Shipments) > 0 {
-		if err := c.move(ctx, h, "stock.shipment.out", "cancel", s.Shipments, none); err != nil {
-			return c.unanswered(err)
+		if err := c.rpc.Move(ctx, h.Company, "stock.shipment.out", "cancel", s.Shipments, trytonrpc.None); err != nil {
+			return c.rpc.Unanswered(err)
 		}
 	}
 	return c.forgo(ctx, h, s)
@@ -508,23 +444,23 @@ func (c *Client) forgo(ctx context.Context, h *home, s sale) error {
 	on := map[string]any{"active_model": "sale.sale", "active_id": s.ID, "active_ids": []int{s.ID}}
 	const wizard = "wizard.sale.handle.shipment.exception."
 	var begun []json.RawMessage
-	if err := c.call(ctx, "give up", wizard+"create", []any{h.context(nil)}, false, &begun); err != nil {
+	if err := c.rpc.Call(ctx, "give up", wizard+"create", []any{h.Context(nil)}, false, &begun); err != nil {
 		return err
 	}
 	if len(begun) == 0 {
-		return fault.New(fault.BadResponse, "a wizard without a session").From(c.t.Name())
+		return fault.New(fault.BadResponse, "a wizard without a session").From(c.rpc.Name())
 	}
 	session := begun[0]
 	data := map[string]any{"ask": map[string]any{"recreate_moves": []int{}, "domain_moves": moves}}
-	err := c.call(ctx, "give up", wizard+"execute", []any{session, data, "handle", h.context(on)}, false, nil)
-	_ = c.call(ctx, "give up", wizard+"delete", []any{session, h.context(nil)}, false, nil)
+	err := c.rpc.Call(ctx, "give up", wizard+"execute", []any{session, data, "handle", h.Context(on)}, false, nil)
+	_ = c.rpc.Call(ctx, "give up", wizard+"delete", []any{session, h.Context(nil)}, false, nil)
 	if err != nil {
 		return err
 	}
 	if after, err := c.one(ctx, h, s.WebID); err != nil {
 		return err
 	} else if !c.registration(after).Cancelled {
-		return fault.New(fault.Conflict, "order %s is still %s", s.WebID, after.State).From(c.t.Name())
+		return fault.New(fault.Conflict, "order %s is still %s", s.WebID, after.State).From(c.rpc.Name())
 	}
 	return nil
 }
@@ -542,28 +478,28 @@ func (c *Client) Reduce(ctx context.Context, number string, kept map[int]trade.D
 	var changes []any
 	for _, l := range s.goods() {
 		want, ours := kept[l.Sequence]
-		if !ours || quantity(l.Quantity).Cmp(want) <= 0 {
+		if !ours || trytonrpc.Quantity(l.Quantity).Cmp(want) <= 0 {
 			continue
 		}
-		changes = append(changes, map[string]any{"action": "line", "line": l.ID, "product": l.Product.ID, "quantity": float(want), "unit": l.Unit.ID, "unit_price": exact(l.UnitPrice.value())})
+		changes = append(changes, map[string]any{"action": "line", "line": l.ID, "product": l.Product.ID, "quantity": trytonrpc.Float(want), "unit": l.Unit.ID, "unit_price": trytonrpc.Exact(l.UnitPrice.Value())})
 	}
 	if len(changes) == 0 {
 		return c.registration(s), nil
 	}
 	body := map[string]any{"sale": s.ID, "description": "Crossdock: what is left of " + number, "lines": []any{[]any{"create", changes}}}
-	id, err := c.create(ctx, h, "reduce order", "sale.amendment", body)
+	id, err := c.rpc.Create(ctx, h.Company, "reduce order", "sale.amendment", body)
 	if err != nil {
 		return orders.Registration{}, err
 	}
-	if err := c.move(ctx, h, "sale.amendment", "validate_amendment", []int{id}, none); err != nil {
-		return orders.Registration{}, c.unanswered(err)
+	if err := c.rpc.Move(ctx, h.Company, "sale.amendment", "validate_amendment", []int{id}, trytonrpc.None); err != nil {
+		return orders.Registration{}, c.rpc.Unanswered(err)
 	}
 	if s, err = c.one(ctx, h, number); err != nil {
 		return orders.Registration{}, err
 	}
 	for _, l := range s.goods() {
-		if want, ours := kept[l.Sequence]; ours && quantity(l.Quantity).Cmp(want) > 0 {
-			return c.registration(s), fault.New(fault.Conflict, "line %d of order %s stays at %s", l.Sequence, number, l.Quantity).From(c.t.Name())
+		if want, ours := kept[l.Sequence]; ours && trytonrpc.Quantity(l.Quantity).Cmp(want) > 0 {
+			return c.registration(s), fault.New(fault.Conflict, "line %d of order %s stays at %s", l.Sequence, number, l.Quantity).From(c.rpc.Name())
 		}
 	}
 	return c.registration(s), nil

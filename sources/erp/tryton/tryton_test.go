@@ -17,6 +17,7 @@ import (
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/sources/erp/tryton"
+	"crossdock/sources/trytonrpc"
 )
 
 // recorded is a server that answers as the product did when its exchanges were recorded. What it is asked and
@@ -69,7 +70,7 @@ func replay(t *testing.T, by map[string]string) (*tryton.Client, *recorded) {
 	maps.Copy(r.by, by)
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
-	c, err := tryton.New("erp", server.URL, tryton.Config{Database: "erp", User: "crossdock", Password: "secret"})
+	c, err := tryton.New("erp", server.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "secret"}})
 	if err != nil {
 		t.Fatal(err)
 	}
