@@ -39,7 +39,7 @@ bench: ## The order page and placeOrder, measured; see bench/README.md
 	go run ./bench
 
 live: ## Adapters against real products, which are installed and seeded at the first run; see docs/partners/tryton.md
-	go run ./live go test -tags live -count=1 ./sources/erp/tryton
+	go run ./live go test -tags live -count=1 ./sources/erp/tryton ./sources/wms/tryton
 
 web: ## Rebuild GraphiQL; the result is committed
 	cd web && npm ci --no-audit --no-fund && npm run build

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -9,15 +8,11 @@ import (
 
 	"crossdock/domains/catalog"
 	"crossdock/domains/fault"
-	"crossdock/domains/inventory"
-	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
-	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/sources/erp/businesscentral"
 	"crossdock/sources/fresh"
-	"crossdock/sources/rest"
 	"crossdock/sources/sourcetest"
 	"crossdock/sources/threepl/shipbob"
 )
@@ -108,34 +103,6 @@ func TestPricesOfTwoAccountsAtOnceAreNeverMixed(t *testing.T) {
 	}
 }
 
-func TestShipBobAnswersStock(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c, ok := w.systems["threepl"].(*shipbob.Client)
-	if !ok {
-		t.Fatal("there is no ShipBob")
-	}
-	unknown := sourcetest.Numbered[trade.SKU]("NOTHING")
-	sourcetest.Test(t, sourcetest.Port[inventory.Key, inventory.Figure]{
-		Ask: c.Stock, Known: []inventory.Key{{Node: "21", SKU: "SKU-1000"}, {Node: "21", SKU: "SKU-1001"}}, Unknown: func(n int) inventory.Key { return inventory.Key{Node: "21", SKU: unknown(n)} },
-		KeyOf: func(f inventory.Figure) inventory.Key { return f.Key }, Many: 120, Down: w.down("shipbob"),
-	})
-}
-
-func TestAProductByConfigurationAnswersStock(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c, ok := w.systems["wms"].(*rest.Client)
-	if !ok {
-		t.Fatal("there is no warehouse")
-	}
-	unknown := sourcetest.Numbered[trade.SKU]("NOTHING")
-	sourcetest.Test(t, sourcetest.Port[inventory.Key, inventory.Figure]{
-		Ask: c.Stock, Known: []inventory.Key{{Node: "EAST", SKU: "SKU-1000"}, {Node: "WEST", SKU: "SKU-1001"}}, Unknown: func(n int) inventory.Key { return inventory.Key{Node: "EAST", SKU: unknown(n)} },
-		KeyOf: func(f inventory.Figure) inventory.Key { return f.Key }, Many: 250, Down: w.down("wms"),
-	})
-}
-
 // losing makes a system's replies get lost after their effect.
 func (w *world) losing(system string) func() (undo func()) {
 	return func() func() {
@@ -158,8 +125,8 @@ func toColumbus() trade.Address {
 	return trade.Address{Name: "Ada", Line1: "1 Main St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}
 }
 
-// The systems that work at nodes: both write the same way.
-func TestNodesTakeWorkAndReturns(t *testing.T) {
+// The systems that work at nodes.
+func TestNodesPassTheirSuite(t *testing.T) {
 	t.Parallel()
 	for source, c := range map[string]struct {
 		system string
@@ -168,32 +135,18 @@ func TestNodesTakeWorkAndReturns(t *testing.T) {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			system := w.systems[source]
+			system, ok := w.systems[source].(sourcetest.Warehouse)
+			if !ok {
+				t.Fatalf("%s has no stock", source)
+			}
 			if bob, ok := system.(*shipbob.Client); ok {
 				if err := bob.Learn(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
-			parts := []trade.Part{{Line: 1, SKU: "SKU-1000", Quantity: trade.MustDecimal("2"), Unit: "PCS"}}
-			sourcetest.TestCommand(t, sourcetest.Command[shipments.Report]{
-				Do: func(ctx context.Context, key string) error {
-					_, err := system.Release(ctx, shipments.Work{Number: key, OrderNumber: key, Node: c.node, ShipTo: toColumbus(), Parts: parts})
-					return err
-				},
-				Find: func(ctx context.Context, keys []string) (lookup.Answers[string, shipments.Report], error) {
-					return system.Reports(ctx, c.node, keys)
-				},
-				Key: numbered("W-T"), Unique: true, Copies: w.copies("works"), Lose: w.losing(c.system), Down: w.down(c.system),
-			})
-			sourcetest.TestCommand(t, sourcetest.Command[returns.Receipt]{
-				Do: func(ctx context.Context, key string) error {
-					_, err := system.Expect(ctx, returns.Return{Number: key, Node: c.node, Lines: []returns.Line{{Line: 1, SKU: "SKU-1000", Unit: "PCS", Authorized: trade.MustDecimal("1")}}})
-					return err
-				},
-				Find: func(ctx context.Context, keys []string) (lookup.Answers[string, returns.Receipt], error) {
-					return system.Receipts(ctx, c.node, keys)
-				},
-				Key: numbered("R-T"), Unique: true, Copies: w.copies("returns"), Lose: w.losing(c.system), Down: w.down(c.system),
+			sourcetest.TestNode(t, sourcetest.Node{
+				Warehouse: system, Node: c.node, Items: []trade.SKU{"SKU-1000", "SKU-1001"}, Unit: "PCS", Many: 250,
+				Works: w.copies("works"), Returns: w.copies("returns"), Lose: w.losing(c.system), Down: w.down(c.system),
 			})
 		})
 	}

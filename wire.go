@@ -25,7 +25,7 @@ import (
 	"crossdock/internal/postgres"
 	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/erp/businesscentral"
-	"crossdock/sources/erp/tryton"
+	erptryton "crossdock/sources/erp/tryton"
 	"crossdock/sources/fresh"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
@@ -33,6 +33,7 @@ import (
 	"crossdock/sources/threepl/shipbob"
 	"crossdock/sources/transport"
 	"crossdock/sources/trytonrpc"
+	wmstryton "crossdock/sources/wms/tryton"
 	"crossdock/workflows"
 )
 
@@ -164,11 +165,17 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			}
 			a.erp, a.transports[s.Name] = c, c.Transport()
 		case "tryton":
-			c, err := tryton.New(s.Name, s.URL, tryton.Config{Config: trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Timeout: time.Duration(s.Timeout)}, Shop: s.Shop})
+			c, err := erptryton.New(s.Name, s.URL, erptryton.Config{Config: trytonOf(s), Shop: s.Shop})
 			if err != nil {
 				return nil, err
 			}
 			a.erp, a.transports[s.Name] = c, c.Transport()
+		case "tryton-wms":
+			c, err := wmstryton.New(s.Name, s.URL, trytonOf(s))
+			if err != nil {
+				return nil, err
+			}
+			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
 		case "shipbob":
 			c, err := shipbob.New(s.Name, s.URL, shipbob.Config{Token: s.Secret, Channel: s.Channel, Timeout: time.Duration(s.Timeout)})
 			if err != nil {
@@ -209,6 +216,10 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 		return nil, errors.New("the configuration has no ERP: add a source of product businesscentral or tryton, or one of product rest with all operations of an ERP (docs/partners/rest.md)")
 	}
 	return stock, nil
+}
+
+func trytonOf(s config.Source) trytonrpc.Config {
+	return trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Timeout: time.Duration(s.Timeout)}
 }
 
 func nodesOf(cfg *config.Config) ([]inventory.Node, error) {

@@ -191,7 +191,9 @@ func shift(err error, by int) error {
 }
 
 // Products that a source can be.
-func Products() []string { return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton"} }
+func Products() []string {
+	return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton", "tryton-wms"}
+}
 
 // Read reads and checks a file. getenv resolves references to the environment.
 func Read(path string, getenv func(string) string) (*Config, error) {

@@ -1,25 +1,11 @@
-"""Seeds the ERP database: a distributor with accounts, credit, price lists, taxes, items and stock.
+"""Seeds the ERP's database: a distributor with accounts, credit, price lists, taxes, items and stock.
 
-Run by Debian's python3 with the database's name and trytond's configuration as arguments. It goes through
-proteus, Tryton's own client library, so that every on_change of the product runs as it would for a person.
+Run by Debian's python3 with the database's name, trytond's configuration and the gateway's password.
 """
 import datetime
-import json
-import sys
 from decimal import Decimal
-from pathlib import Path
 
-from proteus import Model, Wizard, config
-
-database, trytond_conf, password = sys.argv[1:4]
-world = json.loads((Path(__file__).parent.parent / 'world.json').read_text())
-cfg = config.set_trytond(database, config_file=trytond_conf)
-today = datetime.date.today()
-
-
-def only(model, *domain):
-    record, = Model.get(model).find(list(domain), limit=1)
-    return record
+from common import Model, Wizard, company, gateway, only, opening_stock, regions, today, usa, usd, warehouse, world
 
 
 def by_xml(model, module, xml_id):
@@ -33,38 +19,6 @@ def sequence(name, label, strict=False):
     record.save()
     return record
 
-
-# Currency, country, company.
-Currency = Model.get('currency.currency')
-usd = Currency(name='US Dollar', code='USD', symbol='$', numeric_code='840', rounding=Decimal('0.01'), digits=2)
-usd.rates.new(date=today + datetime.timedelta(days=-3650), rate=Decimal('1'))
-usd.save()
-Country = Model.get('country.country')
-usa = Country(name='United States', code='US', code3='USA', code_numeric='840')
-usa.save()
-Subdivision = Model.get('country.subdivision')
-regions = {}
-for code, name in {'OH': 'Ohio', 'PA': 'Pennsylvania'}.items():
-    regions[code] = Subdivision(name=name, code='US-' + code, type='state', country=usa)
-    regions[code].save()
-
-Party = Model.get('party.party')
-owner = Party(name=world['company']['name'])
-owner.save()
-wizard = Wizard('company.company.config')
-wizard.execute('company')
-wizard.form.party = owner
-wizard.form.currency = usd
-wizard.execute('add')
-company = only('company.company')
-User = Model.get('res.user')
-cfg._context = User.get_preferences(True, {})
-
-# The administrator may do everything, as the person who sets a system up.
-admin = only('res.user', ('login', '=', 'admin'))
-admin.groups.extend(Model.get('res.group').find([('id', 'not in', [g.id for g in admin.groups])]))
-admin.save()
-cfg._context = User.get_preferences(True, {})
 
 # Accounting.
 FiscalYear = Model.get('account.fiscalyear')
@@ -133,7 +87,7 @@ for spec in world['priceLists']:
 
 # Accounts.
 for spec in world['accounts']:
-    p = Party(name=spec['name'], code=spec['code'])
+    p = Model.get('party.party')(name=spec['name'], code=spec['code'])
     while len(p.addresses):
         p.addresses.pop()
     for place in spec['addresses']:
@@ -148,24 +102,13 @@ for spec in world['accounts']:
         p.active = False
         p.save()
 
-# The warehouse, and what lies there.
-warehouse = only('stock.location', ('type', '=', 'warehouse'))
-warehouse.name, warehouse.code = world['warehouse']['name'], world['warehouse']['code']
-warehouse.save()
-inventory = Model.get('stock.inventory')(location=warehouse.storage_location, empty_quantity='keep')
-for item in world['items']:
-    inventory.lines.new(product=products[item['sku']], quantity=float(item['stock']))
-inventory.click('confirm')
+# The warehouse, and what lies there in the ERP's books.
+place = warehouse(world['warehouse']['code'], world['warehouse']['name'])
+opening_stock(place.storage_location, [(products[item['sku']], item['stock']) for item in world['items']])
 
 # What a gateway's orders are known by: the shop gives web_id its uniqueness.
 shop = Model.get('web.shop')(name='Crossdock', company=company, currency=usd)
-shop.warehouses.append(Model.get('stock.location')(warehouse.id))
+shop.warehouses.append(Model.get('stock.location')(place.id))
 shop.save()
 
-# The gateway's own user, with no more rights than it needs.
-gateway = User(name='Crossdock', login='crossdock', password=password, company=company)
-gateway.companies.append(Model.get('company.company')(company.id))
-needed = ['Sales', 'Stock', 'Account', 'Stock Force Assignment', 'Sale Amendment', 'Sale Stock Quantity', 'Account Credit Limit', 'Product Administration']
-for group in Model.get('res.group').find([('name', 'in', needed)]):
-    gateway.groups.append(group)
-gateway.save()
+gateway('Sales', 'Stock', 'Account', 'Stock Force Assignment', 'Sale Amendment', 'Sale Stock Quantity', 'Account Credit Limit', 'Product Administration')

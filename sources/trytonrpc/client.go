@@ -70,6 +70,13 @@ func New(name, base string, cfg Config) (*Client, error) {
 // Name is what the source is called.
 func (c *Client) Name() string { return c.t.Name() }
 
+// User is the id of the user that calls are made by; zero before the first.
+func (c *Client) User() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
 // Transport is the client's connection, for its figures.
 func (c *Client) Transport() *transport.Client { return c.t }
 
@@ -175,13 +182,13 @@ func (c *Client) ask(ctx context.Context, session, operation, method string, par
 	return nil
 }
 
-// Warning is a question that a person must answer before a call does what it should.
-type Warning struct {
+// WarningError is a question that a person must answer before a call does what it should.
+type WarningError struct {
 	Name, Message string
 }
 
 // Error implements error.
-func (w *Warning) Error() string { return w.Message }
+func (w *WarningError) Error() string { return w.Message }
 
 // refusal translates the error of a reply. Whatever it is, the call did nothing: it was rolled back.
 func (c *Client) refusal(method string, parts []json.RawMessage) error {
@@ -200,7 +207,7 @@ func (c *Client) refusal(method string, parts []json.RawMessage) error {
 	}
 	switch kind {
 	case "UserWarning":
-		return &Warning{Name: arg(0), Message: arg(1)}
+		return &WarningError{Name: arg(0), Message: arg(1)}
 	case "UserError":
 		k := fault.Invalid
 		if strings.Contains(arg(0), "must be unique") {
@@ -327,18 +334,15 @@ func (c *Client) Create(ctx context.Context, co *Company, operation, model strin
 const maxWarnings = 50
 
 // Move calls a transition. Questions that it asks are answered when accept says so; the first other one is
-// returned as a *Warning. A transition that does not apply is ignored by the product.
+// returned as a *WarningError. A transition that does not apply is ignored by the product.
 func (c *Client) Move(ctx context.Context, co *Company, model, transition string, ids []int, accept func(name string) bool) error {
 	for range maxWarnings {
 		err := c.Call(ctx, transition, "model."+model+"."+transition, []any{ids, co.Context(nil)}, false, nil)
-		w, ok := errors.AsType[*Warning](err)
+		w, ok := errors.AsType[*WarningError](err)
 		if !ok || !accept(w.Name) {
 			return err
 		}
-		c.mu.Lock()
-		user := c.user
-		c.mu.Unlock()
-		if _, err := c.Create(ctx, co, "confirm a warning", "res.user.warning", map[string]any{"user": user, "name": w.Name, "always": false}); err != nil {
+		if _, err := c.Create(ctx, co, "confirm a warning", "res.user.warning", map[string]any{"user": c.User(), "name": w.Name, "always": false}); err != nil {
 			return err
 		}
 	}
@@ -350,7 +354,7 @@ func None(string) bool { return false }
 
 // Unanswered turns a question that nobody has answered into an error for whoever cannot wait for the answer.
 func (c *Client) Unanswered(err error) error {
-	if w, ok := errors.AsType[*Warning](err); ok {
+	if w, ok := errors.AsType[*WarningError](err); ok {
 		return fault.New(fault.Conflict, "Tryton asks for a person: %s", w.Message).From(c.t.Name())
 	}
 	return err

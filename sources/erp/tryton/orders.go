@@ -260,11 +260,11 @@ func (c *Client) newSale(ctx context.Context, h *home, account trade.AccountID, 
 	}
 	of := parties[0].ID
 	var given map[string]any
-	head := map[string]any{"id": -1, "party": of, "company": h.Company.ID, "currency": h.Currency, "lines": []any{}}
+	head := map[string]any{"id": -1, "party": of, "company": h.ID, "currency": h.Currency, "lines": []any{}}
 	if err := c.rpc.Call(ctx, "customer's defaults", "model.sale.sale.on_change", []any{head, []string{"party"}, h.Context(nil)}, true, &lists{&given}); err != nil {
 		return nil, err
 	}
-	body := map[string]any{"company": h.Company.ID, "currency": h.Currency, "party": of, "web_shop": h.shop, "warehouse": h.warehouse, "shipment_method": "order"}
+	body := map[string]any{"company": h.ID, "currency": h.Currency, "party": of, "web_shop": h.shop, "warehouse": h.warehouse, "shipment_method": "order"}
 	for _, field := range []string{"invoice_address", "shipment_address", "payment_term", "price_list", "invoice_party", "shipment_party"} {
 		if v := given[field]; v != nil {
 			body[field] = v
@@ -343,7 +343,7 @@ func (d lineDefaults) ids() []int {
 func (c *Client) defaults(ctx context.Context, h *home, party int, priceList any, product int, q trade.Decimal) (lineDefaults, error) {
 	line := map[string]any{
 		"id": -1, "type": "line", "product": product, "quantity": trytonrpc.Float(q), "unit": nil,
-		"_parent_sale.party": party, "_parent_sale.company": h.Company.ID, "_parent_sale.currency": h.Currency, "_parent_sale.price_list": priceList, "_parent_sale.sale_date": nil,
+		"_parent_sale.party": party, "_parent_sale.company": h.ID, "_parent_sale.currency": h.Currency, "_parent_sale.price_list": priceList, "_parent_sale.sale_date": nil,
 	}
 	var raw json.RawMessage
 	if err := c.rpc.Call(ctx, "line's defaults", "model.sale.line.on_change", []any{line, []string{"product", "quantity"}, h.Context(nil)}, true, &raw); err != nil {
@@ -388,7 +388,7 @@ func (c *Client) Confirm(ctx context.Context, number string, despite []string) (
 			continue
 		}
 		err := c.rpc.Move(ctx, h.Company, "sale.sale", step.call, []int{s.ID}, func(name string) bool { return slices.Contains(despite, name) })
-		if w, ok := errors.AsType[*trytonrpc.Warning](err); ok {
+		if w, ok := errors.AsType[*trytonrpc.WarningError](err); ok {
 			r := c.registration(s)
 			r.Stops = []orders.Stop{{Name: w.Name, Message: w.Message}}
 			return r, nil

@@ -1,15 +1,8 @@
 package tryton_test
 
 import (
-	"encoding/json"
-	"io"
-	"maps"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"crossdock/domains/fault"
@@ -18,59 +11,18 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/sources/erp/tryton"
 	"crossdock/sources/trytonrpc"
+	"crossdock/sources/trytonrpc/rpctest"
 )
 
-// recorded is a server that answers as the product did when its exchanges were recorded. What it is asked and
-// has no record for fails the test.
-type recorded struct {
-	t *testing.T
-	// by is the file of the reply, by the end of the method asked for.
-	by map[string]string
-	// logins counts logins; refuse has them refused with the status; forget has the next call's session
-	// forgotten.
-	logins atomic.Int64
-	refuse atomic.Int64
-	forget atomic.Bool
-}
-
-func (r *recorded) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	raw, _ := io.ReadAll(req.Body)
-	var call struct{ Method string }
-	_ = json.Unmarshal(raw, &call)
-	if call.Method == "common.db.login" {
-		r.logins.Add(1)
-		if status := int(r.refuse.Load()); status != 0 {
-			w.WriteHeader(status)
-			return
-		}
-		_, _ = io.WriteString(w, `{"id":1,"result":[2,"0f"]}`)
-		return
-	}
-	if !strings.HasPrefix(req.Header.Get("Authorization"), "Session ") || r.forget.Swap(false) {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	file := ""
-	for method, name := range r.by {
-		if strings.HasSuffix(call.Method, method) {
-			file = name
-		}
-	}
-	reply, err := os.ReadFile(filepath.Join("testdata", file+".json"))
-	if err != nil {
-		r.t.Errorf("%s was asked for and is not recorded: %v", call.Method, err)
-	}
-	_, _ = w.Write(reply)
-}
-
 // replay is a client of a server with the replies, and what every session begins with.
-func replay(t *testing.T, by map[string]string) (*tryton.Client, *recorded) {
+func replay(t *testing.T, by map[string]string) (*tryton.Client, *rpctest.Recorded) {
 	t.Helper()
-	r := &recorded{t: t, by: map[string]string{"get_preferences": "preferences", "company.search_read": "company", "shop.search_read": "shop"}}
-	maps.Copy(r.by, by)
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	c, err := tryton.New("erp", server.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "secret"}})
+	all := map[string][]string{"get_preferences": {"preferences"}, "company.search_read": {"company"}, "shop.search_read": {"shop"}}
+	for method, file := range by {
+		all[method] = []string{file}
+	}
+	r := rpctest.Replay(t, all)
+	c, err := tryton.New("erp", r.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "secret"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,24 +105,24 @@ func TestALoginIsNotLockedOut(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int64{http.StatusUnauthorized, http.StatusTooManyRequests} {
 		c, r := replay(t, nil)
-		r.refuse.Store(status)
+		r.Refuse.Store(status)
 		for range 20 {
 			if a, err := c.Credit(t.Context(), []trade.AccountID{"C20001"}); err != nil || a.Failed["C20001"] == nil {
 				t.Errorf("without a login credit is %+v, %v", a, err)
 			}
 		}
-		if n := r.logins.Load(); n != 1 {
+		if n := r.Logins.Load(); n != 1 {
 			t.Errorf("a login that is answered %d was tried %d times", status, n)
 		}
 	}
 	c, r := replay(t, map[string]string{"party.party.search_read": "credit"})
 	for range 3 {
-		r.forget.Store(true)
+		r.Forget.Store(true)
 		if a, err := c.Credit(t.Context(), []trade.AccountID{"C20001"}); err != nil || a.Failed["C20001"] != nil {
 			t.Errorf("after a forgotten session credit is %+v, %v", a, err)
 		}
 	}
-	if n := r.logins.Load(); n > 4 {
+	if n := r.Logins.Load(); n > 4 {
 		t.Errorf("three forgotten sessions cost %d logins", n)
 	}
 }
