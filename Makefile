@@ -1,6 +1,7 @@
 # make check is what CI runs; the other targets are its parts.
 
 GOLANGCI_VERSION := v2.15.0
+GENERATED := graph resolvers sources/ecommerce/vendure/generated.go
 GOBIN ?= $(shell go env GOPATH)/bin
 
 .PHONY: help check generate diff format lint vet test e2e bench live web tools
@@ -12,11 +13,12 @@ check: generate diff lint vet test ## Everything that must be true of a commit
 
 generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be restored
 	go tool gqlgen generate
+	go tool genqlient sources/ecommerce/vendure/genqlient.yaml
 	$(GOBIN)/golangci-lint fmt ./resolvers/
 
 diff: ## Fail when generated code was not committed
-	git diff --exit-code -- graph resolvers
-	@test -z "$$(git status --porcelain -- graph resolvers)" || { git status --porcelain -- graph resolvers; exit 1; }
+	git diff --exit-code -- $(GENERATED)
+	@test -z "$$(git status --porcelain -- $(GENERATED))" || { git status --porcelain -- $(GENERATED); exit 1; }
 
 format: tools ## Format the code
 	$(GOBIN)/golangci-lint fmt
@@ -39,7 +41,7 @@ bench: ## The order page and placeOrder, measured; see bench/README.md
 	go run ./bench
 
 live: ## Adapters against real products, which are installed and seeded at the first run; see docs/partners/tryton.md
-	go run ./live go test -tags live -count=1 ./sources/erp/tryton ./sources/wms/tryton
+	go run ./live go test -tags live -count=1 ./sources/erp/tryton ./sources/wms/tryton ./sources/ecommerce/vendure
 
 web: ## Rebuild GraphiQL; the result is committed
 	cd web && npm ci --no-audit --no-fund && npm run build

@@ -8,6 +8,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/internal/config"
 	"crossdock/sources/ecommerce/shopify"
+	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
 	"crossdock/sources/threepl/shipbob"
@@ -18,34 +19,8 @@ func (a *app) hook(s config.Source) {
 	if s.WebhookSecret == "" {
 		return
 	}
-	switch a.shops[s.Name].(type) {
-	case *shopify.Client:
-		a.inbox.Hooks[s.Name] = ingest.Hook{
-			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
-				return shopify.Verify(s.WebhookSecret, h, body)
-			},
-			Handle: func(ctx context.Context, _ string, body []byte) error {
-				id, err := shopify.OrderOf(body)
-				if err != nil {
-					return err
-				}
-				return a.shopping.Hint(ctx, s.Name, id)
-			},
-		}
-		return
-	case *rest.Client:
-		a.inbox.Hooks[s.Name] = ingest.Hook{
-			Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
-				return rest.Webhook(s.Webhook).Verify(s.WebhookSecret, h, body)
-			},
-			Handle: func(ctx context.Context, _ string, body []byte) error {
-				ref, err := rest.Webhook(s.Webhook).About(body)
-				if err != nil {
-					return err
-				}
-				return a.shopping.Hint(ctx, s.Name, ref)
-			},
-		}
+	if _, ok := a.shops[s.Name]; ok {
+		a.inbox.Hooks[s.Name] = a.shopHook(s)
 		return
 	}
 	switch c := a.systems[s.Name].(type) {
@@ -104,6 +79,32 @@ func (a *app) hook(s config.Source) {
 				return goods.Failed[number]
 			},
 		}
+	}
+}
+
+// shopHook is what a shop sends: word of an order, which is read back.
+func (a *app) shopHook(s config.Source) ingest.Hook {
+	var verify func(secret string, h http.Header, body []byte) (delivery, topic string, err error)
+	var about func(body []byte) (string, error)
+	switch a.shops[s.Name].(type) {
+	case *shopify.Client:
+		verify, about = shopify.Verify, shopify.OrderOf
+	case *vendure.Client:
+		verify, about = vendure.Verify, vendure.OrderOf
+	default:
+		verify, about = rest.Webhook(s.Webhook).Verify, rest.Webhook(s.Webhook).About
+	}
+	return ingest.Hook{
+		Verify: func(h http.Header, body []byte, _ time.Time) (string, string, error) {
+			return verify(s.WebhookSecret, h, body)
+		},
+		Handle: func(ctx context.Context, _ string, body []byte) error {
+			ref, err := about(body)
+			if err != nil {
+				return err
+			}
+			return a.shopping.Hint(ctx, s.Name, ref)
+		},
 	}
 }
 

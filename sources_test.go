@@ -9,7 +9,6 @@ import (
 	"crossdock/domains/catalog"
 	"crossdock/domains/fault"
 	"crossdock/domains/orders"
-	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/sources/erp/businesscentral"
 	"crossdock/sources/fresh"
@@ -152,79 +151,39 @@ func TestNodesPassTheirSuite(t *testing.T) {
 	}
 }
 
-func TestShopifyAnswersOrdersAndFeeds(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.shops["webshop"]
-	n := 0
-	buy := func(fulfilled bool) func() string {
-		return func() string {
-			n++
-			return w.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"T-%d","fulfilled":%t,"lines":[{"sku":"SKU-1000","quantity":2}]}`, n, fulfilled))["id"].(string)
-		}
-	}
-	known := []string{buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)(), buy(false)()}
-	sourcetest.Test(t, sourcetest.Port[string, orders.PlacedOrder]{
-		Ask: c.Placed, Known: known, Unknown: func(n int) string { return fmt.Sprint("gid://shopify/Order/", n) },
-		KeyOf: func(o orders.PlacedOrder) string { return o.Ref }, Many: 20, Down: w.down("shopify"),
-	})
-	sourcetest.TestFeed(t, sourcetest.Feed[orders.Sighting]{
-		Read: c.PlacedSince, KeyOf: func(o orders.Sighting) string { return o.Ref }, Change: buy(false), Down: w.down("shopify"),
-	})
-	sourcetest.TestFeed(t, sourcetest.Feed[orders.Registration]{
-		Read: c.Finished, KeyOf: func(r orders.Registration) string { return r.Ref }, Change: buy(true), Down: w.down("shopify"), Opaque: true,
-	})
-}
-
-// TestAStorefrontIsToldThingsOnce, however often, and though a reply gets lost: Shopify, and a shop by
-// configuration.
-func TestAStorefrontIsToldThingsOnce(t *testing.T) {
+// The storefronts: Shopify, and a shop by configuration.
+func TestStorefrontsPassTheirSuite(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		world  func(*testing.T) *world
-		system string
-	}{"shopify": {newWorld, "shopify"}, "by configuration": {newHouse, "house"}} {
+		world   func(*testing.T) *world
+		system  string
+		unknown string
+	}{"shopify": {newWorld, "shopify", "gid://shopify/Order/%d"}, "by configuration": {newHouse, "house", "NEVER-%d"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := c.world(t)
-			shop := w.shops["webshop"]
-			id := w.admin("POST", "/admin/shop/orders", `{"po":"T","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
-			o := &orders.Order{ChannelRef: id, Number: "SO-T", Decision: orders.DecisionAccepted}
-			parcel := &shipments.Shipment{Number: "SH-1", Carrier: "UPS", TrackingNumber: "1Z", Parts: []trade.Part{{Line: 1, SKU: "SKU-1000", Quantity: trade.MustDecimal("3"), Unit: "PCS"}}}
-			stock := map[trade.SKU]trade.Decimal{"SKU-1000": trade.MustDecimal("7"), "NOT-SOLD": trade.MustDecimal("1")}
-			tell := map[string]func() error{
-				"acknowledge": func() error { return shop.Acknowledge(t.Context(), o) },
-				"fulfil":      func() error { return shop.Fulfil(t.Context(), id, parcel) },
-				"stock":       func() error { return shop.PublishStock(t.Context(), stock) },
-			}
-			for what, do := range tell {
-				up := w.down(c.system)()
-				if err := do(); err == nil || !fault.Retryable(err) {
-					t.Errorf("%s while the shop is down: %v", what, err)
-				}
-				up()
-			}
-			w.until("the shop is asked again", func() bool { return tell["acknowledge"]() == nil })
-			undo := w.losing(c.system)()
-			for what, do := range tell {
-				if err := do(); err == nil || !fault.Unsure(err) {
-					t.Errorf("%s whose reply is lost: %v", what, err)
-				}
-			}
-			undo()
-			w.until("the shop is asked again", func() bool { return tell["acknowledge"]() == nil })
-			for what, do := range tell {
-				for range 2 {
-					if err := do(); err != nil {
-						t.Errorf("%s again: %v", what, err)
+			n := 0
+			sourcetest.TestShop(t, sourcetest.Shop{
+				Storefront: w.shops["webshop"], Item: "SKU-1000", Number: "SO-T", Many: 20, Lose: w.losing(c.system), Down: w.down(c.system), Until: w.until,
+				Unknown: func(n int) string { return fmt.Sprintf(c.unknown, n) },
+				Buy: func(finished bool) string {
+					n++
+					return w.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"T-%d","fulfilled":%t,"lines":[{"sku":"SKU-1000","quantity":3}]}`, n, finished))["id"].(string)
+				},
+				Shows: func(ref string) sourcetest.Shown {
+					state := w.admin("GET", "/admin/shop/orders", "")
+					for _, o := range state["orders"].([]any) {
+						if o := o.(map[string]any); o["id"] == ref {
+							shown := sourcetest.Shown{Told: len(o["tags"].([]any)), ForSale: state["stock"].(map[string]any)["SKU-1000"].(string)}
+							for _, p := range o["tracking"].([]any) {
+								shown.Parcels = append(shown.Parcels, p.(map[string]any)["Number"].(string))
+							}
+							return shown
+						}
 					}
-				}
-			}
-			state := w.admin("GET", "/admin/shop/orders", "")
-			shown := state["orders"].([]any)[0].(map[string]any)
-			if tags, tracking := shown["tags"].([]any), shown["tracking"].([]any); len(tags) != 2 || len(tracking) != 1 || state["stock"].(map[string]any)["SKU-1000"] != "7" {
-				t.Errorf("the shop has tags %v, parcels %v, stock %v", tags, tracking, state["stock"])
-			}
+					return sourcetest.Shown{}
+				},
+			})
 		})
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
 	"crossdock/sources/ecommerce/shopify"
+	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/erp/businesscentral"
 	erptryton "crossdock/sources/erp/tryton"
 	"crossdock/sources/fresh"
@@ -140,7 +141,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	for _, s := range cfg.Sources {
 		a.hook(s)
 	}
-	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, CalledOff: p.ObserveCalledOff, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, Changed: p.ObserveShopOrder, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
 	for name, c := range a.shops {
 		a.shopping.Feeds[name] = c
 		f := a.shopping.Feed(name, c)
@@ -184,6 +185,12 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
 		case "shopify":
 			c, err := shopify.New(s.Name, s.URL, shopify.Config{Token: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Timeout: time.Duration(s.Timeout)})
+			if err != nil {
+				return nil, err
+			}
+			a.shops[s.Name], a.transports[s.Name] = c, c.Transport()
+		case "vendure":
+			c, err := vendure.New(s.Name, s.URL, vendure.Config{Key: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Timeout: time.Duration(s.Timeout)})
 			if err != nil {
 				return nil, err
 			}
@@ -265,6 +272,7 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.shopping.Round) })
+	g.Go(func() error { return ingest.Every(ctx, 8*every, a.shopping.Sweep) })
 	if len(a.shops) > 0 {
 		offer := &offer{app: a, told: map[string]offered{}}
 		g.Go(func() error { return ingest.Every(ctx, 4*every, offer.round) })

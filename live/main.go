@@ -39,7 +39,8 @@ func run(ctx context.Context, dir string, command []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // the database's user must pass through
+	// The database's user must pass through.
+	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
 	if err := install(ctx); err != nil {
@@ -50,7 +51,12 @@ func run(ctx context.Context, dir string, command []string) error {
 		return err
 	}
 	defer func() { _ = db.Stop() }() //nolint:contextcheck // it must stop although ctx has ended
-	env := os.Environ()
+	listen, err := free(ctx)
+	if err != nil {
+		return err
+	}
+	const secret = "live-webhook-secret"
+	env := append(os.Environ(), "LIVE_LISTEN="+listen, "LIVE_PASSWORD="+password, "LIVE_WEBHOOK_SECRET="+secret)
 	for _, p := range []tryton{trytonERP(), trytonWMS()} {
 		s, err := p.start(ctx, dir, db)
 		if s != nil {
@@ -62,11 +68,25 @@ func run(ctx context.Context, dir string, command []string) error {
 		say("Tryton's %s answers at %s, user crossdock", p.name, s.url)
 		env = append(env, "LIVE_"+strings.ToUpper(p.name)+"="+s.url)
 	}
+	shop := &vendure{hook: "http://" + listen + "/webhooks/webshop", secret: secret}
+	s, err := shop.start(ctx, dir, db)
+	if s != nil {
+		defer s.stop()
+	}
+	if err != nil {
+		return fmt.Errorf("vendure: %w", err)
+	}
+	say("Vendure answers at %s", s.url)
+	env = append(env, "LIVE_SHOP="+s.url, "LIVE_SHOP_KEY="+shop.APIKey, "LIVE_SHOP_LOCATION="+shop.Location)
+	if err := errors.Join(db.DropDatabase(ctx, "crossdock"), db.CreateDatabase(ctx, "crossdock", "")); err != nil {
+		return err
+	}
+	env = append(env, "DATABASE_URL="+db.URL("crossdock"))
 	if len(command) == 0 {
 		<-ctx.Done()
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // the caller's own
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdout, os.Stderr, env
 	return cmd.Run()
 }
@@ -88,7 +108,7 @@ func install(ctx context.Context) error {
 // do runs a step of setting a product up.
 func do(ctx context.Context, env []string, what, name string, args ...string) error {
 	say("  %s", what)
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // fixed names
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", what, err, tail(out))

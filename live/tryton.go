@@ -62,7 +62,7 @@ func (p tryton) start(ctx context.Context, dir string, db *embedded.Server) (*se
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(dir, p.name, env, exec.Command("trytond", "-c", conf, "-d", p.name)) //nolint:gosec,noctx // a file of ours; it is stopped by us
+	s, err := launch(dir, p.name, env, exec.Command("trytond", "-c", conf, "-d", p.name)) //nolint:noctx // it is stopped by us
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"crossdock/domains/fault"
@@ -47,6 +48,9 @@ func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error
 	if o.Channel == orders.ERP {
 		return nil
 	}
+	if err := p.cancelInShop(ctx, tx, o); err != nil {
+		return err
+	}
 	if o.Status == orders.Cancelled {
 		untold, err := p.Queue.store.cancelUntried(ctx, tx, subject(o.ID), p.erp(), registerOrder, "order", string(o.ID))
 		if err != nil || untold {
@@ -54,6 +58,26 @@ func (p *Processes) Cancelled(ctx context.Context, tx Tx, o *orders.Order) error
 		}
 	}
 	return p.giveUp(ctx, tx, o)
+}
+
+// cancelInShop tells the shop of an order what of it will not come, unless that is who called it off.
+func (p *Processes) cancelInShop(ctx context.Context, tx Tx, o *orders.Order) error {
+	if _, can := p.Systems.Shops[o.ChannelSource].(orders.Canceller); !can || o.Channel != orders.Storefront || o.CalledOff {
+		return nil
+	}
+	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, cancelShop, target{Order: o.ID})
+}
+
+func (p *Processes) cancelRest(ctx context.Context, e Effect) (Apply, error) {
+	_, o, err := p.ofOrder(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	shop, ok := p.Systems.Shops[o.ChannelSource].(orders.Canceller)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "%s cannot be told of cancellations", o.ChannelSource)
+	}
+	return nil, shop.CancelRest(ctx, o)
 }
 
 // giveUp withdraws an order from the ERP of which nothing is left, or takes off it what was
@@ -141,5 +165,5 @@ func (p *Processes) Recalled(ctx context.Context, tx Tx, w *shipments.Work, part
 	if err != nil {
 		return err
 	}
-	return p.giveUp(ctx, tx, o)
+	return errors.Join(p.cancelInShop(ctx, tx, o), p.giveUp(ctx, tx, o))
 }

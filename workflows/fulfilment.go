@@ -64,6 +64,7 @@ const (
 	postShipment  = "shipment.post"
 	readInvoice   = "invoice.read"
 	fulfilShop    = "shipment.publish"
+	cancelShop    = "order.cancel_in_shop"
 	expectReturn  = "return.expect"
 	creditReturn  = "return.credit"
 )
@@ -88,7 +89,7 @@ func (p *Processes) Attach() {
 	}
 	p.Queue.handlers = map[string]Handler{
 		registerOrder: p.register, withdrawOrder: p.withdraw, reduceOrder: p.reduce, acknowledge: p.acknowledge,
-		releaseWork: p.release, recallWork: p.recall, postShipment: p.post, readInvoice: p.invoice, fulfilShop: p.publish,
+		releaseWork: p.release, recallWork: p.recall, postShipment: p.post, readInvoice: p.invoice, fulfilShop: p.publish, cancelShop: p.cancelRest,
 		expectReturn: p.expect, creditReturn: p.credit,
 	}
 }

@@ -38,10 +38,28 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 	return nil
 }
 
-// ObserveCalledOff cancels an order that its shop has called off. What has left already is for a
-// person to settle.
-func (p *Processes) ObserveCalledOff(ctx context.Context, shop, ref string) error {
-	return p.Orders.CallOff(ctx, shop, ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
+// ObserveShopOrder takes in what its shop has made of an order: one that it has called off is cancelled, and
+// what has left already is for a person to settle; so is money that it has given back by itself.
+func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders.PlacedOrder) error {
+	if len(is.Refunds) > 0 {
+		err := p.Orders.Refunded(ctx, shop, is.Ref, is.Refunds, func(ctx context.Context, tx postgres.Tx, o *orders.Order, r orders.Refund) error {
+			detail, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			return p.Exceptions.Raise(ctx, tx, operations.Exception{
+				Code: "REFUNDED_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), Detail: detail,
+				Subject: subject(o.ID), Key: "refunded/" + shop + "/" + r.Ref, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !is.Cancelled {
+		return nil
+	}
+	return p.Orders.CallOff(ctx, shop, is.Ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
 		return p.Exceptions.Raise(ctx, tx, operations.Exception{
 			Code: "CANCELLED_AFTER_SHIPMENT", Severity: "ERROR", Title: fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop),
 			Subject: subject(o.ID), Key: "called off/" + o.Number, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),

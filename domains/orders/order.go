@@ -87,7 +87,9 @@ type Order struct {
 	PlacedBy      string          `json:"placedBy"`
 	CancelReason  string          `json:"cancelReason,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.
-	CalledOff  bool        `json:"calledOff,omitempty"`
+	CalledOff bool `json:"calledOff,omitempty"`
+	// Refunds are what its shop has given back, of what we have seen.
+	Refunds    []Refund    `json:"refunds,omitempty"`
 	References []Reference `json:"references,omitempty"`
 	// AmendedAt is when the system of record last changed the order, of what we have seen.
 	AmendedAt time.Time `json:"amendedAt"`

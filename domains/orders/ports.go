@@ -90,6 +90,13 @@ type Shop interface {
 	Acknowledge(ctx context.Context, o *Order) error
 }
 
+// Canceller is a shop that can be told what of its order will not come.
+type Canceller interface {
+	// CancelRest cancels in the shop what the order does not keep and has not shipped, and has it give the
+	// money for that back. Repeating it changes nothing.
+	CancelRest(ctx context.Context, o *Order) error
+}
+
 // PlacedOrder is an order that a shop has taken.
 type PlacedOrder struct {
 	Ref   string
@@ -98,6 +105,19 @@ type PlacedOrder struct {
 	PlacedAt time.Time
 	// Cancelled is true when the shop has called it off.
 	Cancelled bool
+	// Refunds are what the shop has given back of its price, where it tells.
+	Refunds []Refund
+}
+
+// Refund is money that a shop has given back of an order.
+type Refund struct {
+	// Ref is what the shop calls it.
+	Ref    string      `json:"ref"`
+	Amount trade.Money `json:"amount"`
+	Reason string      `json:"reason,omitempty"`
+	At     time.Time   `json:"at"`
+	// Ours is true of a refund that we had the shop make.
+	Ours bool `json:"ours,omitempty"`
 }
 
 // Sighting is an order of a shop as a list shows it.

@@ -195,6 +195,48 @@ func (s *Service) CallOff(ctx context.Context, shop, ref string, tooLate func(co
 	return err
 }
 
+// Refunded records refunds that the order's shop has made, each once. Of those that nobody here asked for
+// unasked is told in the same transaction.
+func (s *Service) Refunded(ctx context.Context, shop, ref string, refunds []Refund, unasked func(context.Context, postgres.Tx, *Order, Refund) error) error {
+	known, err := s.store.ofChannel(ctx, Storefront, shop, ref)
+	if err != nil || known.History {
+		return err
+	}
+	fresh := func(o *Order) []Refund {
+		return slices.DeleteFunc(slices.Clone(refunds), func(r Refund) bool {
+			return slices.ContainsFunc(o.Refunds, func(k Refund) bool { return k.Ref == r.Ref })
+		})
+	}
+	if len(fresh(known)) == 0 {
+		return nil
+	}
+	_, err = s.update(ctx, trade.System("storefront"), known.ID, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		var events []event.Event
+		for _, r := range fresh(o) {
+			o.Refunds = append(o.Refunds, r)
+			e := o.event("order.refunded", r.At, r)
+			e.Source = shop
+			events = append(events, e)
+			if r.Ours {
+				continue
+			}
+			if err := unasked(ctx, tx, o, r); err != nil {
+				return nil, err
+			}
+		}
+		return events, nil
+	})
+	return err
+}
+
+// watchFor is how long a shop can change an order that is finished here.
+const watchFor = 30 * 24 * time.Hour
+
+// Watched returns references of a shop's orders that it can still change, those after the one given.
+func (s *Service) Watched(ctx context.Context, shop, after string, limit int) ([]string, error) {
+	return s.store.watched(ctx, shop, after, s.now().Add(-watchFor), limit)
+}
+
 // Step is a movement of quantities between the buckets of an order's lines.
 type Step string
 

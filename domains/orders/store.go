@@ -470,6 +470,19 @@ func (s *store) known(ctx context.Context, channel Channel, source string, refs 
 	return out, err
 }
 
+// watched returns references of orders of a shop that are open, or were changed lately, in their sequence.
+func (s *store) watched(ctx context.Context, source, after string, since time.Time, limit int) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT substr(channel_ref, length($1) + 2) FROM orders
+		WHERE channel = 'STOREFRONT' AND channel_ref > $1 || '/' || $2 AND starts_with(channel_ref, $1 || '/')
+		  AND (status NOT IN ('COMPLETED', 'CANCELLED', 'REJECTED') OR updated_at > $3) AND NOT (doc @> '{"history": true}')
+		ORDER BY channel_ref LIMIT $4`, source, after, since, limit)
+	if err != nil {
+		return nil, fmt.Errorf("orders of %s to watch: %w", source, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // knows returns the id under which the order's channel gave it to us before, empty when it did not,
 // and holds the question until the transaction ends.
 func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (id trade.OrderID, err error) {

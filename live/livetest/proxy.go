@@ -89,7 +89,7 @@ func (p *Proxy) record(question, answer []byte) {
 		if json.Indent(&pretty, text, "", "\t") != nil {
 			pretty.Write(text)
 		}
-		if err := os.WriteFile(name+suffix, pretty.Bytes(), 0o600); err != nil { //nolint:gosec // the folder is the caller's
+		if err := os.WriteFile(name+suffix, pretty.Bytes(), 0o600); err != nil {
 			p.t.Log(err)
 		}
 	}

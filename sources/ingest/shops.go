@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"crossdock/domains/fault"
@@ -16,12 +17,16 @@ type Shops struct {
 	Orders *orders.Service
 	// Feeds are by source.
 	Feeds map[string]orders.ShopFeed
-	// CalledOff is told of an order of ours that its shop has cancelled, again and again.
-	CalledOff func(ctx context.Context, shop, ref string) error
-	Cursors   Cursors
-	Inbox     *Inbox
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Changed is told of an order of ours as its shop has it, again and again.
+	Changed func(ctx context.Context, shop string, o orders.PlacedOrder) error
+	Cursors Cursors
+	Inbox   *Inbox
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	mu sync.Mutex
+	// swept is the last order of each shop that a sweep has looked at.
+	swept map[string]string
 }
 
 // Round polls every shop once, for what webhooks may have lost. A shop that fails does not keep the
@@ -36,6 +41,47 @@ func (s *Shops) Round(ctx context.Context) {
 			s.Log.WarnContext(ctx, "poll", "source", name, "feed", "orders", "error", err)
 		}
 	}
+}
+
+// sweepAtOnce bounds the orders of one shop that one sweep reads.
+const sweepAtOnce = 200
+
+// Sweep reads the next of the orders that shops can still change, whether they tell of a change or not: a
+// shop's list of what changed may leave out what became of an order's parcels and money, and word of it may
+// get lost.
+func (s *Shops) Sweep(ctx context.Context) {
+	for name, feed := range s.Feeds {
+		if err := s.sweep(ctx, name, feed); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "sweep", "source", name, "feed", "orders", "error", err)
+		}
+	}
+}
+
+func (s *Shops) sweep(ctx context.Context, shop string, feed orders.ShopFeed) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refs, err := s.Orders.Watched(ctx, shop, s.swept[shop], sweepAtOnce)
+	if err != nil {
+		return err
+	}
+	placed, err := feed.Placed(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if o, ok := placed.Found[ref]; ok {
+			err = errors.Join(err, s.Changed(ctx, shop, o))
+		}
+		err = errors.Join(err, placed.Failed[ref])
+	}
+	if s.swept == nil {
+		s.swept = map[string]string{}
+	}
+	s.swept[shop] = ""
+	if len(refs) == sweepAtOnce {
+		s.swept[shop] = refs[len(refs)-1]
+	}
+	return err
 }
 
 // Feed is what a shop has sold and called off.
@@ -63,16 +109,17 @@ func (s *Shops) Hint(ctx context.Context, shop, ref string) error {
 	switch {
 	case err != nil:
 		return err
-	case o.Cancelled && known[ref]:
-		return s.CalledOff(ctx, shop, ref)
-	case o.Cancelled || known[ref] || o.PlacedAt.Before(began):
+	case known[ref]:
+		return s.Changed(ctx, shop, o)
+	case o.Cancelled || o.PlacedAt.Before(began):
 		return nil
 	default:
 		return s.take(ctx, shop, o)
 	}
 }
 
-// observe reads the orders that we do not know yet, in bulk, and takes them in.
+// observe reads orders that we do not know yet, in bulk, and takes them in; and those that we know, to see
+// what their shop has changed.
 func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, seen []orders.Sighting) error {
 	refs := make([]string, len(seen))
 	for i, o := range seen {
@@ -86,26 +133,28 @@ func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, 
 	if err != nil {
 		return err
 	}
-	var fresh []string
+	refs = refs[:0]
 	for _, o := range seen {
-		switch {
-		case o.Cancelled && known[o.Ref]:
-			if err := s.CalledOff(ctx, shop, o.Ref); err != nil {
-				return err
-			}
-		case !o.Cancelled && !known[o.Ref] && !o.PlacedAt.Before(began):
-			fresh = append(fresh, o.Ref)
+		if known[o.Ref] || (!o.Cancelled && !o.PlacedAt.Before(began)) {
+			refs = append(refs, o.Ref)
 		}
 	}
-	placed, err := feed.Placed(ctx, fresh)
+	placed, err := feed.Placed(ctx, refs)
 	if err != nil {
 		return err
 	}
-	for _, ref := range fresh {
+	for _, ref := range refs {
 		if err := placed.Failed[ref]; err != nil {
 			return err
 		}
-		if o, ok := placed.Found[ref]; ok && !o.Cancelled {
+		o, ok := placed.Found[ref]
+		switch {
+		case !ok:
+		case known[ref]:
+			if err := s.Changed(ctx, shop, o); err != nil {
+				return err
+			}
+		case !o.Cancelled:
 			if err := s.take(ctx, shop, o); err != nil {
 				return err
 			}

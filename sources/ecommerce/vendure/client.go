@@ -1,0 +1,133 @@
+package vendure
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Khan/genqlient/graphql"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/trade"
+	"crossdock/sources/transport"
+)
+
+// Config says how to reach a shop.
+type Config struct {
+	// Key is an API key.
+	Key string
+	// Account is whom the ERP knows the shop's orders by.
+	Account trade.AccountID
+	// Location is the id of the stock location whose stock we set.
+	Location string
+	Timeout  time.Duration
+}
+
+// Client is one shop.
+type Client struct {
+	cfg Config
+	t   *transport.Client
+}
+
+// New returns a client of the shop at base, such as https://shop.example.com. It opens no connection.
+func New(name, base string, cfg Config) (*Client, error) {
+	for field, v := range map[string]string{"account": string(cfg.Account), "location": cfg.Location} {
+		if v == "" {
+			return nil, fault.New(fault.Invalid, "source %s: %s is empty; name the ERP account that the shop sells for, and the id of the stock location that Crossdock fills", name, field)
+		}
+	}
+	t, err := transport.New(name, base, transport.Config{Timeout: cfg.Timeout, Concurrent: 4, Authorize: func(_ context.Context, r *http.Request) error {
+		r.Header.Set("vendure-api-key", cfg.Key)
+		return nil
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, t: t}, nil
+}
+
+// Transport is the client's connection, for its figures.
+func (c *Client) Transport() *transport.Client { return c.t }
+
+var _ graphql.Client = wire{}
+
+// wire sends what the generated code asks for.
+type wire struct{ *Client }
+
+// MakeRequest implements graphql.Client. A failing body behind a 200 is a failure.
+func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graphql.Response) error {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("%s: %w", req.OpName, err)
+	}
+	read := strings.HasPrefix(strings.TrimSpace(req.Query), "query")
+	res, err := w.t.Do(ctx, transport.Request{Operation: req.OpName, Method: http.MethodPost, Path: "/admin-api", Body: body, Read: read, Keys: 1, Header: http.Header{"Content-Type": {"application/json"}}})
+	if err != nil {
+		return err
+	}
+	if res.Status >= 500 {
+		return fault.New(fault.Unavailable, "Vendure answered %d", res.Status).From(w.t.Name())
+	}
+	var reply struct {
+		Data   json.RawMessage
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code string }
+		}
+	}
+	if err := json.Unmarshal(res.Body, &reply); err != nil {
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(w.t.Name())
+	}
+	if len(reply.Errors) > 0 {
+		first := reply.Errors[0]
+		return &fault.Error{Kind: kindOf(first.Extensions.Code, first.Message), Message: "Vendure: " + first.Message, Source: w.t.Name(), NotSent: true}
+	}
+	if res.Status != http.StatusOK {
+		return fault.New(fault.Invalid, "Vendure answered %d", res.Status).From(w.t.Name())
+	}
+	if err := json.Unmarshal(reply.Data, resp.Data); err != nil {
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(w.t.Name())
+	}
+	return nil
+}
+
+// kindOf is the kind of an error by its code; what the database refuses has none.
+func kindOf(code, message string) fault.Kind {
+	switch {
+	case code == "FORBIDDEN", code == "UNAUTHORIZED":
+		return fault.Denied
+	case code == "ENTITY_NOT_FOUND":
+		return fault.NotFound
+	case code == "" && strings.Contains(message, "duplicate key value"):
+		return fault.Conflict
+	case code == "INTERNAL_SERVER_ERROR":
+		return fault.Unavailable
+	default:
+		return fault.Invalid
+	}
+}
+
+// refusal is a result that is an error.
+type refusal interface {
+	GetErrorCode() string
+	GetMessage() string
+}
+
+// refused returns the error that a result is, or nil.
+func (c *Client) refused(result any) error {
+	r, ok := result.(refusal)
+	if !ok {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Vendure: %s (%s)", r.GetMessage(), r.GetErrorCode()).From(c.t.Name())
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
