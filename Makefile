@@ -4,10 +4,10 @@ GOLANGCI_VERSION := v2.15.0
 GENERATED := graph resolvers sources/ecommerce/vendure/generated.go
 GOBIN ?= $(shell go env GOPATH)/bin
 
-.PHONY: help check generate diff format lint vet test e2e bench live web tools
+.PHONY: help check generate diff format lint vet test e2e bench live live-dev web tools
 
 help: ## Show the targets
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 check: generate diff lint vet test ## Everything that must be true of a commit
 
@@ -28,8 +28,8 @@ lint: tools ## Format check, linters and the import table
 	$(GOBIN)/golangci-lint fmt --diff
 	$(GOBIN)/golangci-lint run
 
-vet: ## go vet
-	go vet ./...
+vet: ## go vet, of the tests on real products too
+	go vet -tags live ./...
 
 test: ## All tests, with the race detector
 	go test -race -shuffle=on -timeout 20m ./...
@@ -40,8 +40,11 @@ e2e: ## A real browser and npm clients against crossdock dev
 bench: ## The order page and placeOrder, measured; see bench/README.md
 	go run ./bench
 
-live: ## Adapters against real products, which are installed and seeded at the first run; see docs/partners/tryton.md
-	go run ./live go test -tags live -count=1 ./sources/erp/tryton ./sources/wms/tryton ./sources/ecommerce/vendure
+live: ## Adapters and the whole flow against real products, which are installed and seeded at the first run; see live/README.md
+	go run ./live sh -c 'go test -tags live -count=1 -p 1 ./sources/... && go test -tags live -count=1 -run RealProducts .'
+
+live-dev: ## crossdock dev in front of real products
+	go run ./live go run . dev --config live/crossdock.yaml --buyer C20001 --data-dir live-data/crossdock
 
 web: ## Rebuild GraphiQL; the result is committed
 	cd web && npm ci --no-audit --no-fund && npm run build

@@ -24,7 +24,7 @@ import (
 )
 
 type devCmd struct {
-	Listen  string        `default:"127.0.0.1:8080" help:"Where to listen."`
+	Listen  string        `help:"Where to listen; 127.0.0.1:8080, or as the configuration says."`
 	DataDir string        `default:"crossdock-data" type:"path" help:"Where everything is kept; a second start finds it again."`
 	Print   string        `enum:"text,json" default:"text" help:"How to say that it is ready: text, or one line of json."`
 	Tick    time.Duration `default:"3s" help:"How long each step of picking, packing and carrying takes."`
@@ -32,6 +32,9 @@ type devCmd struct {
 	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
 	// Postgres comes before every other place where a server may be.
 	Postgres string `type:"existingdir" placeholder:"DIR" help:"A folder with initdb and postgres, in place of those found on the machine."`
+	// Config and Buyer put systems of one's own in the sandbox's place.
+	Config string `type:"existingfile" placeholder:"FILE" and:"own" help:"A configuration of sources and nodes, in place of the sandbox."`
+	Buyer  string `placeholder:"ACCOUNT" and:"own" help:"Whose buyer the tokens are, with --config."`
 	exportFlags
 }
 
@@ -81,7 +84,14 @@ func (c *devCmd) Run(s *shell) error {
 	if err := os.MkdirAll(c.DataDir, 0o711); err != nil { //nolint:gosec // the database's user must pass through
 		return fmt.Errorf("data folder: %w", err)
 	}
-	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", c.Listen)
+	var own *config.Config
+	var err error
+	if c.Config != "" {
+		if own, err = config.Read(c.Config, s.getenv); err != nil {
+			return err
+		}
+	}
+	l, err := c.listen(s.ctx, own)
 	if err != nil {
 		return fmt.Errorf("listen: %w; choose another address with --listen", err)
 	}
@@ -98,17 +108,12 @@ func (c *devCmd) Run(s *shell) error {
 		}
 		url, gone = db.URL("crossdock"), db.Exited()
 	}
-	box, err := startSandbox(s.ctx, c)
+	w, err := c.surround(s, own, l.Addr().String())
 	if err != nil {
 		return err
 	}
-	defer box.stop()
-	cfg, err := config.Parse(strings.NewReader(box.config(l.Addr().String())), s.getenv)
-	if err != nil {
-		return err
-	}
-	cfg.Nodes = box.nodes()
-	cfg.Database.URL = url
+	defer w.stop()
+	w.cfg.Database.URL = url
 	issuer, err := auth.OpenDev(c.DataDir)
 	if err != nil {
 		return err
@@ -122,21 +127,26 @@ func (c *devCmd) Run(s *shell) error {
 	defer cancel(nil)
 	go func() {
 		select {
-		case err := <-box.exited:
+		case err := <-w.exited:
 			cancel(fmt.Errorf("the sandbox ended: %w", err))
 		case err := <-gone:
 			cancel(fmt.Errorf("PostgreSQL ended (%w); the next start recovers what it had", err))
 		case <-ctx.Done():
 		}
 	}()
-	err = s.serve(ctx, l, cfg, issuers, func(a *app) error {
+	err = s.serve(ctx, l, w.cfg, issuers, func(a *app) error {
 		a.pollERP(ctx)
 		go func() {
 			if err := a.backfill(ctx, nil, unseen); err != nil && ctx.Err() == nil {
 				s.log.ErrorContext(ctx, "backfill", "error", err)
 			}
 		}()
-		return c.announce(s, l.Addr().String(), box, issuer)
+		if w.guide.SKUs[0] == "" {
+			if skus, err := a.catalog.Next(ctx, "", 2); err == nil && len(skus) == 2 {
+				w.guide.SKUs = [2]string{string(skus[0]), string(skus[1])}
+			}
+		}
+		return c.announce(s, l.Addr().String(), w, issuer)
 	})
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
@@ -144,10 +154,51 @@ func (c *devCmd) Run(s *shell) error {
 	return err
 }
 
+// surroundings are the systems around the gateway.
+type surroundings struct {
+	cfg   *config.Config
+	guide sandbox.Guide
+	// url and about are where the sandbox is and what it says of itself; empty for systems of one's own.
+	url, about string
+	// exited tells that the sandbox has ended.
+	exited <-chan error
+	stop   func()
+}
+
+// listen takes the address that was asked for, on the command line or in the configuration.
+func (c *devCmd) listen(ctx context.Context, own *config.Config) (net.Listener, error) {
+	addr := "127.0.0.1:8080"
+	if own != nil {
+		addr = own.Listen
+	}
+	if c.Listen != "" {
+		addr = c.Listen
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+}
+
+// surround starts a sandbox, unless systems of one's own are there.
+func (c *devCmd) surround(s *shell, own *config.Config, addr string) (*surroundings, error) {
+	if own != nil {
+		return &surroundings{cfg: own, guide: sandbox.Guide{Buyer: c.Buyer}, stop: func() {}}, nil
+	}
+	box, err := startSandbox(s.ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Parse(strings.NewReader(box.config(addr)), s.getenv)
+	if err != nil {
+		box.stop()
+		return nil, err
+	}
+	cfg.Nodes = box.nodes()
+	return &surroundings{cfg: cfg, guide: box.Guide, url: box.URL, about: box.World, exited: box.exited, stop: box.stop}, nil
+}
+
 // announce says that everything is ready and what to do next.
-func (c *devCmd) announce(s *shell, addr string, box *child, issuer *auth.Dev) error {
+func (c *devCmd) announce(s *shell, addr string, w *surroundings, issuer *auth.Dev) error {
 	tokens := map[string]string{}
-	for who, grant := range auth.DevGrants(box.Guide.Buyer) {
+	for who, grant := range auth.DevGrants(w.guide.Buyer) {
 		t, err := issuer.Token(grant)
 		if err != nil {
 			return err
@@ -156,10 +207,16 @@ func (c *devCmd) announce(s *shell, addr string, box *child, issuer *auth.Dev) e
 	}
 	graphql, graphiql := "http://"+addr+"/graphql", "http://"+addr+"/graphiql/"
 	if c.Print == "json" {
-		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": box.URL})
+		return json.NewEncoder(s.out).Encode(map[string]any{"graphql": graphql, "graphiql": graphiql, "tokens": tokens, "sandbox": w.url})
 	}
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s&skus=%s,%s\n  GraphQL    %s\n  Sandbox    %s/admin/knobs\n  World      %s\n  Data       %s\n\nTokens (for a year, of this machine's own issuer; the buyer's account is %s):\n\n", graphiql, tokens["buyer"], box.Guide.SKUs[0], box.Guide.SKUs[1], graphql, box.URL, box.World, c.DataDir, box.Guide.Buyer)
+	_, _ = fmt.Fprintf(&b, "\nCrossdock is ready.\n\n  GraphiQL   %s#token=%s&skus=%s,%s\n  GraphQL    %s\n", graphiql, tokens["buyer"], w.guide.SKUs[0], w.guide.SKUs[1], graphql)
+	if w.url == "" {
+		_, _ = fmt.Fprintf(&b, "  Systems    %s\n", c.Config)
+	} else {
+		_, _ = fmt.Fprintf(&b, "  Sandbox    %s/admin/knobs\n  World      %s\n", w.url, w.about)
+	}
+	_, _ = fmt.Fprintf(&b, "  Data       %s\n\nTokens (for a year, of this machine's own issuer; the buyer's account is %s):\n\n", c.DataDir, w.guide.Buyer)
 	for _, who := range slices.Sorted(maps.Keys(tokens)) {
 		fmt.Fprintf(&b, "  export %s=%s\n\n", strings.ToUpper(who), tokens[who])
 	}
@@ -176,7 +233,7 @@ See it whole:
   curl -s %[1]s -H "Authorization: Bearer $BUYER" -H 'Content-Type: application/json' -d '{"query":"{ orders(first: 1) { nodes { number status fulfillment shipments { trackingNumber status } invoices { number total { amount currency } } } } }"}'
 
 Ctrl-C stops everything; the next start goes on from here.
-`, graphql, box.Guide.SKUs[0], box.Guide.SKUs[1])
+`, graphql, w.guide.SKUs[0], w.guide.SKUs[1])
 	_, err := io.WriteString(s.out, b.String())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -48,7 +49,12 @@ func newGraph(t *testing.T, w *world) *graph {
 	events := bus.New(w.pool, w.log)
 	w.background(events.Run)
 	stopping := make(chan struct{})
-	server := httptest.NewServer(w.routes(verifier, events, stopping, issuers))
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", w.cfg.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: w.routes(verifier, events, stopping, issuers)}}
+	server.Start()
 	stop := sync.OnceFunc(func() { close(stopping) })
 	t.Cleanup(func() { stop(); server.CloseClientConnections(); server.Close() })
 	g := &graph{world: w, url: server.URL + "/graphql", tokens: map[string]string{}, issuer: issuer, stop: stop}

@@ -36,6 +36,8 @@ type world struct {
 	box    *httptest.Server
 	said   told
 	engine *sandbox.Engine
+	// patience is how long a fact may take; half a minute.
+	patience time.Duration
 }
 
 // newWorld starts a world whose work moves only when step is called.
@@ -143,10 +145,10 @@ func (w *world) admin(method, path, body string) map[string]any {
 
 func (w *world) step() { w.admin("POST", "/admin/step", "") }
 
-// until waits for a fact, and fails the test when it does not come true in half a minute.
+// until waits for a fact, and fails the test when it does not come true.
 func (w *world) until(what string, fact func() bool) {
 	w.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(max(w.patience, 30*time.Second))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !fact() {

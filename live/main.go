@@ -43,6 +43,10 @@ func run(ctx context.Context, dir string, command []string) error {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
+	// What a gateway kept of products that are thrown away is of no use.
+	if err := os.RemoveAll(filepath.Join(dir, "crossdock")); err != nil {
+		return err
+	}
 	if err := install(ctx); err != nil {
 		return err
 	}
@@ -78,10 +82,6 @@ func run(ctx context.Context, dir string, command []string) error {
 	}
 	say("Vendure answers at %s", s.url)
 	env = append(env, "LIVE_SHOP="+s.url, "LIVE_SHOP_KEY="+shop.APIKey, "LIVE_SHOP_LOCATION="+shop.Location)
-	if err := errors.Join(db.DropDatabase(ctx, "crossdock"), db.CreateDatabase(ctx, "crossdock", "")); err != nil {
-		return err
-	}
-	env = append(env, "DATABASE_URL="+db.URL("crossdock"))
 	if len(command) == 0 {
 		<-ctx.Done()
 		return nil

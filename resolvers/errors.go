@@ -56,6 +56,10 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 			out.Message, out.Extensions["code"] = "the request was cancelled", "CANCELLED"
 			return out
 		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			out.Message, out.Extensions["code"] = "the time for the whole answer was up before this was there: ask for less, or again", string(fault.Timeout)
+			return out
+		}
 		id := uuid.NewString()
 		log.ErrorContext(ctx, "internal error", "errorId", id, "path", out.Path.String(), "error", err)
 		out.Message, out.Extensions["code"], out.Extensions["errorId"] = "internal error; quote the id to us", string(fault.Internal), id

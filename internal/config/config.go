@@ -192,7 +192,7 @@ func shift(err error, by int) error {
 
 // Products that a source can be.
 func Products() []string {
-	return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton", "tryton-wms"}
+	return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton", "tryton-wms", "vendure"}
 }
 
 // Read reads and checks a file. getenv resolves references to the environment.

@@ -144,9 +144,9 @@ func (q *question[K, V]) answer(k K) dataloader.Thunk[Result[V]] {
 	return func() (Result[V], error) {
 		q.once.Do(func() { q.answers, q.err = q.fetch(q.ctx, q.keys) })
 		v, ok := q.answers.Found[k]
-		err := q.err
+		err := q.answers.Failed[k] // which says more than that the time is up
 		if err == nil {
-			err = q.answers.Failed[k]
+			err = q.err
 		}
 		return Result[V]{Value: v, OK: ok && err == nil, Err: err}, nil
 	}

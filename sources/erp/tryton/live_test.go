@@ -5,9 +5,11 @@ package tryton_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -94,4 +96,29 @@ func TestACreditLimitStopsAnOrderUntilSomebodyLetsItGo(t *testing.T) {
 	if after, err := c.Confirm(t.Context(), o.Number, []string{r.Stops[0].Name}); err != nil || after.Unconfirmed {
 		t.Errorf("it is not confirmed though somebody has let it go: %+v, %v", after, err)
 	}
+}
+
+// TestAWrongPasswordIsTriedOnce, however many ask, so that people still get in.
+func TestAWrongPasswordIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t)
+	c, err := tryton.New("erp", p.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "not it", Timeout: 20 * time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			a, err := c.Credit(t.Context(), []trade.AccountID{"C20001"})
+			if failed := a.Failed["C20001"]; err != nil || fault.KindOf(failed) != fault.Denied {
+				t.Errorf("with a wrong password credit is %v, %v", failed, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := p.Calls.Load(); n != 1 {
+		t.Errorf("it was tried %d times", n)
+	}
+	var session []any
+	p.Call("common.db.login", []any{"crossdock", map[string]string{"password": livetest.Password}}, &session)
 }

@@ -165,13 +165,13 @@ func shipmentFields() []string {
 		"carrier.party.name", "packages.code", "packages.parent", "packages.shipping_reference", "packages.shipping_tracking_url")
 }
 
-// Reports reads the state of works.
+// Reports reads the state of works. A draft of ours is none yet: it was made, and not handed to the warehouse.
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	return byReference(ctx, c, "reports", outgoing(), shipmentFields(), numbers, c.report)
+	return byReference(ctx, c, "reports", outgoing(), shipmentFields(), numbers, func(s shipment) bool { return s.State != draft || s.Maker != c.rpc.User() }, c.report)
 }
 
-// byReference reads documents by reference and makes one answer of those that share one.
-func byReference[D interface{ same() document }, V any](ctx context.Context, c *Client, operation string, k kind, fields, numbers []string, answer func(number string, list []D) V) (lookup.Answers[string, V], error) {
+// byReference reads documents by reference and makes one answer of those that share one and count.
+func byReference[D interface{ same() document }, V any](ctx context.Context, c *Client, operation string, k kind, fields, numbers []string, counts func(D) bool, answer func(number string, list []D) V) (lookup.Answers[string, V], error) {
 	numbers = lookup.Unique(numbers)
 	out := lookup.Empty[string, V](len(numbers))
 	if len(numbers) == 0 {
@@ -186,7 +186,7 @@ func byReference[D interface{ same() document }, V any](ctx context.Context, c *
 		return failAll[string, V](numbers, err), ctx.Err()
 	}
 	groups := map[string][]D{}
-	for _, d := range list {
+	for _, d := range slices.DeleteFunc(list, func(d D) bool { return !counts(d) }) {
 		groups[d.same().Reference] = append(groups[d.same().Reference], d)
 	}
 	for _, n := range numbers {
