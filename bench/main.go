@@ -1,5 +1,6 @@
 // Command bench measures the order page and placeOrder against `crossdock dev`, over HTTP, with a
-// durable database and the sandbox behind real sockets. See README.md beside it.
+// durable database and the sandbox behind real sockets; with -config the order page against the systems of a
+// configuration. See README.md beside it.
 package main
 
 import (
@@ -29,8 +30,9 @@ const place = `mutation Place($i: PlaceOrderInput!) { placeOrder(input: $i) { de
 func main() {
 	runs := flag.Int("runs", 200, "requests of each kind")
 	at := flag.Int("concurrent", 4, "requests at once")
+	config := flag.String("config", "", "a configuration of real products: measures the order page on them")
 	flag.Parse()
-	if err := run(context.Background(), *runs, *at); err != nil {
+	if err := run(context.Background(), *runs, *at, *config); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -42,7 +44,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int) error {
+func run(ctx context.Context, runs, at int, config string) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -55,7 +57,14 @@ func run(ctx context.Context, runs, at int) error {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // our own binary, in our own folder
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
-	server := exec.CommandContext(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--tick", "1h", "--size", "medium") //nolint:gosec // the binary just built
+	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
+	if config == "" {
+		args = append(args, "--tick", "1h", "--size", "medium")
+	} else {
+		args = append(args, "--config", config, "--buyer", accounts()[0])
+	}
+	server := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary just built
+	server.Stderr = os.Stderr
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
 	stdout, err := server.StdoutPipe()
 	if err != nil {
@@ -75,6 +84,9 @@ func run(ctx context.Context, runs, at int) error {
 	var w world
 	if err := json.Unmarshal(line, &w); err != nil {
 		return err
+	}
+	if config != "" {
+		return w.real(ctx, runs)
 	}
 	// What is measured is Crossdock, not how long the vendors' limits would make it wait.
 	for _, limit := range []string{"/admin/bc/limit?calls=0", "/admin/shipbob/limit?calls=0", "/admin/shipbob-south/limit?calls=0"} {
@@ -204,7 +216,7 @@ func (w *world) calls(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-func (w *world) ask(ctx context.Context, who, query string, vars map[string]any, data any) error {
+func (w *world) ask(ctx context.Context, who, query string, vars map[string]any, data any, extensions ...any) error {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": vars})
 	if err != nil {
 		return err
@@ -224,10 +236,15 @@ func (w *world) ask(ctx context.Context, who, query string, vars map[string]any,
 	if err != nil {
 		return err
 	}
+	var more any
+	if len(extensions) > 0 {
+		more = extensions[0]
+	}
 	out := struct {
-		Data   any
-		Errors []struct{ Message string }
-	}{Data: data}
+		Data       any
+		Errors     []struct{ Message string }
+		Extensions any
+	}{Data: data, Extensions: more}
 	if err := json.Unmarshal(raw, &out); err != nil {
 		return err
 	}

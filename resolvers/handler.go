@@ -189,7 +189,7 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	}
 	s := r.newScope(viewer(ctx), roots)
 	ctx = context.WithValue(ctx, scopeKey{}, s)
-	recorder := &calls.Recorder{}
+	began, recorder := time.Now(), &calls.Recorder{}
 	ctx = calls.Record(ctx, recorder)
 	res := next(ctx)
 	if res == nil {
@@ -199,7 +199,7 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	if viewer(ctx).Has(sourcesScope) {
 		list := []map[string]any{}
 		for _, c := range recorder.Calls() {
-			list = append(list, map[string]any{"source": c.Source, "operation": c.Operation, "keys": c.Keys, "durationMs": c.Duration.Milliseconds(), "outcome": c.Outcome})
+			list = append(list, map[string]any{"source": c.Source, "operation": c.Operation, "keys": c.Keys, "startMs": c.Start.Sub(began).Milliseconds(), "durationMs": c.Duration.Milliseconds(), "outcome": c.Outcome})
 		}
 		if res.Extensions == nil {
 			res.Extensions = map[string]any{}

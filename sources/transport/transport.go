@@ -212,7 +212,7 @@ func (c *Client) try(ctx context.Context, r Request, target string) (*Response, 
 	if err != nil {
 		err = c.translate(ctx, err)
 	}
-	observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Duration: time.Since(start), Outcome: outcome(res, err)})
+	observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)})
 	return res, err
 }
 
@@ -315,6 +315,7 @@ type Call struct {
 	Source    string
 	Operation string
 	Keys      int
+	Start     time.Time
 	Duration  time.Duration
 	Outcome   string
 }

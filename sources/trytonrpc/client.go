@@ -217,6 +217,9 @@ func (c *Client) refusal(method string, parts []json.RawMessage) error {
 	case "ConcurrencyException":
 		return &fault.Error{Kind: fault.Unavailable, Message: "somebody has changed it meanwhile", Source: c.t.Name(), NotSent: true}
 	default:
+		if strings.Contains(kind, "could not obtain lock") || strings.Contains(kind, "could not serialize access") {
+			return &fault.Error{Kind: fault.Unavailable, Message: "somebody else is at the same records; they are locked", Source: c.t.Name(), NotSent: true}
+		}
 		// A Python exception: a field or a model that this server does not have, a lock that was lost.
 		return &fault.Error{Kind: fault.BadResponse, Message: fmt.Sprintf("Tryton failed at %s: %.200s %.200s", method, kind, text), Source: c.t.Name(), NotSent: true}
 	}

@@ -85,7 +85,7 @@ func TestCreditWithoutALimitIsNotALimitOfZero(t *testing.T) {
 // TestRefusalsOfTheProduct, which answer 200, get their kinds once.
 func TestRefusalsOfTheProduct(t *testing.T) {
 	t.Parallel()
-	for file, kind := range map[string]fault.Kind{"refused_duplicate": fault.Conflict, "refused_unknown_model": fault.BadResponse} {
+	for file, kind := range map[string]fault.Kind{"refused_duplicate": fault.Conflict, "refused_locked": fault.Unavailable, "refused_unknown_model": fault.BadResponse} {
 		c, _ := replay(t, map[string]string{"sale.sale.search_read": file})
 		a, err := c.Registrations(t.Context(), []string{"SO-1"})
 		if failed := a.Failed["SO-1"]; err != nil || fault.KindOf(failed) != kind || fault.Unsure(failed) {
