@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -151,5 +154,79 @@ func TestACancellationInTheShopCancelsTheOrder(t *testing.T) {
 	w.until("a person hears of it", func() bool {
 		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
 		return err == nil && len(list) == 1 && list[0].Code == "CANCELLED_AFTER_SHIPMENT"
+	})
+}
+
+// changing is a shop whose orders change in ways that its list of changes does not show, and that can be told of
+// cancellations.
+type changing struct {
+	shop
+	mu      sync.Mutex
+	refunds []orders.Refund
+	told    []string
+}
+
+func (c *changing) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
+	a, err := c.shop.Placed(ctx, refs)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ref, o := range a.Found {
+		o.Refunds = c.refunds
+		a.Found[ref] = o
+	}
+	return a, err
+}
+
+// CancelRest implements orders.Canceller.
+func (c *changing) CancelRest(_ context.Context, o *orders.Order) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, fmt.Sprint(o.Status, " ", o.Kept()[1]))
+	return nil
+}
+
+// TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold: a refund of the shop's own is an Exception, once,
+// although its list of changes leaves it out; one of ours is not.
+func TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := &changing{shop: w.shops["webshop"]}
+	w.processes.Systems.Shops["webshop"], w.shopping.Feeds["webshop"] = c, c
+	w.start()
+	w.admin("POST", "/admin/shop/orders", `{"po":"REFUNDED","lines":[{"sku":"SKU-1000","quantity":3}]}`)
+	var id trade.OrderID
+	w.until("the order is released", func() bool {
+		list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: "REFUNDED"}, orders.Paging{})
+		if err != nil || len(list.Orders) != 1 {
+			return false
+		}
+		id = list.Orders[0].ID
+		return list.Orders[0].FulfillmentRollup() == "RELEASED"
+	})
+	c.mu.Lock()
+	five := trade.Money{Amount: trade.MustDecimal("5.00"), Currency: "USD"}
+	c.refunds = []orders.Refund{{Ref: "1", Amount: five, At: time.Now()}, {Ref: "2", Amount: five, At: time.Now(), Ours: true}}
+	c.mu.Unlock()
+	raised := func() (list []*operations.Exception) {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	w.until("a person hears of the refund", func() bool { return len(raised()) == 1 && raised()[0].Code == "REFUNDED_IN_SHOP" })
+	for range 3 {
+		w.shopping.Sweep(t.Context())
+	}
+	if list, o := raised(), w.order(id); len(list) != 1 || list[0].Occurrences != 1 || len(o.Refunds) != 2 {
+		t.Errorf("after more sweeps there are %+v, refunds %+v", list, o.Refunds)
+	}
+	if _, err := w.orders.Cancel(t.Context(), service(), id, "not wanted"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the shop is told that nothing comes", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return slices.Contains(c.told, "CANCELLED 0")
 	})
 }
