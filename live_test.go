@@ -175,6 +175,7 @@ func TestTheWholeFlowOnRealProducts(t *testing.T) { //nolint:tparallel // one pa
 		{"a cancellation here", cancelledHere},
 		{"a cancellation in the shop", cancelledThere},
 		{"lost replies", lostReplies},
+		{"lots", lots},
 		{"a product that stops", stopped},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -373,6 +374,19 @@ func lostReplies(t *testing.T, r *realWorld) {
 	r.until("the shop shows the parcel", func() bool { is := r.shop.Order(ref); return is.State == "Shipped" && len(is.Fulfillments) == 1 })
 	if sales, works := r.books.Count(sold, []any{"web_id", "=", o.Number}), r.store.Count(outgoing, []any{"reference", "=", o.Number + "-1"}, []any{"state", "!=", "cancelled"}); sales != 1 || works != 1 {
 		t.Errorf("the ERP has it %d times, the warehouse %d times", sales, works)
+	}
+}
+
+// lots: what lies in the warehouse by lot, on the page of an item.
+func lots(t *testing.T, r *realWorld) {
+	t.Helper()
+	got := r.query("operations", `{ availability(skus: ["MI-2001", "MI-1001"], maxAge: 0) { sku nodes { node lots { number onHand { value unit } } } } }`, nil)
+	const first = "lots:[map[number:L2609 onHand:map[unit:u value:300]] map[number:L2611 onHand:map[unit:u value:450]]]"
+	if text := fmt.Sprint(got.Data); len(got.Errors) > 0 || !strings.Contains(text, first) || !strings.Contains(text, "lots:<nil>") {
+		t.Errorf("lots are %s, %v", text, got.Errors)
+	}
+	if calls := got.calls(); len(calls) != 3 {
+		t.Errorf("it makes the calls %v", calls)
 	}
 }
 

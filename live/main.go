@@ -7,6 +7,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -122,13 +124,17 @@ func tail(out []byte) string {
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")
 }
 
-// fresh makes the database of the name a copy of the one that was seeded for it, and seeds that first when
-// there is none. What is only half seeded is never copied.
-func fresh(ctx context.Context, db *embedded.Server, name string, seed func(building string) error) error {
+// fresh makes the database of the name a copy of the one that was seeded from the files, and seeds that first
+// when there is none. What is only half seeded is never copied.
+func fresh(ctx context.Context, db *embedded.Server, name string, files []string, seed func(building string) error) error {
 	if err := db.DropDatabase(ctx, name); err != nil {
 		return err
 	}
-	seeded, building := name+"_seeded", name+"_building"
+	mark, err := fingerprint(files...)
+	if err != nil {
+		return err
+	}
+	seeded, building := name+"_seeded_"+mark, name+"_building"
 	if db.CreateDatabase(ctx, name, seeded) == nil {
 		return nil
 	}
@@ -139,6 +145,19 @@ func fresh(ctx context.Context, db *embedded.Server, name string, seed func(buil
 		return err
 	}
 	return errors.Join(db.CreateDatabase(ctx, seeded, building), db.DropDatabase(ctx, building), db.CreateDatabase(ctx, name, seeded))
+}
+
+// fingerprint is what the files are known by, so that what was made from others is not used.
+func fingerprint(files ...string) (string, error) {
+	sum := sha256.New()
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			return "", err
+		}
+		_, _ = sum.Write(raw)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:4]), nil
 }
 
 // free is an address on loopback that nobody listens on.

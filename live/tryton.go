@@ -47,7 +47,7 @@ func (p tryton) start(ctx context.Context, dir string, db *embedded.Server) (*se
 		return nil, err
 	}
 	env := append(os.Environ(), "PGHOST="+socket.Query().Get("host"), "PGUSER="+socket.Query().Get("user"), "TRYTONPASSFILE="+secret, "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore")
-	err = fresh(ctx, db, p.name, func(building string) error {
+	err = fresh(ctx, db, p.name, []string{"live/tryton.go", "live/tryton/common.py", p.seed, "live/world.json"}, func(building string) error {
 		say("seeding %s of Tryton, once: some minutes", p.name)
 		admin := []string{"-c", conf, "-d", building}
 		err := do(ctx, env, "its tables", "trytond-admin", append(admin, "--all", "--email", "admin@example.com")...)

@@ -37,13 +37,18 @@ func (v *vendure) start(ctx context.Context, dir string, db *embedded.Server) (*
 	if err != nil {
 		return nil, err
 	}
-	packages, secrets := filepath.Join(dir, "vendure"), filepath.Join(dir, "vendure.json")
+	seeds := []string{"live/vendure/package-lock.json", "live/vendure/config.js", "live/vendure/seed.js", "live/world.json"}
+	mark, err := fingerprint(seeds...)
+	if err != nil {
+		return nil, err
+	}
+	packages, secrets := filepath.Join(dir, "vendure"), filepath.Join(dir, "vendure-"+mark+".json")
 	if err := v.install(ctx, packages); err != nil {
 		return nil, err
 	}
 	env := append(os.Environ(), "NODE_PATH="+filepath.Join(packages, "node_modules"), "PGHOST="+socket.Query().Get("host"), "PGUSER="+socket.Query().Get("user"),
 		"VENDURE_PORT="+port, "VENDURE_ADMIN=admin", "VENDURE_ADMIN_PASSWORD=admin-live")
-	err = fresh(ctx, db, "shop", func(building string) error {
+	err = fresh(ctx, db, "shop", seeds, func(building string) error {
 		say("seeding Vendure, once")
 		return do(ctx, append(env, "VENDURE_DB="+building, "VENDURE_SECRETS="+secrets), "its records", "node", "live/vendure/seed.js")
 	})
@@ -55,7 +60,7 @@ func (v *vendure) start(ctx context.Context, dir string, db *embedded.Server) (*
 		err = json.Unmarshal(raw, v)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("its key, which is made with its records (drop the database shop_seeded to have both made again): %w", err)
+		return nil, fmt.Errorf("its key, which is made with its records; delete the folder %s to have both made again: %w", dir, err)
 	}
 	s, err := launch(dir, "vendure", append(env, "VENDURE_DB=shop", "CROSSDOCK_WEBHOOK_URL="+v.hook, "CROSSDOCK_WEBHOOK_SECRET="+v.secret), exec.Command("node", "live/vendure/server.js")) //nolint:noctx // it is stopped by us
 	if err != nil {

@@ -17,6 +17,10 @@ func (r *nodeAvailabilityResolver) Name(ctx context.Context, obj *inventory.AtNo
 	return obj.Node.Name, nil
 }
 
+func (r *nodeAvailabilityResolver) Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {
+	return load(ctx, scopeOf(ctx).lots, keysOf(objs, func(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }))
+}
+
 func (r *nodeUnavailableResolver) Node(ctx context.Context, obj *inventory.Unknown) (string, error) {
 	return string(obj.Node.ID), nil
 }

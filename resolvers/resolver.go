@@ -48,6 +48,7 @@ type scope struct {
 	items        *batch.Loader[trade.SKU, *catalog.Item]
 	prices       *batch.Loader[pricing.Key, *pricing.Price]
 	availability *batch.Loader[trade.SKU, *inventory.Availability]
+	lots         *batch.Loader[inventory.Key, []*inventory.Lot]
 	orders       *batch.Loader[trade.OrderID, *orders.Order]
 	work         *batch.Loader[trade.OrderID, []*shipments.Work]
 	shipments    *batch.Loader[trade.OrderID, []*shipments.Shipment]
@@ -58,20 +59,16 @@ type scope struct {
 
 func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 	g := batch.NewGate(roots)
+	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []*inventory.Lot], error) {
+		return each(r.Inventory.Lots(ctx, keys))
+	})
 	return &scope{
 		gate: g,
 		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *accounts.Account], error) {
 			return pointers(r.Accounts.Accounts(ctx, who, ids))
 		}),
 		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []*accounts.ShipTo], error) {
-			in, err := r.Accounts.ShipTos(ctx, who, ids)
-			out := lookup.Answers[trade.AccountID, []*accounts.ShipTo]{Found: map[trade.AccountID][]*accounts.ShipTo{}, Failed: in.Failed}
-			for id, list := range in.Found {
-				for i := range list {
-					out.Found[id] = append(out.Found[id], &list[i])
-				}
-			}
-			return out, err
+			return each(r.Accounts.ShipTos(ctx, who, ids))
 		}),
 		credit: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *finance.Position], error) {
 			return pointers(r.Finance.Positions(ctx, who, ids))
@@ -82,7 +79,16 @@ func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 			return pointers(r.Pricing.Prices(ctx, who, keys))
 		}),
-		availability: batch.New(g, r.Inventory.Availability),
+		lots: lots,
+		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *inventory.Availability], error) {
+			out, err := r.Inventory.Availability(ctx, skus)
+			for _, a := range out.Found {
+				for _, n := range a.Nodes {
+					lots.Announce(inventory.Key{Node: n.Node.ID, SKU: n.SKU})
+				}
+			}
+			return out, err
+		}),
 		orders: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, *orders.Order], error) {
 			return found(r.Orders.Orders(ctx, who, ids))
 		}),
@@ -129,6 +135,17 @@ func pointers[K comparable, V any](in lookup.Answers[K, V], err error) (lookup.A
 	out := lookup.Answers[K, *V]{Found: make(map[K]*V, len(in.Found)), Failed: in.Failed}
 	for k, v := range in.Found {
 		out.Found[k] = &v
+	}
+	return out, err
+}
+
+// each is the same with pointers to what is in them.
+func each[K comparable, V any](in lookup.Answers[K, []V], err error) (lookup.Answers[K, []*V], error) {
+	out := lookup.Answers[K, []*V]{Found: make(map[K][]*V, len(in.Found)), Failed: in.Failed}
+	for k, list := range in.Found {
+		for i := range list {
+			out.Found[k] = append(out.Found[k], &list[i])
+		}
 	}
 	return out, err
 }

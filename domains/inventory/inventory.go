@@ -50,6 +50,17 @@ type Source interface {
 	Stock(ctx context.Context, keys []Key) (lookup.Answers[Key, Figure], error)
 }
 
+// Lot is what lies at a node of one lot of an item: made or received together, and traceable by its number.
+type Lot struct {
+	Number string
+	OnHand trade.Quantity
+}
+
+// LotSource is a source that knows lots. Items that are not kept in lots are left out.
+type LotSource interface {
+	Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error)
+}
+
 // Node is a place that fulfils.
 type Node struct {
 	ID       trade.NodeID `json:"id"`
@@ -66,6 +77,7 @@ type Node struct {
 // AtNode is what one node can promise of an item.
 type AtNode struct {
 	Node       Node
+	SKU        trade.SKU
 	OnHand     trade.Quantity
 	Allocated  trade.Quantity
 	Reserved   trade.Quantity
@@ -222,7 +234,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, asked time.T
 				continue
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
-			at := AtNode{Node: n, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
+			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
 			switch {
 			case !asked.IsZero() && !c.Read.Start.Before(asked):
@@ -258,6 +270,14 @@ func (s *Service) allYounger(keys []Key, known map[Key]counted, age time.Duratio
 		}
 	}
 	return age > 0
+}
+
+// Lots asks the nodes for the lots of items. Nodes that do not tell are left out.
+func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error) {
+	if lots, ok := s.source.(LotSource); ok {
+		return lots.Lots(ctx, keys)
+	}
+	return lookup.Empty[Key, []Lot](0), nil
 }
 
 // Refresh reads the items' figures from every node, and returns the nodes that did not answer.

@@ -20,6 +20,8 @@ import (
 type NodeAvailabilityResolver interface {
 	Node(ctx context.Context, obj *inventory.AtNode) (string, error)
 	Name(ctx context.Context, obj *inventory.AtNode) (string, error)
+
+	Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error)
 }
 type NodeUnavailableResolver interface {
 	Node(ctx context.Context, obj *inventory.Unknown) (string, error)
@@ -414,6 +416,61 @@ func (ec *executionContext) fieldContext_NodeAvailability_provenance(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _NodeAvailability_lots(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NodeAvailability_lots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_NodeAvailability_lots(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*inventory.Lot) graphql.Marshaler {
+			return ec.marshalOStockLot2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐLotᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NodeAvailability_lots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StockLot(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_NodeAvailability_lots(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (any, error) {
+	resolver := ec.Resolvers.NodeAvailability()
+	if batch, ok := graphql.BatchParentsFor[*inventory.AtNode](ctx, "NodeAvailability"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Lots(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*inventory.Lot](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"NodeAvailability.lots",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Lots(ctx, []*inventory.AtNode{obj})
+	return graphql.ResolveBatchSingleResult[[]*inventory.Lot](
+		ctx,
+		results,
+		err,
+		"NodeAvailability.lots",
+	)
+}
+
 func (ec *executionContext) _NodeUnavailable_node(ctx context.Context, field graphql.CollectedField, obj *inventory.Unknown) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -458,6 +515,61 @@ func (ec *executionContext) _NodeUnavailable_code(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_NodeUnavailable_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, true, "String")
+}
+
+func (ec *executionContext) _StockLot_number(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StockLot_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StockLot_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StockLot", field, false, false, "String")
+}
+
+func (ec *executionContext) _StockLot_onHand(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StockLot_onHand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnHand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StockLot_onHand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StockLot",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -578,6 +690,12 @@ func (ec *executionContext) _NodeAvailability(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "lots":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._NodeAvailability_lots(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -635,6 +753,44 @@ func (ec *executionContext) _NodeUnavailable(ctx context.Context, sel ast.Select
 	return out
 }
 
+var stockLotImplementors = []string{"StockLot"}
+
+func (ec *executionContext) _StockLot(ctx context.Context, sel ast.SelectionSet, obj *inventory.Lot) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, stockLotImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StockLot")
+		case "number":
+			out.Values[i] = ec._StockLot_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "onHand":
+			out.Values[i] = ec._StockLot_onHand(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -654,6 +810,7 @@ func (ec *executionContext) marshalNNodeAvailability2crossdockᚋdomainsᚋinven
 }
 
 func (ec *executionContext) marshalNNodeAvailability2ᚕcrossdockᚋdomainsᚋinventoryᚐAtNodeᚄ(ctx context.Context, sel ast.SelectionSet, v []inventory.AtNode) graphql.Marshaler {
+	ctx = graphql.WithBatchParentValues(ctx, "NodeAvailability", v)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -689,11 +846,38 @@ func (ec *executionContext) marshalNNodeUnavailable2ᚕcrossdockᚋdomainsᚋinv
 	return ret
 }
 
+func (ec *executionContext) marshalNStockLot2ᚖcrossdockᚋdomainsᚋinventoryᚐLot(ctx context.Context, sel ast.SelectionSet, v *inventory.Lot) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "StockLot!")
+		return graphql.Null
+	}
+	return ec._StockLot(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOAvailability2ᚖcrossdockᚋdomainsᚋinventoryᚐAvailability(ctx context.Context, sel ast.SelectionSet, v *inventory.Availability) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Availability(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStockLot2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐLotᚄ(ctx context.Context, sel ast.SelectionSet, v []*inventory.Lot) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNStockLot2ᚖcrossdockᚋdomainsᚋinventoryᚐLot(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 // endregion ***************************** type.gotpl *****************************

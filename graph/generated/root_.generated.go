@@ -339,6 +339,7 @@ type ComplexityRoot struct {
 		Allocated  func(childComplexity int) int
 		Available  func(childComplexity int) int
 		Inbound    func(childComplexity int) int
+		Lots       func(childComplexity int) int
 		Name       func(childComplexity int) int
 		Node       func(childComplexity int) int
 		OnHand     func(childComplexity int) int
@@ -616,6 +617,11 @@ type ComplexityRoot struct {
 		Status         func(childComplexity int) int
 		TrackingNumber func(childComplexity int) int
 		TrackingURL    func(childComplexity int) int
+	}
+
+	StockLot struct {
+		Number func(childComplexity int) int
+		OnHand func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -1930,6 +1936,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NodeAvailability.Inbound(childComplexity), true
+	case "NodeAvailability.lots":
+		if e.ComplexityRoot.NodeAvailability.Lots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NodeAvailability.Lots(childComplexity), true
 	case "NodeAvailability.name":
 		if e.ComplexityRoot.NodeAvailability.Name == nil {
 			break
@@ -3172,6 +3184,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ShipmentEventDetails.TrackingURL(childComplexity), true
 
+	case "StockLot.number":
+		if e.ComplexityRoot.StockLot.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StockLot.Number(childComplexity), true
+	case "StockLot.onHand":
+		if e.ComplexityRoot.StockLot.OnHand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StockLot.OnHand(childComplexity), true
+
 	case "Subscription.fulfillmentEvents":
 		if e.ComplexityRoot.Subscription.FulfillmentEvents == nil {
 			break
@@ -4005,6 +4030,16 @@ type NodeAvailability @owner(system: NODE) {
   inbound: Quantity!
   "Where this comes from."
   provenance: Provenance!
+  "What lies there by lot, asked of the node; null where the node does not tell, or does not keep the item in lots."
+  lots: [StockLot!]
+}
+
+"What lies at a node of one lot: made or received together, and traceable by its number."
+type StockLot @owner(system: NODE) {
+  "The lot's number."
+  number: String!
+  "What lies there of it."
+  onHand: Quantity!
 }
 
 "A node that did not answer and of which nothing is known."
@@ -5369,6 +5404,8 @@ func (ec *executionContext) childFields_NodeAvailability(ctx context.Context, fi
 		return ec.fieldContext_NodeAvailability_inbound(ctx, field)
 	case "provenance":
 		return ec.fieldContext_NodeAvailability_provenance(ctx, field)
+	case "lots":
+		return ec.fieldContext_NodeAvailability_lots(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type NodeAvailability", field.Name)
 }
@@ -5815,6 +5852,16 @@ func (ec *executionContext) childFields_ShipmentEdge(ctx context.Context, field 
 		return ec.fieldContext_ShipmentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ShipmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_StockLot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_StockLot_number(ctx, field)
+	case "onHand":
+		return ec.fieldContext_StockLot_onHand(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StockLot", field.Name)
 }
 
 func (ec *executionContext) childFields_TrackingEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -129,12 +129,11 @@ async function seed() {
         input: address,
     });
 
-    // The gateway's own key, with no more rights than it needs: to follow orders, fulfil them and publish stock, and to
-    // place orders of its own, which start as drafts.
+    // The gateway's own key, with no more rights than it needs: to follow orders, fulfil them and publish stock.
     const role = await create('createRole', 'CreateRoleInput', {
         code: 'crossdock',
         description: 'Crossdock',
-        permissions: ['ReadOrder', 'UpdateOrder', 'ReadProduct', 'UpdateProduct', 'CreateOrder', 'DeleteOrder', 'ReadCustomer'],
+        permissions: ['ReadOrder', 'UpdateOrder', 'ReadProduct', 'UpdateProduct'],
     });
     const { createApiKey } = await ask('mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey } }', {
         input: { roleIds: [role], translations: [{ languageCode: 'en', name: 'Crossdock' }] },

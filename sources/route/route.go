@@ -11,7 +11,10 @@ import (
 	"crossdock/domains/trade"
 )
 
-var _ inventory.Source = (*Stock)(nil)
+var (
+	_ inventory.Source    = (*Stock)(nil)
+	_ inventory.LotSource = (*Stock)(nil)
+)
 
 // Stock asks the source behind each node.
 type Stock struct {
@@ -38,7 +41,31 @@ func NewStock(nodes []inventory.Node, sources map[string]inventory.Source) *Stoc
 
 // Stock asks all owners at once.
 func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	out, err := ask(ctx, s, keys, func(source inventory.Source) question[inventory.Figure] { return source.Stock })
+	for k, f := range out.Found {
+		f.Key = k
+		out.Found[k] = f
+	}
+	return out, err
+}
+
+// Lots asks those owners that know lots.
+func (s *Stock) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+	return ask(ctx, s, keys, func(source inventory.Source) question[[]inventory.Lot] {
+		if lots, ok := source.(inventory.LotSource); ok {
+			return lots.Lots
+		}
+		return nil
+	})
+}
+
+// question is what a source is asked by keys.
+type question[V any] func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, V], error)
+
+// ask puts a question to the owners of the keys, all at once, and translates the names of their places. An
+// owner without the question is left out.
+func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inventory.Source) question[V]) (lookup.Answers[inventory.Key, V], error) {
+	out := lookup.Empty[inventory.Key, V](len(keys))
 	groups := map[string][]inventory.Key{}
 	for _, k := range keys {
 		if name, ok := s.owner[k.Node]; ok && s.sources[name] != nil {
@@ -48,14 +75,17 @@ func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for name, theirs := range groups {
+		put := of(s.sources[name])
+		if put == nil {
+			continue
+		}
 		wg.Go(func() {
-			answers, err := s.sources[name].Stock(ctx, theirs)
+			answers, err := put(ctx, theirs)
 			mu.Lock()
 			defer mu.Unlock()
 			for _, k := range theirs {
 				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: k.SKU}
 				if f, ok := answers.Found[k]; ok && err == nil {
-					f.Key = ours
 					out.Found[ours] = f
 				} else if e := answers.Failed[k]; e != nil {
 					out.Failed[ours] = e

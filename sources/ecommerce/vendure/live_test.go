@@ -4,9 +4,11 @@ package vendure_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/live/livetest"
@@ -136,5 +138,41 @@ func TestARefundThatMovesNothingElseIsSeen(t *testing.T) {
 	a, err := c.Placed(t.Context(), []string{id})
 	if p := a.Found[id]; err != nil || len(p.Refunds) != 1 || p.Refunds[0].Ours || p.Refunds[0].Amount.String() != "5.00 USD" || p.Refunds[0].Reason != "goodwill" {
 		t.Errorf("it is read as %+v, %v", p, err)
+	}
+}
+
+// TestOneNumberOfSixOrdersIsOneOrders: the custom field is the key, and the database keeps it unique. Those that
+// come too late have changed nothing.
+func TestOneNumberOfSixOrdersIsOneOrders(t *testing.T) {
+	t.Parallel()
+	v := livetest.NewVendure(t)
+	c := client(t, v)
+	v.Stock("MI-1004", 10_000)
+	number := fmt.Sprint("SO-R", time.Now().UnixNano())
+	refs := make([]string, 6)
+	for i := range refs {
+		refs[i], _ = v.Buy(livetest.Line{SKU: "MI-1004", Quantity: 1})
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(refs))
+	for i, ref := range refs {
+		wg.Go(func() {
+			errs[i] = c.Acknowledge(t.Context(), &orders.Order{ChannelRef: ref, Number: number, Decision: orders.DecisionAccepted})
+		})
+	}
+	wg.Wait()
+	won := 0
+	for i, ref := range refs {
+		is := v.Order(ref)
+		switch {
+		case errs[i] == nil && is.CustomFields.ExternalRef == number && len(is.History.Items) == 1:
+			won++
+		case fault.KindOf(errs[i]) == fault.Conflict && is.CustomFields.ExternalRef == "" && len(is.History.Items) == 0:
+		default:
+			t.Errorf("order %s is %+v after %v", ref, is, errs[i])
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of six orders have the number", won)
 	}
 }

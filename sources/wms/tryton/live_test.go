@@ -223,6 +223,21 @@ func TestStockIsWhatCanBePicked(t *testing.T) {
 	expect("when it has left", "75", "0")
 }
 
+// TestLotsAreTold: what is in no lot, and items without lots, are in none.
+func TestLotsAreTold(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t)
+	key := inventory.Key{Node: node, SKU: "MI-2002"}
+	a, err := p.c.Lots(t.Context(), []inventory.Key{key, {Node: node, SKU: "MI-1001"}, {Node: "ELSEWHERE", SKU: "MI-2002"}})
+	lots := map[string]string{}
+	for _, l := range a.Found[key] {
+		lots[l.Number] = l.OnHand.String()
+	}
+	if err != nil || len(a.Found) != 1 || len(a.Failed) != 0 || !equal(lots, map[string]string{"L2607": "200 u", "L2610": "250 u"}) {
+		t.Errorf("lots are %+v, %v", a, err)
+	}
+}
+
 // TestGoodsComeBack: told once, received, and put where they belong.
 func TestGoodsComeBack(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,10 @@ import (
 	"crossdock/sources/trytonrpc"
 )
 
-var _ inventory.Source = (*Client)(nil)
+var (
+	_ inventory.Source    = (*Client)(nil)
+	_ inventory.LotSource = (*Client)(nil)
+)
 
 // openMove is goods that are to leave or to come.
 type openMove struct {
@@ -32,13 +35,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	if err != nil {
 		return failAll[inventory.Key, inventory.Figure](keys, err), ctx.Err()
 	}
-	byNode := map[trade.NodeID][]trade.SKU{}
-	var skus []trade.SKU
-	for _, k := range keys {
-		if _, ours := h.warehouses[k.Node]; ours {
-			byNode[k.Node], skus = append(byNode[k.Node], k.SKU), append(skus, k.SKU)
-		}
-	}
+	byNode, skus := h.byNode(keys)
 	if len(skus) == 0 {
 		return out, ctx.Err()
 	}
@@ -66,7 +63,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	}
 	for node, wanted := range byNode {
 		at := h.warehouses[node]
-		list, err := trytonrpc.ByKeys[lying](ctx, c.rpc, h.Company, "stock", "product.product", "code", wanted, []string{"code", "quantity", "default_uom.symbol"}, map[string]any{"locations": lookup.Unique([]int{at.Store, at.Output}), "with_childs": true}, trytonrpc.InactiveToo())
+		list, err := trytonrpc.ByKeys[lying](ctx, c.rpc, h.Company, "stock", "product.product", "code", wanted, []string{"code", "quantity", "default_uom.symbol"}, at.pickable(), trytonrpc.InactiveToo())
 		if err != nil {
 			for _, sku := range wanted {
 				out.Failed[inventory.Key{Node: node, SKU: sku}] = err
@@ -85,4 +82,60 @@ type lying struct {
 	Code     string          `json:"code"`
 	Quantity json.Number     `json:"quantity"`
 	Unit     *trytonrpc.Unit `json:"default_uom."`
+}
+
+// byNode sorts the items of keys by warehouse; those of other nodes are left out.
+func (h *home) byNode(keys []inventory.Key) (byNode map[trade.NodeID][]trade.SKU, all []trade.SKU) {
+	byNode = map[trade.NodeID][]trade.SKU{}
+	for _, k := range keys {
+		if _, ours := h.warehouses[k.Node]; ours {
+			byNode[k.Node], all = append(byNode[k.Node], k.SKU), append(all, k.SKU)
+		}
+	}
+	return byNode, all
+}
+
+// pickable is the part of a context that has quantities be those that can be picked.
+func (w warehouse) pickable() map[string]any {
+	return map[string]any{"locations": lookup.Unique([]int{w.Store, w.Output}), "with_childs": true}
+}
+
+type lot struct {
+	Number   string      `json:"number"`
+	Quantity json.Number `json:"quantity"`
+	Product  *struct {
+		Code string          `json:"code"`
+		Unit *trytonrpc.Unit `json:"default_uom."`
+	} `json:"product."`
+}
+
+// Lots reads what lies there by lot, one call for each warehouse. Goods of an item that are in no lot are in
+// none of these.
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+	keys = lookup.Unique(keys)
+	out := lookup.Empty[inventory.Key, []inventory.Lot](len(keys))
+	if len(keys) == 0 {
+		return out, ctx.Err()
+	}
+	h, err := c.where(ctx)
+	if err != nil {
+		return failAll[inventory.Key, []inventory.Lot](keys, err), ctx.Err()
+	}
+	byNode, _ := h.byNode(keys)
+	for node, wanted := range byNode {
+		list, err := trytonrpc.ByKeys[lot](ctx, c.rpc, h.Company, "lots", "stock.lot", "product.code", wanted, []string{"number", "quantity", "product.code", "product.default_uom.symbol"}, h.warehouses[node].pickable())
+		if err != nil {
+			for _, sku := range wanted {
+				out.Failed[inventory.Key{Node: node, SKU: sku}] = err
+			}
+			continue
+		}
+		for _, l := range list {
+			if q := trytonrpc.Quantity(l.Quantity); l.Product != nil && q.IsPos() {
+				k := inventory.Key{Node: node, SKU: trade.SKU(l.Product.Code)}
+				out.Found[k] = append(out.Found[k], inventory.Lot{Number: l.Number, OnHand: trade.Quantity{Value: q.Trim(0), Unit: l.Product.Unit.Text()}})
+			}
+		}
+	}
+	return out, ctx.Err()
 }
