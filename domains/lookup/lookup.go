@@ -22,6 +22,15 @@ func Empty[K comparable, V any](n int) Answers[K, V] {
 	return Answers[K, V]{Found: make(map[K]V, n), Failed: map[K]error{}}
 }
 
+// AllFailed returns answers in which every key has failed.
+func AllFailed[K comparable, V any](keys []K, err error) Answers[K, V] {
+	out := Empty[K, V](0)
+	for _, k := range keys {
+		out.Failed[k] = err
+	}
+	return out
+}
+
 // Merge adds the answers of another source to a.
 func (a Answers[K, V]) Merge(b Answers[K, V]) {
 	maps.Copy(a.Found, b.Found)

@@ -121,3 +121,25 @@ func (p *Tryton) Write(model string, ids []int, values map[string]any) {
 	p.t.Helper()
 	p.Call("model."+model+".write", []any{ids, values, p.Context()}, nil)
 }
+
+// Split has people put a shipment back to draft and move the first of its outgoing moves to another, which
+// stays a draft too. It returns both.
+func (p *Tryton) Split(shipment int) (rest, part int) {
+	p.t.Helper()
+	const model = "stock.shipment.out"
+	p.Move(model, []int{shipment}, "draft")
+	of := fmt.Sprintf("%s,%d", model, shipment)
+	moves := p.IDs("stock.move", []any{"shipment", "=", of}, []any{"to_location.type", "=", "customer"})
+	on := p.Context()
+	on["active_model"], on["active_id"], on["active_ids"] = model, shipment, []int{shipment}
+	const wizard = "wizard.stock.shipment.split."
+	var session []any
+	p.Call(wizard+"create", []any{p.Context()}, &session)
+	p.Call(wizard+"execute", []any{session[0], map[string]any{"start": map[string]any{"moves": moves[:1], "domain_moves": moves}}, "split", on}, nil)
+	var moved []struct{ Shipment string }
+	p.Call("model.stock.move.search_read", []any{[]any{[]any{"id", "=", moves[0]}}, 0, 1, nil, []string{"shipment"}, p.Context()}, &moved)
+	if _, err := fmt.Sscanf(moved[0].Shipment, model+",%d", &part); err != nil || part == shipment {
+		p.t.Fatalf("after the split the move is in %s", moved[0].Shipment)
+	}
+	return shipment, part
+}

@@ -39,9 +39,11 @@ type Client struct {
 	session  string
 	user     int
 	company  *Company
-	// shut is when a login may be tried again, and pause how long that will be after the next refusal.
-	shut  time.Time
-	pause time.Duration
+	// shut is when a login may be tried again, refused why not before, and pause how long that will be after
+	// the next refusal.
+	shut    time.Time
+	refused fault.Kind
+	pause   time.Duration
 }
 
 // Company is whose records a user works on, and the currency of its books.
@@ -110,7 +112,7 @@ func (c *Client) enter(ctx context.Context, stale string) (session string, err e
 		return s, nil // somebody else has just logged in
 	}
 	if wait := time.Until(c.shut); wait > 0 {
-		return "", &fault.Error{Kind: fault.Denied, Message: "the login was refused; it is left alone for a while, so that it is not locked out", Source: c.t.Name(), RetryAfter: wait, NotSent: true}
+		return "", &fault.Error{Kind: c.refused, Message: "the login was refused; it is left alone for a while, so that it is not locked out", Source: c.t.Name(), RetryAfter: wait, NotSent: true}
 	}
 	var reply []json.RawMessage
 	// Whoever is patient otherwise is not here: each attempt counts.
@@ -121,7 +123,7 @@ func (c *Client) enter(ctx context.Context, stale string) (session string, err e
 		err = fault.New(fault.BadResponse, "a login that cannot be read").From(c.t.Name())
 	}
 	if k := fault.KindOf(err); k == fault.Denied || k == fault.Throttled {
-		c.shut, c.pause = time.Now().Add(c.pause), min(2*c.pause, lastPause)
+		c.shut, c.refused, c.pause = time.Now().Add(c.pause), k, min(2*c.pause, lastPause)
 	}
 	if err != nil {
 		return "", err
@@ -302,8 +304,8 @@ func Search[T any](ctx context.Context, c *Client, co *Company, operation, model
 	}
 }
 
-// ByKeys searches records whose field is one of the keys, in parts that the product takes. Records that are
-// switched off are found too when hidden is asked for.
+// ByKeys searches records whose field is one of the keys, in parts that the product takes. What else the
+// domain asks for, such as InactiveToo, holds for all of them.
 func ByKeys[T any, K ~string](ctx context.Context, c *Client, co *Company, operation, model, field string, keys []K, fields []string, more map[string]any, also ...any) ([]T, error) {
 	var out []T
 	for len(keys) > 0 {

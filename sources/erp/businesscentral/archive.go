@@ -96,7 +96,7 @@ func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[s
 	}
 	list, err := lookIn[postedDocument](ctx, c, "posted orders", c.standard(), "salesInvoices", "orderNumber", numbers, "salesInvoiceLines")
 	if err != nil {
-		return failAll[string, orders.Registration](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
 	}
 	for _, d := range list {
 		if !d.posted() {

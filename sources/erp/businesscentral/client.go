@@ -335,10 +335,3 @@ func (c *Client) live(at time.Time) lookup.Provenance {
 }
 
 // failAll answers every key with the error: nobody was answered.
-func failAll[K comparable, V any](keys []K, err error) lookup.Answers[K, V] {
-	out := lookup.Empty[K, V](0)
-	for _, k := range keys {
-		out.Failed[k] = err
-	}
-	return out
-}

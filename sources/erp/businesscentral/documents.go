@@ -134,11 +134,11 @@ func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.An
 	// An order that is being posted between the two reads is in the second.
 	open, err := lookIn[salesOrder](ctx, c, "orders", c.standard(), "salesOrders", "externalDocumentNumber", numbers, "salesOrderLines")
 	if err != nil {
-		return failAll[string, orders.Registration](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
 	}
 	posted, err := lookIn[salesOrder](ctx, c, "posted orders", c.standard(), "salesInvoices", "externalDocumentNumber", numbers, "")
 	if err != nil {
-		return failAll[string, orders.Registration](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
 	}
 	seen := map[string]map[string]bool{}
 	copies := func(number, theirs string) int {
@@ -344,7 +344,7 @@ func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers
 	}
 	list, err := lookIn[postedDocument](ctx, c, "invoices", c.standard(), "salesInvoices", "externalDocumentNumber", numbers, "salesInvoiceLines")
 	if err != nil {
-		return failAll[string, []finance.Document](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, []finance.Document](numbers, err), ctx.Err()
 	}
 	for _, d := range list {
 		if d.posted() {
@@ -369,7 +369,7 @@ func (c *Client) CreditMemos(ctx context.Context, numbers []string) (lookup.Answ
 	}
 	list, err := c.memos(ctx, numbers)
 	if err != nil {
-		return failAll[string, finance.Document](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, finance.Document](numbers, err), ctx.Err()
 	}
 	for _, d := range list {
 		if d.posted() {

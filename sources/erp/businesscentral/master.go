@@ -92,7 +92,7 @@ func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.An
 	at := c.live(time.Now())
 	list, err := lookIn[customer](ctx, c, "accounts", c.standard(), "customers", "number", ids, "paymentTerm")
 	if err != nil {
-		return failAll[trade.AccountID, accounts.Account](ids, err), ctx.Err()
+		return lookup.AllFailed[trade.AccountID, accounts.Account](ids, err), ctx.Err()
 	}
 	for _, cu := range list {
 		out.Found[trade.AccountID(cu.Number)] = cu.account(at)
@@ -109,7 +109,7 @@ func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Ans
 	}
 	list, err := lookIn[shipTo](ctx, c, "ship-tos", c.extension(), "shipToAddresses", "customerNumber", ids, "")
 	if err != nil {
-		return failAll[trade.AccountID, []accounts.ShipTo](ids, err), ctx.Err()
+		return lookup.AllFailed[trade.AccountID, []accounts.ShipTo](ids, err), ctx.Err()
 	}
 	for _, p := range list {
 		id := trade.AccountID(p.CustomerNumber)
@@ -204,7 +204,7 @@ func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 	at := c.live(time.Now())
 	list, err := lookIn[item](ctx, c, "items", c.standard(), "items", "number", skus, "")
 	if err != nil {
-		return failAll[trade.SKU, catalog.Item](skus, err), ctx.Err()
+		return lookup.AllFailed[trade.SKU, catalog.Item](skus, err), ctx.Err()
 	}
 	for _, i := range list {
 		out.Found[trade.SKU(i.Number)] = i.decode(c.cfg.Currency, at)
@@ -221,7 +221,7 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 	}
 	list, err := lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "")
 	if err != nil {
-		return failAll[trade.SKU, catalog.Rule](skus, err), ctx.Err()
+		return lookup.AllFailed[trade.SKU, catalog.Rule](skus, err), ctx.Err()
 	}
 	for _, r := range list {
 		out.Found[trade.SKU(r.ItemNumber)] = catalog.Rule{Minimum: amount(r.MinimumQuantity), Multiple: amount(r.OrderMultiple), Scale: r.QuantityDecimals}
@@ -258,7 +258,7 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 	}
 	list, err := lookIn[credit](ctx, c, "credit", c.extension(), "customerCredits", "customerNumber", ids, "")
 	if err != nil {
-		return failAll[trade.AccountID, finance.Credit](ids, err), ctx.Err()
+		return lookup.AllFailed[trade.AccountID, finance.Credit](ids, err), ctx.Err()
 	}
 	for _, r := range list {
 		f := finance.Credit{Account: trade.AccountID(r.CustomerNumber), Source: c.t.Name(), Currency: trade.Currency(r.CurrencyCode), Balance: amount(r.Balance), Overdue: amount(r.OverdueAmount), OpenOrders: amount(r.OutstandingOrders)}
@@ -309,7 +309,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 
 func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
 	if g.Branch != "" {
-		return failAll[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
 	}
 	in := struct {
 		CustomerNumber string      `json:"customerNumber"`
@@ -322,11 +322,11 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	}
 	request, err := json.Marshal(in)
 	if err != nil {
-		return failAll[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
 	}
 	body, err := json.Marshal(map[string]string{"requestJson": string(request)})
 	if err != nil {
-		return failAll[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
 	}
 	var envelope struct {
 		Value string `json:"value"`
@@ -354,7 +354,7 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 		if fault.KindOf(err) == fault.Invalid {
 			return lookup.Empty[pricing.Key, pricing.Price](0) // an unknown customer has no prices
 		}
-		return failAll[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
 	}
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
 	for _, l := range reply.Lines {

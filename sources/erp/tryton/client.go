@@ -78,14 +78,6 @@ func (c *Client) where(ctx context.Context) (*home, error) {
 	return h, nil
 }
 
-func failAll[K comparable, V any](keys []K, err error) lookup.Answers[K, V] {
-	out := lookup.Empty[K, V](0)
-	for _, k := range keys {
-		out.Failed[k] = err
-	}
-	return out
-}
-
 func (c *Client) live() lookup.Provenance {
 	return lookup.Provenance{Source: c.rpc.Name(), AsOf: time.Now(), Freshness: lookup.Live}
 }

@@ -84,7 +84,7 @@ func answer[K ~string, V any](ctx context.Context, c *Client, keys []K, fill fun
 		err = fill(h, keys, out)
 	}
 	if err != nil {
-		return failAll[K, V](keys, err), ctx.Err()
+		return lookup.AllFailed[K, V](keys, err), ctx.Err()
 	}
 	asked := make(map[K]bool, len(keys))
 	for _, k := range keys {
@@ -288,7 +288,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return failAll[pricing.Key, pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err), ctx.Err()
 	}
 	ids := make([]trade.AccountID, len(keys))
 	asked := map[question][]pricing.Key{}
@@ -299,7 +299,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	}
 	list, err := trytonrpc.ByKeys[party](ctx, c.rpc, h.Company, "price lists", "party.party", "code", lookup.Unique(ids), []string{"code", "sale_price_list"}, nil)
 	if err != nil {
-		return failAll[pricing.Key, pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err), ctx.Err()
 	}
 	parties := map[trade.AccountID]party{}
 	for _, p := range list {
@@ -326,7 +326,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
 	switch {
 	case q.Branch != "":
-		return failAll[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", q.Branch).From(c.rpc.Name()))
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", q.Branch).From(c.rpc.Name()))
 	case q.Currency != "" && q.Currency != h.Code:
 		return lookup.Empty[pricing.Key, pricing.Price](0) // its price lists are in the company's currency
 	}
@@ -348,7 +348,7 @@ func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys [
 	live := c.live()
 	list, err := trytonrpc.ByKeys[product](ctx, c.rpc, h.Company, "prices", "product.product", "code", lookup.Unique(skus), []string{"code", "list_price", "sale_price_uom", "sale_uom.symbol"}, more, []any{"salable", "=", true})
 	if err != nil {
-		return failAll[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
 	}
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
 	for _, row := range list {

@@ -107,8 +107,10 @@ func TestALoginIsNotLockedOut(t *testing.T) {
 		c, r := replay(t, nil)
 		r.Refuse.Store(status)
 		for range 20 {
-			if a, err := c.Credit(t.Context(), []trade.AccountID{"C20001"}); err != nil || a.Failed["C20001"] == nil {
-				t.Errorf("without a login credit is %+v, %v", a, err)
+			// What is only for a while must not look as if it were for good.
+			a, err := c.Credit(t.Context(), []trade.AccountID{"C20001"})
+			if failed := a.Failed["C20001"]; err != nil || failed == nil || fault.Retryable(failed) != (status == http.StatusTooManyRequests) {
+				t.Errorf("without a login credit is %v, %v", failed, err)
 			}
 		}
 		if n := r.Logins.Load(); n != 1 {

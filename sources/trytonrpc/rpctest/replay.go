@@ -20,8 +20,9 @@ type Recorded struct {
 	// forgotten.
 	Logins, Refuse atomic.Int64
 	Forget         atomic.Bool
-	// Asked are the methods that were called, apart from logins.
-	Asked []string
+	// Asked are the methods that were called, apart from logins, and Params what they were called with.
+	Asked  []string
+	Params [][]any
 
 	t  *testing.T
 	by map[string][]string
@@ -41,7 +42,10 @@ func Replay(t *testing.T, by map[string][]string) *Recorded {
 // ServeHTTP implements http.Handler. Calls come one after another.
 func (r *Recorded) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	raw, _ := io.ReadAll(req.Body)
-	var call struct{ Method string }
+	var call struct {
+		Method string
+		Params []any
+	}
 	_ = json.Unmarshal(raw, &call)
 	if call.Method == "common.db.login" {
 		r.Logins.Add(1)
@@ -56,7 +60,7 @@ func (r *Recorded) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	r.Asked = append(r.Asked, call.Method)
+	r.Asked, r.Params = append(r.Asked, call.Method), append(r.Params, call.Params)
 	best := ""
 	for method := range r.by {
 		if strings.HasSuffix(call.Method, method) && len(method) > len(best) {

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"crossdock/domains/fault"
-	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/sources/transport"
 	"crossdock/sources/trytonrpc"
@@ -106,10 +105,17 @@ type document struct {
 	Maker     int    `json:"create_uid"`
 	// Stamp is what the record's last change is known by.
 	Stamp string `json:"_timestamp"`
+	trytonrpc.Stamps
 }
 
 func documentFields() []string {
-	return []string{"number", "reference", "state", "create_uid", "_timestamp"}
+	return []string{"number", "reference", "state", "create_uid", "_timestamp", "create_date", "write_date"}
+}
+
+// made reports whether the document is a draft that the user has made and nobody has touched since: no work
+// yet. A draft that was touched is somebody's who splits it.
+func (d document) made(user int) bool {
+	return d.State == draft && d.Maker == user && d.Modified().Equal(d.Created.Time())
 }
 
 func (d document) same() document { return d }
@@ -149,14 +155,13 @@ const maxRounds = 20
 
 // once makes a document under a reference, exactly once however many try at the same time, although the
 // product has no unique key: a draft is made when there is none, and all but one of the drafts that were made
-// by this user are cancelled. It returns that one, or one that is further already.
+// by this user, and nobody has touched, are cancelled. It returns that one, or one that is further already.
 //
 // Whoever looks has made a draft or found one. Of two who make one at the same time at least one sees both
 // before it goes on. What is further stays, and else what is older, so that all who see both agree; and what
 // somebody has handed on meanwhile is not cancelled by who saw it as a draft.
 func (c *Client) once(ctx context.Context, h *home, k kind, reference string, body func() (map[string]any, error)) (document, error) {
 	made := false
-	var refused error
 	for range maxRounds {
 		list, err := c.documents(ctx, h, k, reference)
 		if err != nil {
@@ -177,15 +182,15 @@ func (c *Client) once(ctx context.Context, h *home, k kind, reference string, bo
 			continue
 		}
 		stays := k.furthest(list)
-		extra := slices.DeleteFunc(list, func(d document) bool { return d.ID == stays.ID || d.State != draft || d.Maker != c.rpc.User() })
+		extra := slices.DeleteFunc(list, func(d document) bool { return d.ID == stays.ID || !d.made(c.rpc.User()) })
 		if len(extra) == 0 {
 			return stays, nil
 		}
-		if refused = c.cancel(ctx, h, k, extra); refused != nil && !settled(refused) {
-			return document{}, refused
+		if err := c.unchanged(ctx, h, k, "cancel", extra); err != nil && !overtaken(err) {
+			return document{}, err
 		}
 	}
-	return document{}, errors.Join(fault.New(fault.Unavailable, "others keep making %s", reference).From(c.rpc.Name()), refused)
+	return document{}, fault.New(fault.Unavailable, "others keep making %s", reference).From(c.rpc.Name())
 }
 
 // documents are those of a reference.
@@ -194,26 +199,18 @@ func (c *Client) documents(ctx context.Context, h *home, k kind, reference strin
 	return slices.DeleteFunc(list, func(d document) bool { return d.Reference != reference }), err
 }
 
-// cancel cancels documents that nobody has changed since they were read.
-func (c *Client) cancel(ctx context.Context, h *home, k kind, list []document) error {
+// unchanged calls a transition of documents that nobody has changed since they were read.
+func (c *Client) unchanged(ctx context.Context, h *home, k kind, transition string, list []document) error {
 	ids, stamps := make([]int, len(list)), map[string]string{}
 	for i, d := range list {
 		ids[i] = d.ID
 		stamps[fmt.Sprintf("%s,%d", k.model, d.ID)] = d.Stamp
 	}
-	return c.rpc.Call(ctx, "cancel", "model."+k.model+".cancel", []any{ids, h.Context(map[string]any{"_timestamp": stamps})}, false, nil)
+	return c.rpc.Unanswered(c.rpc.Call(ctx, transition, "model."+k.model+"."+transition, []any{ids, h.Context(map[string]any{"_timestamp": stamps})}, false, nil))
 }
 
-// settled reports whether a call was refused and did nothing, so that one may look again.
-func settled(err error) bool {
+// overtaken reports whether a call did nothing because somebody was quicker, so that one looks again.
+func overtaken(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && (f.NotSent || f.Kind == fault.Invalid || f.Kind == fault.Conflict)
-}
-
-func failAll[K comparable, V any](keys []K, err error) lookup.Answers[K, V] {
-	out := lookup.Empty[K, V](0)
-	for _, k := range keys {
-		out.Failed[k] = err
-	}
-	return out
+	return ok && f.NotSent && f.Kind == fault.Unavailable
 }

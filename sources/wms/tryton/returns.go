@@ -52,7 +52,9 @@ func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string)
 	for _, of := range []string{"incoming_moves.", "inventory_moves."} {
 		fields = append(fields, of+"state", of+"internal_quantity", of+"product.code", of+"to_location.type", of+"to_location.code")
 	}
-	return byReference(ctx, c, "receipts", incoming(), append(documentFields(), fields...), numbers, func(goodsReturn) bool { return true }, c.receipt)
+	return byReference(ctx, c, "receipts", incoming(), append(documentFields(), fields...), numbers, func(number string, list []goodsReturn) (returns.Receipt, bool) {
+		return c.receipt(number, list), true
+	})
 }
 
 func (c *Client) receipt(number string, list []goodsReturn) returns.Receipt {

@@ -33,7 +33,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return failAll[inventory.Key, inventory.Figure](keys, err), ctx.Err()
+		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, err), ctx.Err()
 	}
 	byNode, skus := h.byNode(keys)
 	if len(skus) == 0 {
@@ -46,7 +46,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	moves, err := trytonrpc.ByKeys[openMove](ctx, c.rpc, h.Company, "open moves", "stock.move", "product.code", lookup.Unique(skus), []string{"product.code", "internal_quantity", "from_location", "to_location"}, nil,
 		[]any{"state", "in", []string{draft, "assigned"}}, []any{"OR", []any{[]any{"from_location", "in", outputs}}, []any{[]any{"to_location", "in", inputs}}})
 	if err != nil {
-		return failAll[inventory.Key, inventory.Figure](keys, err), ctx.Err()
+		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, err), ctx.Err()
 	}
 	leaving, coming := map[inventory.Key]trade.Decimal{}, map[inventory.Key]trade.Decimal{}
 	for _, m := range moves {
@@ -119,7 +119,7 @@ func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return failAll[inventory.Key, []inventory.Lot](keys, err), ctx.Err()
+		return lookup.AllFailed[inventory.Key, []inventory.Lot](keys, err), ctx.Err()
 	}
 	byNode, _ := h.byNode(keys)
 	for node, wanted := range byNode {

@@ -1,6 +1,7 @@
 package tryton_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -29,18 +30,21 @@ func replay(t *testing.T, by map[string][]string) (*tryton.Client, *rpctest.Reco
 // TestOfSixThatWereMadeOneIsHandedOn: what the product showed when six made the same shipment at once.
 func TestOfSixThatWereMadeOneIsHandedOn(t *testing.T) {
 	t.Parallel()
-	c, r := replay(t, map[string][]string{"shipment.out.search_read": {"made_six_times", "five_cancelled", "handed_on"}, "out.cancel": {"done"}, "out.wait": {"done"}})
+	c, r := replay(t, map[string][]string{"shipment.out.search_read": {"made_several_times", "others_cancelled", "handed_on"}, "out.cancel": {"done"}, "out.wait": {"done"}})
 	ref, err := c.Release(t.Context(), shipments.Work{Number: "W-T-1", Node: "COL"})
-	if err != nil || ref != "3" {
+	if err != nil || ref != "2" {
 		t.Errorf("it is released as %q, %v", ref, err)
 	}
 	var wrote []string
-	for _, m := range r.Asked {
-		if !strings.HasSuffix(m, "search_read") && !strings.HasSuffix(m, "preferences") {
-			wrote = append(wrote, m)
+	for i, m := range r.Asked {
+		if strings.HasSuffix(m, "search_read") || strings.HasSuffix(m, "preferences") {
+			continue
 		}
+		context := r.Params[i][1].(map[string]any)
+		wrote = append(wrote, fmt.Sprint(m, r.Params[i][0], len(context["_timestamp"].(map[string]any))))
 	}
-	if want := []string{"model.stock.shipment.out.cancel", "model.stock.shipment.out.wait"}; !slices.Equal(wrote, want) {
+	// Each with the stamps of what was read.
+	if want := []string{"model.stock.shipment.out.cancel[6 7] 2", "model.stock.shipment.out.wait[2] 1"}; !slices.Equal(wrote, want) {
 		t.Errorf("it calls %v", wrote)
 	}
 }
@@ -86,5 +90,24 @@ func TestOpenWorkIsTakenOffWhatLiesThere(t *testing.T) {
 	}
 	if moves, stock := slices.Index(r.Asked, "model.stock.move.search_read"), slices.Index(r.Asked, "model.product.product.search_read"); moves > stock {
 		t.Error("what lies there is read before what leaves: goods that leave in between are promised twice")
+	}
+}
+
+func TestLotsOfTheProductAreRead(t *testing.T) {
+	t.Parallel()
+	c, _ := replay(t, map[string][]string{"lot.search_read": {"lots"}})
+	key := inventory.Key{Node: "COL", SKU: "MI-2002"}
+	a, err := c.Lots(t.Context(), []inventory.Key{key})
+	if l := a.Found[key]; err != nil || len(l) != 2 || l[0].Number != "L2607" || l[0].OnHand.String() != "200 u" {
+		t.Errorf("lots are %+v, %v", a, err)
+	}
+}
+
+// TestADraftThatWasOnlyMadeIsNoWork, though others like it were cancelled: it is handed on first.
+func TestADraftThatWasOnlyMadeIsNoWork(t *testing.T) {
+	t.Parallel()
+	c, _ := replay(t, map[string][]string{"shipment.out.search_read": {"others_cancelled"}})
+	if a, err := c.Reports(t.Context(), "COL", []string{"W-T-1"}); err != nil || len(a.Found)+len(a.Failed) != 0 {
+		t.Errorf("it is reported as %+v, %v", a, err)
 	}
 }

@@ -49,11 +49,11 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 		if err != nil {
 			return "", err
 		}
-		if d.State != draft {
+		if !d.made(c.rpc.User()) {
 			return d.Number, nil
 		}
-		if err := c.rpc.Move(ctx, h.Company, "stock.shipment.out", "wait", []int{d.ID}, trytonrpc.None); err != nil {
-			return "", c.rpc.Unanswered(err)
+		if err := c.unchanged(ctx, h, outgoing(), "wait", []document{d}); err != nil && !overtaken(err) {
+			return "", err
 		}
 	}
 	return "", fault.New(fault.Conflict, "shipment %s stays a draft", w.Number).From(c.rpc.Name())
@@ -135,7 +135,6 @@ type movement struct {
 
 type shipment struct {
 	document
-	trytonrpc.Stamps
 	Moves    []movement `json:"outgoing_moves."`
 	Carrier  *carrier   `json:"carrier."`
 	Packages []parcel   `json:"packages."`
@@ -161,17 +160,25 @@ type parcel struct {
 }
 
 func shipmentFields() []string {
-	return append(documentFields(), "create_date", "write_date", "outgoing_moves.state", "outgoing_moves.internal_quantity", "outgoing_moves.product.code", "outgoing_moves.package",
+	return append(documentFields(), "outgoing_moves.state", "outgoing_moves.internal_quantity", "outgoing_moves.product.code", "outgoing_moves.package",
 		"carrier.party.name", "packages.code", "packages.parent", "packages.shipping_reference", "packages.shipping_tracking_url")
 }
 
-// Reports reads the state of works. A draft of ours is none yet: it was made, and not handed to the warehouse.
+// Reports reads the state of works. A draft that was only made is none yet, whatever became of others like it.
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	return byReference(ctx, c, "reports", outgoing(), shipmentFields(), numbers, func(s shipment) bool { return s.State != draft || s.Maker != c.rpc.User() }, c.report)
+	return byReference(ctx, c, "reports", outgoing(), shipmentFields(), numbers, func(number string, list []shipment) (shipments.Report, bool) {
+		n := len(list)
+		list = slices.DeleteFunc(list, func(s shipment) bool { return s.made(c.rpc.User()) })
+		stopped := !slices.ContainsFunc(list, func(s shipment) bool { return s.State != cancelled })
+		if stopped && len(list) < n {
+			return shipments.Report{}, false
+		}
+		return c.report(number, list), true
+	})
 }
 
-// byReference reads documents by reference and makes one answer of those that share one and count.
-func byReference[D interface{ same() document }, V any](ctx context.Context, c *Client, operation string, k kind, fields, numbers []string, counts func(D) bool, answer func(number string, list []D) V) (lookup.Answers[string, V], error) {
+// byReference reads documents by reference and makes one answer of those that share one, or none.
+func byReference[D interface{ same() document }, V any](ctx context.Context, c *Client, operation string, k kind, fields, numbers []string, answer func(number string, list []D) (V, bool)) (lookup.Answers[string, V], error) {
 	numbers = lookup.Unique(numbers)
 	out := lookup.Empty[string, V](len(numbers))
 	if len(numbers) == 0 {
@@ -179,19 +186,22 @@ func byReference[D interface{ same() document }, V any](ctx context.Context, c *
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return failAll[string, V](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, V](numbers, err), ctx.Err()
 	}
 	list, err := trytonrpc.ByKeys[D](ctx, c.rpc, h.Company, operation, k.model, "reference", numbers, fields, nil)
 	if err != nil {
-		return failAll[string, V](numbers, err), ctx.Err()
+		return lookup.AllFailed[string, V](numbers, err), ctx.Err()
 	}
 	groups := map[string][]D{}
-	for _, d := range slices.DeleteFunc(list, func(d D) bool { return !counts(d) }) {
+	for _, d := range list {
 		groups[d.same().Reference] = append(groups[d.same().Reference], d)
 	}
 	for _, n := range numbers {
-		if len(groups[n]) > 0 {
-			out.Found[n] = answer(n, groups[n])
+		if len(groups[n]) == 0 {
+			continue
+		}
+		if v, ok := answer(n, groups[n]); ok {
+			out.Found[n] = v
 		}
 	}
 	return out, ctx.Err()
@@ -200,21 +210,23 @@ func byReference[D interface{ same() document }, V any](ctx context.Context, c *
 // report tells the state of the shipments of one number as one: people may have split it.
 func (c *Client) report(number string, list []shipment) shipments.Report {
 	slices.SortFunc(list, func(a, b shipment) int { return a.ID - b.ID })
-	r := shipments.Report{Number: number, Source: c.rpc.Name(), NodeRef: list[0].Number, Pick: shipments.NotStarted}
-	open, sent, stopped, furthest := 0, 0, 0, 0
-	for _, s := range list {
+	all := make([]document, len(list))
+	open, sent := 0, 0
+	r := shipments.Report{Number: number, Source: c.rpc.Name(), Pick: shipments.NotStarted}
+	for i, s := range list {
+		all[i] = s.document
 		switch s.State {
 		case done:
 			sent++
 			r.Shipments = append(r.Shipments, s.reported()...)
 		case cancelled:
-			stopped++
 		default:
 			open++
 		}
-		furthest = max(furthest, slices.Index(outgoing().states, s.State))
 	}
-	switch outgoing().states[furthest] {
+	first := outgoing().furthest(all)
+	r.NodeRef = first.Number
+	switch first.State {
 	case "assigned":
 		r.Pick = shipments.Picking
 	case "picked":
@@ -229,11 +241,9 @@ func (c *Client) report(number string, list []shipment) shipments.Report {
 		r.Status = shipments.InProgress
 	case sent == 0:
 		r.Status = shipments.Cancelled
-	case stopped > 0:
-		r.Status, r.Reason = shipments.Incomplete, "a part was cancelled in the warehouse"
 	default:
 		// Whether that is all of what was asked for, whoever asked knows.
-		r.Status, r.Reason = shipments.Shipped, "less was picked than was asked for"
+		r.Status, r.Reason = shipments.Shipped, "less was sent than was asked for"
 	}
 	return r
 }
@@ -307,7 +317,7 @@ func (c *Client) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 		if len(open) == 0 {
 			return true, nil
 		}
-		if err := c.cancel(ctx, h, outgoing(), open); err != nil && !settled(err) {
+		if err := c.unchanged(ctx, h, outgoing(), "cancel", open); err != nil && !overtaken(err) {
 			return false, err
 		}
 	}
