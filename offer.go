@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"crossdock/domains/inventory"
 	"crossdock/domains/trade"
 )
 
@@ -62,7 +63,7 @@ func (o *offer) tell(ctx context.Context, name string, c shop) error {
 		return err
 	}
 	was := o.told[name]
-	if time.Since(was.whole) > resync {
+	if _, compares := c.(inventory.Comparer); compares || time.Since(was.whole) > resync {
 		was = offered{whole: time.Now()}
 	}
 	changed := map[trade.SKU]trade.Decimal{}

@@ -164,6 +164,8 @@ type changing struct {
 	mu      sync.Mutex
 	refunds []orders.Refund
 	told    []string
+	// taken are taken off the first line.
+	taken trade.Decimal
 }
 
 func (c *changing) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
@@ -172,6 +174,7 @@ func (c *changing) Placed(ctx context.Context, refs []string) (lookup.Answers[st
 	defer c.mu.Unlock()
 	for ref, o := range a.Found {
 		o.Refunds = c.refunds
+		o.Draft.Lines[0].Quantity.Value = trade.Less(o.Draft.Lines[0].Quantity.Value, c.taken)
 		a.Found[ref] = o
 	}
 	return a, err
@@ -220,6 +223,20 @@ func TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold(t *testing.T) {
 	}
 	if list, o := raised(), w.order(id); len(list) != 1 || list[0].Occurrences != 1 || len(o.Refunds) != 2 {
 		t.Errorf("after more sweeps there are %+v, refunds %+v", list, o.Refunds)
+	}
+	c.mu.Lock()
+	c.taken = trade.MustDecimal("1")
+	c.mu.Unlock()
+	w.until("a person hears that the shop has less", func() bool {
+		list := raised()
+		i := slices.IndexFunc(list, func(e *operations.Exception) bool { return e.Code == "LESS_IN_SHOP" })
+		return i >= 0 && strings.Contains(string(list[i].Detail), `"quantity": "1"`)
+	})
+	for range 3 {
+		w.shopping.Sweep(t.Context())
+	}
+	if list := raised(); len(list) != 2 || list[0].Occurrences+list[1].Occurrences != 2 {
+		t.Errorf("after more sweeps there are %+v", list)
 	}
 	if _, err := w.orders.Cancel(t.Context(), service(), id, "not wanted"); err != nil {
 		t.Fatal(err)

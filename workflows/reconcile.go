@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
@@ -38,32 +39,37 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 	return nil
 }
 
-// ObserveShopOrder takes in what its shop has made of an order: one that it has called off is cancelled, and
-// what has left already is for a person to settle; so is money that it has given back by itself.
+// ObserveShopOrder takes in what its shop has made of an order. One that it has called off is cancelled. What
+// has left already, what the shop has less of than we carry out, and money that it has given back by itself
+// are for a person to settle.
 func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders.PlacedOrder) error {
-	if len(is.Refunds) > 0 {
-		err := p.Orders.Refunded(ctx, shop, is.Ref, is.Refunds, func(ctx context.Context, tx postgres.Tx, o *orders.Order, r orders.Refund) error {
-			detail, err := json.Marshal(r)
-			if err != nil {
-				return err
-			}
-			return p.Exceptions.Raise(ctx, tx, operations.Exception{
-				Code: "REFUNDED_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), Detail: detail,
-				Subject: subject(o.ID), Key: "refunded/" + shop + "/" + r.Ref, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),
-			})
-		})
+	raise := func(ctx context.Context, tx Tx, o *orders.Order, code, severity, key, title string, detail any) error {
+		raw, err := json.Marshal(detail)
 		if err != nil {
 			return err
 		}
-	}
-	if !is.Cancelled {
-		return nil
-	}
-	return p.Orders.CallOff(ctx, shop, is.Ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
 		return p.Exceptions.Raise(ctx, tx, operations.Exception{
-			Code: "CANCELLED_AFTER_SHIPMENT", Severity: "ERROR", Title: fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop),
-			Subject: subject(o.ID), Key: "called off/" + o.Number, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),
+			Code: code, Severity: severity, Title: title, Detail: raw, Subject: subject(o.ID), Key: key, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),
 		})
+	}
+	var err error
+	if is.Cancelled {
+		err = p.Orders.CallOff(ctx, shop, is.Ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
+			return raise(ctx, tx, o, "CANCELLED_AFTER_SHIPMENT", "ERROR", "called off/"+o.Number, fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop), struct{}{})
+		})
+	} else {
+		err = p.Orders.Lessened(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
+			return raise(ctx, tx, o, "LESS_IN_SHOP", "WARNING", "less in shop/"+o.Number, fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), map[string]any{"parts": o.LessInShop})
+		})
+	}
+	if err != nil || len(is.Refunds) == 0 {
+		return err
+	}
+	return p.Orders.Refunded(ctx, shop, is.Ref, is.Refunds, func(ctx context.Context, tx postgres.Tx, o *orders.Order, r orders.Refund) error {
+		if o.Status == orders.Cancelled && !slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return l.Shipped.IsPos() }) {
+			return nil // nothing was ever charged in the books
+		}
+		return raise(ctx, tx, o, "REFUNDED_IN_SHOP", "WARNING", "refunded/"+shop+"/"+r.Ref, fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), r)
 	})
 }
 

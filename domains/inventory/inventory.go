@@ -314,3 +314,10 @@ type Publisher interface {
 	// PublishStock sets what the shop may sell of each item.
 	PublishStock(ctx context.Context, available map[trade.SKU]trade.Decimal) error
 }
+
+// Comparer is a publisher that compares what it is told with what the shop has. It is told everything every
+// time, since what the shop has changes without us.
+type Comparer interface {
+	Publisher
+	Compares()
+}

@@ -89,8 +89,10 @@ type Order struct {
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.
 	CalledOff bool `json:"calledOff,omitempty"`
 	// Refunds are what its shop has given back, of what we have seen.
-	Refunds    []Refund    `json:"refunds,omitempty"`
-	References []Reference `json:"references,omitempty"`
+	Refunds []Refund `json:"refunds,omitempty"`
+	// LessInShop is what its shop, when it last told, had less of than the order keeps.
+	LessInShop []trade.Part `json:"lessInShop,omitempty"`
+	References []Reference  `json:"references,omitempty"`
 	// AmendedAt is when the system of record last changed the order, of what we have seen.
 	AmendedAt time.Time `json:"amendedAt"`
 	// History marks an order loaded by backfill: its work was done elsewhere.

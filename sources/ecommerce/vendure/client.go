@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +35,9 @@ type Client struct {
 
 // New returns a client of the shop at base, such as https://shop.example.com. It opens no connection.
 func New(name, base string, cfg Config) (*Client, error) {
-	for field, v := range map[string]string{"account": string(cfg.Account), "location": cfg.Location} {
+	for field, v := range map[string]string{"secret": cfg.Key, "account": string(cfg.Account), "location": cfg.Location} {
 		if v == "" {
-			return nil, fault.New(fault.Invalid, "source %s: %s is empty; name the ERP account that the shop sells for, and the id of the stock location that Crossdock fills", name, field)
+			return nil, fault.New(fault.Invalid, "source %s: %s is empty; secret is an API key, account the ERP account that the shop sells for, location the id of the stock location that Crossdock fills", name, field)
 		}
 	}
 	t, err := transport.New(name, base, transport.Config{Timeout: cfg.Timeout, Concurrent: 4, Authorize: func(_ context.Context, r *http.Request) error {
@@ -64,7 +65,7 @@ func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graph
 		return fmt.Errorf("%s: %w", req.OpName, err)
 	}
 	read := strings.HasPrefix(strings.TrimSpace(req.Query), "query")
-	res, err := w.t.Do(ctx, transport.Request{Operation: req.OpName, Method: http.MethodPost, Path: "/admin-api", Body: body, Read: read, Keys: 1, Header: http.Header{"Content-Type": {"application/json"}}})
+	res, err := w.t.Do(ctx, transport.Request{Operation: req.OpName, Method: http.MethodPost, Path: "/admin-api", Body: body, Read: read, Header: http.Header{"Content-Type": {"application/json"}}})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,13 @@ func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graph
 			Extensions struct{ Code string }
 		}
 	}
-	if err := json.Unmarshal(res.Body, &reply); err != nil {
+	err = json.Unmarshal(res.Body, &reply)
+	switch {
+	case err != nil && (res.Status == http.StatusUnauthorized || res.Status == http.StatusForbidden):
+		return fault.New(fault.Denied, "whatever is before Vendure answered %d", res.Status).From(w.t.Name())
+	case err != nil && res.Status != http.StatusOK:
+		return fault.New(fault.Invalid, "whatever is before Vendure answered %d", res.Status).From(w.t.Name())
+	case err != nil:
 		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(w.t.Name())
 	}
 	if len(reply.Errors) > 0 {
@@ -94,16 +101,22 @@ func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graph
 	return nil
 }
 
-// kindOf is the kind of an error by its code; what the database refuses has none.
+// kindOf is the kind of an error by its code. What the database refuses has none: a value that it cannot hold,
+// or that is taken; whatever else goes wrong there is for a while.
 func kindOf(code, message string) fault.Kind {
+	has := func(texts ...string) bool {
+		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(message, t) })
+	}
 	switch {
 	case code == "FORBIDDEN", code == "UNAUTHORIZED":
 		return fault.Denied
 	case code == "ENTITY_NOT_FOUND":
 		return fault.NotFound
-	case code == "" && strings.Contains(message, "duplicate key value"):
+	case code == "" && has("duplicate key value"):
 		return fault.Conflict
-	case code == "INTERNAL_SERVER_ERROR":
+	case code == "" && has("out of range", "invalid input syntax", "violates"):
+		return fault.Invalid
+	case code == "", code == "INTERNAL_SERVER_ERROR":
 		return fault.Unavailable
 	default:
 		return fault.Invalid

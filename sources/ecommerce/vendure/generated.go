@@ -27,12 +27,10 @@ type PlacedOrder struct {
 	Id              string                                  `json:"id"`
 	Code            string                                  `json:"code"`
 	State           string                                  `json:"state"`
-	CreatedAt       time.Time                               `json:"createdAt"`
 	UpdatedAt       time.Time                               `json:"updatedAt"`
 	OrderPlacedAt   *time.Time                              `json:"orderPlacedAt"`
 	CurrencyCode    string                                  `json:"currencyCode"`
 	TotalWithTax    int64                                   `json:"totalWithTax"`
-	CustomFields    *PlacedOrderCustomFields                `json:"customFields"`
 	ShippingAddress *PlacedOrderShippingAddressOrderAddress `json:"shippingAddress"`
 	Lines           []PlacedOrderLinesOrderLine             `json:"lines"`
 	Fulfillments    []PlacedOrderFulfillmentsFulfillment    `json:"fulfillments"`
@@ -48,9 +46,6 @@ func (v *PlacedOrder) GetCode() string { return v.Code }
 // GetState returns PlacedOrder.State, and is useful for accessing the field via an interface.
 func (v *PlacedOrder) GetState() string { return v.State }
 
-// GetCreatedAt returns PlacedOrder.CreatedAt, and is useful for accessing the field via an interface.
-func (v *PlacedOrder) GetCreatedAt() time.Time { return v.CreatedAt }
-
 // GetUpdatedAt returns PlacedOrder.UpdatedAt, and is useful for accessing the field via an interface.
 func (v *PlacedOrder) GetUpdatedAt() time.Time { return v.UpdatedAt }
 
@@ -62,9 +57,6 @@ func (v *PlacedOrder) GetCurrencyCode() string { return v.CurrencyCode }
 
 // GetTotalWithTax returns PlacedOrder.TotalWithTax, and is useful for accessing the field via an interface.
 func (v *PlacedOrder) GetTotalWithTax() int64 { return v.TotalWithTax }
-
-// GetCustomFields returns PlacedOrder.CustomFields, and is useful for accessing the field via an interface.
-func (v *PlacedOrder) GetCustomFields() *PlacedOrderCustomFields { return v.CustomFields }
 
 // GetShippingAddress returns PlacedOrder.ShippingAddress, and is useful for accessing the field via an interface.
 func (v *PlacedOrder) GetShippingAddress() *PlacedOrderShippingAddressOrderAddress {
@@ -80,20 +72,12 @@ func (v *PlacedOrder) GetFulfillments() []PlacedOrderFulfillmentsFulfillment { r
 // GetPayments returns PlacedOrder.Payments, and is useful for accessing the field via an interface.
 func (v *PlacedOrder) GetPayments() []PlacedOrderPaymentsPayment { return v.Payments }
 
-// PlacedOrderCustomFields includes the requested fields of the GraphQL type OrderCustomFields.
-type PlacedOrderCustomFields struct {
-	ExternalRef *string `json:"externalRef"`
-}
-
-// GetExternalRef returns PlacedOrderCustomFields.ExternalRef, and is useful for accessing the field via an interface.
-func (v *PlacedOrderCustomFields) GetExternalRef() *string { return v.ExternalRef }
-
 // PlacedOrderFulfillmentsFulfillment includes the requested fields of the GraphQL type Fulfillment.
 type PlacedOrderFulfillmentsFulfillment struct {
-	Id           string                                                   `json:"id"`
-	State        string                                                   `json:"state"`
-	TrackingCode string                                                   `json:"trackingCode"`
-	Lines        []PlacedOrderFulfillmentsFulfillmentLinesFulfillmentLine `json:"lines"`
+	Id     string                                                   `json:"id"`
+	State  string                                                   `json:"state"`
+	Method string                                                   `json:"method"`
+	Lines  []PlacedOrderFulfillmentsFulfillmentLinesFulfillmentLine `json:"lines"`
 }
 
 // GetId returns PlacedOrderFulfillmentsFulfillment.Id, and is useful for accessing the field via an interface.
@@ -102,8 +86,8 @@ func (v *PlacedOrderFulfillmentsFulfillment) GetId() string { return v.Id }
 // GetState returns PlacedOrderFulfillmentsFulfillment.State, and is useful for accessing the field via an interface.
 func (v *PlacedOrderFulfillmentsFulfillment) GetState() string { return v.State }
 
-// GetTrackingCode returns PlacedOrderFulfillmentsFulfillment.TrackingCode, and is useful for accessing the field via an interface.
-func (v *PlacedOrderFulfillmentsFulfillment) GetTrackingCode() string { return v.TrackingCode }
+// GetMethod returns PlacedOrderFulfillmentsFulfillment.Method, and is useful for accessing the field via an interface.
+func (v *PlacedOrderFulfillmentsFulfillment) GetMethod() string { return v.Method }
 
 // GetLines returns PlacedOrderFulfillmentsFulfillment.Lines, and is useful for accessing the field via an interface.
 func (v *PlacedOrderFulfillmentsFulfillment) GetLines() []PlacedOrderFulfillmentsFulfillmentLinesFulfillmentLine {
@@ -152,12 +136,8 @@ func (v *PlacedOrderLinesOrderLine) GetProductVariant() PlacedOrderLinesOrderLin
 
 // PlacedOrderLinesOrderLineProductVariant includes the requested fields of the GraphQL type ProductVariant.
 type PlacedOrderLinesOrderLineProductVariant struct {
-	Id  string `json:"id"`
 	Sku string `json:"sku"`
 }
-
-// GetId returns PlacedOrderLinesOrderLineProductVariant.Id, and is useful for accessing the field via an interface.
-func (v *PlacedOrderLinesOrderLineProductVariant) GetId() string { return v.Id }
 
 // GetSku returns PlacedOrderLinesOrderLineProductVariant.Sku, and is useful for accessing the field via an interface.
 func (v *PlacedOrderLinesOrderLineProductVariant) GetSku() string { return v.Sku }
@@ -915,7 +895,6 @@ func (v *fulfilAddFulfillmentToOrderEmptyOrderLineSelectionError) GetMessage() s
 type fulfilAddFulfillmentToOrderFulfillment struct {
 	Typename *string `json:"__typename"`
 	Id       string  `json:"id"`
-	State    string  `json:"state"`
 }
 
 // GetTypename returns fulfilAddFulfillmentToOrderFulfillment.Typename, and is useful for accessing the field via an interface.
@@ -923,9 +902,6 @@ func (v *fulfilAddFulfillmentToOrderFulfillment) GetTypename() *string { return 
 
 // GetId returns fulfilAddFulfillmentToOrderFulfillment.Id, and is useful for accessing the field via an interface.
 func (v *fulfilAddFulfillmentToOrderFulfillment) GetId() string { return v.Id }
-
-// GetState returns fulfilAddFulfillmentToOrderFulfillment.State, and is useful for accessing the field via an interface.
-func (v *fulfilAddFulfillmentToOrderFulfillment) GetState() string { return v.State }
 
 // fulfilAddFulfillmentToOrderFulfillmentStateTransitionError includes the requested fields of the GraphQL type FulfillmentStateTransitionError.
 type fulfilAddFulfillmentToOrderFulfillmentStateTransitionError struct {
@@ -2174,7 +2150,6 @@ mutation fulfil ($lines: [OrderLineInput!]!, $method: String!, $tracking: String
 		__typename
 		... on Fulfillment {
 			id
-			state
 		}
 		... on ErrorResult {
 			errorCode
@@ -2267,14 +2242,10 @@ fragment PlacedOrder on Order {
 	id
 	code
 	state
-	createdAt
 	updatedAt
 	orderPlacedAt
 	currencyCode
 	totalWithTax
-	customFields {
-		externalRef
-	}
 	shippingAddress {
 		fullName
 		company
@@ -2291,14 +2262,13 @@ fragment PlacedOrder on Order {
 		orderPlacedQuantity
 		proratedUnitPrice
 		productVariant {
-			id
 			sku
 		}
 	}
 	fulfillments {
 		id
 		state
-		trackingCode
+		method
 		lines {
 			orderLineId
 			quantity
@@ -2358,14 +2328,10 @@ fragment PlacedOrder on Order {
 	id
 	code
 	state
-	createdAt
 	updatedAt
 	orderPlacedAt
 	currencyCode
 	totalWithTax
-	customFields {
-		externalRef
-	}
 	shippingAddress {
 		fullName
 		company
@@ -2382,14 +2348,13 @@ fragment PlacedOrder on Order {
 		orderPlacedQuantity
 		proratedUnitPrice
 		productVariant {
-			id
 			sku
 		}
 	}
 	fulfillments {
 		id
 		state
-		trackingCode
+		method
 		lines {
 			orderLineId
 			quantity

@@ -3,8 +3,8 @@ package vendure
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,8 +44,8 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 	out := lookup.Empty[string, orders.PlacedOrder](len(refs))
 	// An id that no database could have would fail the query of all the others.
 	ids := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool {
-		n, err := strconv.ParseInt(ref, 10, 64)
-		return err == nil && n > math.MaxInt32
+		_, err := strconv.ParseInt(ref, 10, 32)
+		return errors.Is(err, strconv.ErrRange)
 	})
 	for some := range slices.Chunk(ids, atOnce) {
 		list, err := c.read(ctx, some)
@@ -111,7 +111,7 @@ func (c *Client) placed(o PlacedOrder) orders.PlacedOrder {
 	for _, p := range o.Payments {
 		for _, r := range p.Refunds {
 			if r.State == settled {
-				out.Refunds = append(out.Refunds, orders.Refund{Ref: r.Id, Amount: minor(r.Total, o.CurrencyCode), Reason: text(r.Reason), At: r.CreatedAt, Ours: strings.HasPrefix(text(r.Reason), ourReason)})
+				out.Refunds = append(out.Refunds, orders.Refund{Ref: r.Id, Amount: minor(r.Total, o.CurrencyCode), Reason: text(r.Reason), At: r.CreatedAt, Ours: strings.HasPrefix(text(r.Reason), ours)})
 			}
 		}
 	}
@@ -180,19 +180,19 @@ func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[order
 	}
 	last := from
 	for _, o := range data.Orders.Items {
-		switch o.State {
-		case cancelled, shipped, delivered:
+		// A little earlier: the shop compares finer than it tells, and others may have the same time.
+		last = o.OrderPlacedAt.Add(-time.Millisecond)
+		if o.over() {
 			page.Items = append(page.Items, c.finished(o))
-		default:
-			if open == "" {
-				// A little earlier: the shop compares finer than it tells.
-				open = o.OrderPlacedAt.Add(-time.Millisecond).UTC().Format(time.RFC3339Nano)
-			}
+		} else if open == "" {
+			open = last.UTC().Format(time.RFC3339Nano)
 		}
-		last = *o.OrderPlacedAt
 	}
 	if cursor == "" {
 		page.Total = data.Orders.TotalItems
+	}
+	if !last.After(from) {
+		last = last.Add(time.Millisecond) // a page of one time
 	}
 	page.More = len(data.Orders.Items) == atOnce && last.After(from)
 	page.Next = last.UTC().Format(time.RFC3339Nano)
@@ -203,6 +203,33 @@ func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[order
 		page.Next = open
 	}
 	return page, ctx.Err()
+}
+
+// over reports whether the shop has finished with the order: it was called off, or all that it still asks for
+// has left.
+func (o PlacedOrder) over() bool {
+	if o.State == cancelled || o.State == shipped || o.State == delivered {
+		return true
+	}
+	left := o.unsent()
+	return !slices.ContainsFunc(o.Lines, func(l PlacedOrderLinesOrderLine) bool { return left[l.Id] > 0 })
+}
+
+// unsent is what no fulfilment has of each line.
+func (o PlacedOrder) unsent() map[string]int {
+	left := map[string]int{}
+	for _, l := range o.Lines {
+		left[l.Id] = l.Quantity
+	}
+	for _, f := range o.Fulfillments {
+		if f.State == cancelled {
+			continue
+		}
+		for _, l := range f.Lines {
+			left[l.OrderLineId] -= l.Quantity
+		}
+	}
+	return left
 }
 
 // finished is the order as history.

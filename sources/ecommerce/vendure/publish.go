@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
@@ -13,9 +14,9 @@ import (
 )
 
 var (
-	_ shipments.Notifier  = (*Client)(nil)
-	_ inventory.Publisher = (*Client)(nil)
-	_ orders.Canceller    = (*Client)(nil)
+	_ shipments.Notifier = (*Client)(nil)
+	_ inventory.Comparer = (*Client)(nil)
+	_ orders.Canceller   = (*Client)(nil)
 )
 
 // The states of a fulfilment that has left, of one that was called off, and of money that has moved.
@@ -25,38 +26,23 @@ const (
 	failed  = "Failed"
 )
 
-// Fulfil records a shipment and that it has left, unless the order has it already. A shipment without a
-// tracking number goes by its own, so that it is found again.
+// Fulfil records a shipment and that it has left, unless the order has it already. It is found again by our
+// number, behind the carrier's name: several parcels can have one tracking number, and some have none.
 func (c *Client) Fulfil(ctx context.Context, shopOrder string, s *shipments.Shipment) error {
 	o, err := c.one(ctx, shopOrder)
 	if err != nil {
 		return err
 	}
-	tracking, method := s.TrackingNumber, s.Carrier
-	if tracking == "" {
-		tracking = s.Number
-	}
-	if method == "" {
-		method = "Shipment"
-	}
-	left := map[string]int{}
-	for _, l := range o.Lines {
-		left[l.Id] = l.Quantity
-	}
 	for _, f := range o.Fulfillments {
 		switch {
-		case f.State == cancelled:
-			continue
-		case f.TrackingCode == tracking:
-			if f.State == pending {
-				return c.hasLeft(ctx, f.Id)
-			}
+		case f.State == cancelled || !strings.HasSuffix(f.Method, "("+s.Number+")"):
+		case f.State == pending:
+			return c.hasLeft(ctx, f.Id)
+		default:
 			return nil
 		}
-		for _, l := range f.Lines {
-			left[l.OrderLineId] -= l.Quantity
-		}
 	}
+	left := o.unsent()
 	sent := map[string]int{}
 	for _, p := range s.Parts {
 		n, _, _ := p.Quantity.Int64(0)
@@ -72,7 +58,7 @@ func (c *Client) Fulfil(ctx context.Context, shopOrder string, s *shipments.Ship
 	if len(lines) == 0 {
 		return fault.New(fault.Conflict, "the shop's order %s has nothing left of shipment %s to fulfil", o.Code, s.Number).From(c.t.Name())
 	}
-	done, err := fulfil(ctx, wire{c}, lines, method, tracking)
+	done, err := fulfil(ctx, wire{c}, lines, strings.TrimSpace(s.Carrier+" ("+s.Number+")"), s.TrackingNumber)
 	if err != nil {
 		return err
 	}
@@ -98,6 +84,9 @@ func (c *Client) hasLeft(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// Compares implements inventory.Comparer: what must lie in the shop depends on what it has sold.
+func (c *Client) Compares() {}
 
 // PublishStock sets what lies at the location so that the shop sells what is available. Items that the shop
 // does not sell are left out, and those that it has right already.
@@ -147,8 +136,8 @@ func texts(skus []trade.SKU) []string {
 	return out
 }
 
-// ourReason begins the reason of what we cancel and refund.
-const ourReason = "Crossdock "
+// ours begins the reason of what we cancel and refund. Customers of the shop can read it.
+const ours = "Crossdock "
 
 // CancelRest cancels what is not kept of the shop's order, and gives back what was paid and the order no
 // longer costs.
@@ -172,7 +161,7 @@ func (c *Client) CancelRest(ctx context.Context, o *orders.Order) error {
 			lines = append(lines, OrderLineInput{OrderLineId: l.Id, Quantity: n})
 		}
 	}
-	reason := ourReason + o.Number + ": " + o.CancelReason
+	reason := ours + o.Number
 	if len(lines) > 0 {
 		done, err := cancelLines(ctx, wire{c}, is.Id, lines, rest == 0, reason)
 		if err != nil {
@@ -230,7 +219,10 @@ func (c *Client) giveBack(ctx context.Context, o PlacedOrder, reason string) err
 		if !ok {
 			return c.refused(done.RefundOrder)
 		}
-		if r.State == pending {
+		switch r.State {
+		case failed:
+			return fault.New(fault.Conflict, "the payment provider refuses to give %s back of the shop's order %s", minor(n, o.CurrencyCode), o.Code).From(c.t.Name())
+		case pending:
 			if err := c.settle(ctx, r.Id, reason); err != nil {
 				return err
 			}

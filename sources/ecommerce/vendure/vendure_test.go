@@ -73,8 +73,8 @@ func replay(t *testing.T, by map[string][]string) *shop {
 // order's state does not show.
 func TestAnOrderOfTheShopIsRead(t *testing.T) {
 	t.Parallel()
-	a, err := replay(t, map[string][]string{"ordersByID": {"order_placed"}}).Placed(t.Context(), []string{"13", "14", "99999999999"})
-	o := a.Found["13"]
+	a, err := replay(t, map[string][]string{"ordersByID": {"order_placed"}}).Placed(t.Context(), []string{"16", "14", "99999999999", "99999999999999999999999"})
+	o := a.Found["16"]
 	if err != nil || len(a.Found) != 1 || len(a.Failed) != 0 || o.Cancelled || o.PlacedAt.IsZero() || len(o.Refunds) != 0 {
 		t.Fatalf("it is %+v, %v", a, err)
 	}
@@ -84,8 +84,8 @@ func TestAnOrderOfTheShopIsRead(t *testing.T) {
 	if l := o.Draft.Lines; len(l) != 1 || l[0].SKU != "MI-1002" || l[0].Quantity.Value.String() != "4" || l[0].ExpectedUnitPrice.String() != "16.20 USD" || o.Draft.Account != "C20003" {
 		t.Errorf("its lines are %+v", l)
 	}
-	a, err = replay(t, map[string][]string{"ordersByID": {"order_refunded"}}).Placed(t.Context(), []string{"14"})
-	if r := a.Found["14"].Refunds; err != nil || len(r) != 1 || r[0].Amount.String() != "5.00 USD" || r[0].Ours {
+	a, err = replay(t, map[string][]string{"ordersByID": {"order_refunded"}}).Placed(t.Context(), []string{"13"})
+	if r := a.Found["13"].Refunds; err != nil || len(r) != 1 || r[0].Amount.String() != "5.00 USD" || r[0].Ours {
 		t.Errorf("its refunds are %+v, %v", r, err)
 	}
 }
@@ -95,15 +95,15 @@ func TestWhatFailsBehindA200IsAFailure(t *testing.T) {
 	t.Parallel()
 	for file, kind := range map[string]fault.Kind{"refused_no_right": fault.Denied, "refused_taken": fault.Conflict, "refused_query": fault.Invalid, "refused_unknown_order": fault.NotFound, "refused_out_of_range": fault.Invalid} {
 		s := replay(t, map[string][]string{"ordersByID": {file}})
-		a, err := s.Placed(t.Context(), []string{"13"})
-		if failed := a.Failed["13"]; err != nil || fault.KindOf(failed) != kind || fault.Unsure(failed) {
+		a, err := s.Placed(t.Context(), []string{"16"})
+		if failed := a.Failed["16"]; err != nil || fault.KindOf(failed) != kind || fault.Unsure(failed) {
 			t.Errorf("%s is %v, %v", file, failed, err)
 		}
 	}
 }
 
 func parcel() *shipments.Shipment {
-	return &shipments.Shipment{Number: "FO-1", Carrier: "UPS", TrackingNumber: "1ZSO-T", Parts: []trade.Part{{SKU: "MI-1001", Quantity: trade.MustDecimal("3")}}}
+	return &shipments.Shipment{Number: "SO-T/1", Carrier: "UPS", TrackingNumber: "1ZSO-T", Parts: []trade.Part{{SKU: "MI-1001", Quantity: trade.MustDecimal("3")}}}
 }
 
 // TestAParcelIsRecordedOnce: one whose recording was cut short goes on where it stopped.
@@ -111,7 +111,7 @@ func TestAParcelIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	for file, calls := range map[string][]string{"fulfilment_pending": {"ordersByID", "ship"}, "fulfilment_shipped": {"ordersByID"}} {
 		s := replay(t, map[string][]string{"ordersByID": {file}, "ship": {"shipped", "refused_shipped_already"}})
-		if err := s.Fulfil(t.Context(), "12", parcel()); err != nil || !slices.Equal(s.asked, calls) {
+		if err := s.Fulfil(t.Context(), "20", parcel()); err != nil || !slices.Equal(s.asked, calls) {
 			t.Errorf("%s: it calls %v, %v", file, s.asked, err)
 		}
 	}
@@ -119,11 +119,11 @@ func TestAParcelIsRecordedOnce(t *testing.T) {
 	s := replay(t, map[string][]string{"ordersByID": {"order_placed"}, "fulfil": {"refused_no_stock"}})
 	p := parcel()
 	p.Parts[0].SKU = "MI-1002"
-	if err := s.Fulfil(t.Context(), "13", p); !fault.Retryable(err) || fault.Unsure(err) {
+	if err := s.Fulfil(t.Context(), "16", p); !fault.Retryable(err) || fault.Unsure(err) {
 		t.Errorf("without stock in the shop it is %v", err)
 	}
 	s = replay(t, map[string][]string{"ordersByID": {"order_placed"}, "fulfil": {"refused_all_sent"}})
-	if err := s.Fulfil(t.Context(), "13", p); fault.KindOf(err) != fault.Conflict {
+	if err := s.Fulfil(t.Context(), "16", p); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("what was sent already is %v", err)
 	}
 }
@@ -132,21 +132,30 @@ func TestAParcelIsRecordedOnce(t *testing.T) {
 func TestMoneyIsGivenBackOnce(t *testing.T) {
 	t.Parallel()
 	line := orders.Line{Number: 1, SKU: "MI-1002", Quantity: trade.Quantity{Value: trade.MustDecimal("4")}, Cancelled: trade.MustDecimal("4")}
-	o := &orders.Order{ChannelRef: "13", Number: "SO-1", CancelReason: "one is broken", Lines: []orders.Line{line}}
+	o := &orders.Order{ChannelRef: "16", Number: "SO-1", CancelReason: "one is broken", Lines: []orders.Line{line}}
 	for _, c := range []struct {
 		orders, calls []string
 	}{
 		{[]string{"order_placed", "order_cancelled"}, []string{"ordersByID", "cancelLines", "ordersByID"}},
 		{[]string{"order_cancelled"}, []string{"ordersByID"}},
+		{[]string{"order_placed", "order_not_refunded"}, []string{"ordersByID", "cancelLines", "ordersByID", "refund", "settle"}},
 	} {
 		s := replay(t, map[string][]string{"ordersByID": c.orders, "cancelLines": {"cancelled"}, "refund": {"refund"}, "settle": {"settled"}})
 		if err := s.CancelRest(t.Context(), o); err != nil || !slices.Equal(s.asked, c.calls) {
 			t.Errorf("it calls %v, %v", s.asked, err)
 		}
+		// 69.50 were paid and 17.38 given back; nothing is left of the order.
+		if r := s.vars["refund"]; r != nil && (r["amount"] != 5212.0 || r["payment"] != "16") {
+			t.Errorf("it gives back %v", r)
+		}
+	}
+	s := replay(t, map[string][]string{"ordersByID": {"order_not_refunded"}, "refund": {"refund_failed"}})
+	if err := s.CancelRest(t.Context(), o); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("money that the provider does not give back is %v", err)
 	}
 	// A refund that was made and not settled is settled, not made again.
 	o.Lines[0].Cancelled = trade.MustDecimal("1")
-	s := replay(t, map[string][]string{"ordersByID": {"order_overpaid"}, "settle": {"settled"}})
+	s = replay(t, map[string][]string{"ordersByID": {"order_overpaid"}, "settle": {"settled"}})
 	if err := s.CancelRest(t.Context(), o); err != nil || !slices.Equal(s.asked, []string{"ordersByID", "settle"}) {
 		t.Errorf("it calls %v, %v", s.asked, err)
 	}
