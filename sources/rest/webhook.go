@@ -2,14 +2,13 @@ package rest
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"strings"
 
 	"crossdock/domains/fault"
+	"crossdock/sources/transport"
 )
 
 // Webhook says how the product signs what it sends, and where its deliveries name the work or
@@ -30,9 +29,7 @@ func (w Webhook) Verify(secret string, h http.Header, body []byte) (delivery, to
 	if err != nil || len(got) == 0 {
 		return "", "", fault.New(fault.Denied, "the header %s holds no signature", w.Signature)
 	}
-	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = mac.Write(body)
-	if !hmac.Equal(got, mac.Sum(nil)) {
+	if !transport.Signed(secret, body, got) {
 		return "", "", fault.New(fault.Denied, "the signature does not match")
 	}
 	if delivery = h.Get(w.Delivery); delivery == "" {

@@ -2,21 +2,18 @@ package shopify
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 
 	"crossdock/domains/fault"
+	"crossdock/sources/transport"
 )
 
 // Verify checks a webhook and returns its delivery id and topic.
 func Verify(secret string, h http.Header, body []byte) (delivery, topic string, err error) {
 	got, err := base64.StdEncoding.DecodeString(h.Get("X-Shopify-Hmac-Sha256"))
-	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = mac.Write(body)
-	if err != nil || !hmac.Equal(got, mac.Sum(nil)) {
+	if err != nil || !transport.Signed(secret, body, got) {
 		return "", "", fault.New(fault.Denied, "the signature does not match")
 	}
 	if delivery = h.Get("X-Shopify-Webhook-Id"); delivery == "" {

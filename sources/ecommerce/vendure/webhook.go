@@ -1,21 +1,18 @@
 package vendure
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 
 	"crossdock/domains/fault"
+	"crossdock/sources/transport"
 )
 
 // Verify checks a delivery of the plugin (docs/partners/vendure) and returns its id and topic.
 func Verify(secret string, h http.Header, body []byte) (delivery, topic string, err error) {
 	got, err := base64.StdEncoding.DecodeString(h.Get("X-Crossdock-Signature"))
-	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = mac.Write(body)
-	if err != nil || !hmac.Equal(got, mac.Sum(nil)) {
+	if err != nil || !transport.Signed(secret, body, got) {
 		return "", "", fault.New(fault.Denied, "the signature does not match")
 	}
 	if delivery = h.Get("X-Crossdock-Delivery"); delivery == "" {

@@ -2,8 +2,6 @@ package shipbob
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -35,12 +33,10 @@ func Verify(secret string, h http.Header, body []byte, now time.Time) (delivery,
 	if err != nil {
 		return "", "", fault.New(fault.Invalid, "the webhook secret is not whsec_ and base64")
 	}
-	mac := hmac.New(sha256.New, key)
-	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
-	want := mac.Sum(nil)
+	signed := fmt.Appendf(nil, "%s.%s.%s", id, stamp, body)
 	for signature := range strings.FieldsSeq(h.Get("webhook-signature")) {
 		got, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
-		if err == nil && hmac.Equal(got, want) {
+		if err == nil && transport.Signed(string(key), signed, got) {
 			return id, h.Get("x-webhook-topic"), nil
 		}
 	}
