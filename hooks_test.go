@@ -101,6 +101,7 @@ func TestWebhooksMoveAnOrderWithoutAPoll(t *testing.T) {
 		}
 	}
 	w.until("everything that was sent has arrived", func() bool {
+		told = w.admin("GET", "/admin/truth", "")["deliveries"].(map[string]any)
 		first, again := box.of(t, "wms")
 		return float64(len(first)) == told["first:wms"] && float64(again) == told["duplicate:wms"]
 	})
