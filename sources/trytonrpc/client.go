@@ -116,7 +116,7 @@ func (c *Client) enter(ctx context.Context, stale string) (session string, err e
 	}
 	var reply []json.RawMessage
 	// Whoever is patient otherwise is not here: each attempt counts.
-	err = c.ask(transport.Patient(ctx, 0), "", "login", "common.db.login", []any{c.cfg.User, map[string]string{"password": c.cfg.Password}}, false, &reply)
+	err = c.ask(transport.Patient(ctx, 0), "", "login", "common.db.login", []any{c.cfg.User, map[string]string{"password": c.cfg.Password}}, 0, false, &reply)
 	var id int
 	var key string
 	if err == nil && (len(reply) != 2 || json.Unmarshal(reply[0], &id) != nil || json.Unmarshal(reply[1], &key) != nil) {
@@ -140,12 +140,12 @@ func (c *Client) enter(ctx context.Context, stale string) (session string, err e
 type expired struct{ error }
 
 // ask makes one call and decodes its result.
-func (c *Client) ask(ctx context.Context, session, operation, method string, params []any, read bool, out any) error {
+func (c *Client) ask(ctx context.Context, session, operation, method string, params []any, keys int, read bool, out any) error {
 	body, err := json.Marshal(map[string]any{"id": 1, "method": method, "params": params})
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	r := transport.Request{Operation: operation, Method: http.MethodPost, Path: "/" + url.PathEscape(c.cfg.Database) + "/", Body: body, Read: read, Header: http.Header{}}
+	r := transport.Request{Operation: operation, Method: http.MethodPost, Path: "/" + url.PathEscape(c.cfg.Database) + "/", Body: body, Read: read, Keys: keys, Header: http.Header{}}
 	if session != "" {
 		r.Header.Set("Authorization", "Session "+session)
 	}
@@ -236,13 +236,17 @@ func (co *Company) Context(more map[string]any) map[string]any {
 
 // Call makes a call within a session; one that the server has forgotten is replaced, once.
 func (c *Client) Call(ctx context.Context, operation, method string, params []any, read bool, out any) error {
+	return c.within(ctx, operation, method, params, 0, read, out)
+}
+
+func (c *Client) within(ctx context.Context, operation, method string, params []any, keys int, read bool, out any) error {
 	stale := ""
 	for {
 		session, err := c.enter(ctx, stale)
 		if err != nil {
 			return err
 		}
-		err = c.ask(ctx, session, operation, method, params, read, out)
+		err = c.ask(ctx, session, operation, method, params, keys, read, out)
 		if e, gone := err.(expired); gone { //nolint:errorlint // ask returns it as it is
 			if stale == "" {
 				stale = session
@@ -290,11 +294,15 @@ const Page = 500
 
 // Search reads every record that the domain finds, in order of id.
 func Search[T any](ctx context.Context, c *Client, co *Company, operation, model string, domain []any, fields []string, more map[string]any) ([]T, error) {
+	return search[T](ctx, c, co, operation, model, domain, fields, more, 0)
+}
+
+func search[T any](ctx context.Context, c *Client, co *Company, operation, model string, domain []any, fields []string, more map[string]any, keys int) ([]T, error) {
 	var out []T
 	for {
 		var part []T
 		params := []any{domain, len(out), Page, []any{[]any{"id", "ASC"}}, fields, co.Context(more)}
-		if err := c.Call(ctx, operation, "model."+model+".search_read", params, true, &part); err != nil {
+		if err := c.within(ctx, operation, "model."+model+".search_read", params, keys, true, &part); err != nil {
 			return nil, err
 		}
 		out = append(out, part...)
@@ -311,7 +319,7 @@ func ByKeys[T any, K ~string](ctx context.Context, c *Client, co *Company, opera
 	for len(keys) > 0 {
 		n := min(c.cfg.Batch, len(keys))
 		domain := append([]any{[]any{field, "in", keys[:n]}}, also...)
-		part, err := Search[T](ctx, c, co, operation, model, domain, fields, more)
+		part, err := search[T](ctx, c, co, operation, model, domain, fields, more, n)
 		if err != nil {
 			return nil, err
 		}
