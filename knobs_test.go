@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
 	"crossdock/sources/threepl/shipbob"
+	"crossdock/sources/transport"
 )
 
 // TestASlowSystemIsGivenUp: the latency knob holds every call of its system back, and of no other.
@@ -14,7 +15,7 @@ func TestASlowSystemIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.admin("POST", "/admin/knobs", `{"latency":{"shipbob":"1h"}}`)
-	c, err := shipbob.New("3pl", w.box.URL+"/shipbob", shipbob.Config{Token: "shipbob-sandbox-pat", Channel: "101", Timeout: 50 * time.Millisecond})
+	c, err := shipbob.New("3pl", w.box.URL+"/shipbob", shipbob.Config{Token: "shipbob-sandbox-pat", Channel: "101", Policy: transport.Policy{Timeout: 50 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}

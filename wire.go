@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,8 +24,10 @@ import (
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/graph/model"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
+	"crossdock/resolvers"
 	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/erp/businesscentral"
@@ -160,7 +165,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 	for _, s := range a.cfg.Sources {
 		switch s.Product {
 		case "businesscentral":
-			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Currency: trade.Currency(s.Currency), Timeout: time.Duration(s.Timeout)})
+			c, err := businesscentral.New(s.Name, s.URL, businesscentral.Config{Company: s.Company, ClientID: s.ClientID, ClientSecret: s.Secret, TokenURL: s.TokenURL, Currency: trade.Currency(s.Currency), Policy: policyOf(s)})
 			if err != nil {
 				return nil, err
 			}
@@ -178,25 +183,25 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			}
 			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
 		case "shipbob":
-			c, err := shipbob.New(s.Name, s.URL, shipbob.Config{Token: s.Secret, Channel: s.Channel, Timeout: time.Duration(s.Timeout)})
+			c, err := shipbob.New(s.Name, s.URL, shipbob.Config{Token: s.Secret, Channel: s.Channel, Policy: policyOf(s)})
 			if err != nil {
 				return nil, err
 			}
 			stock[s.Name], a.systems[s.Name], a.transports[s.Name] = c, c, c.Transport()
 		case "shopify":
-			c, err := shopify.New(s.Name, s.URL, shopify.Config{Token: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Timeout: time.Duration(s.Timeout)})
+			c, err := shopify.New(s.Name, s.URL, shopify.Config{Token: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Policy: policyOf(s)})
 			if err != nil {
 				return nil, err
 			}
 			a.shops[s.Name], a.transports[s.Name] = c, c.Transport()
 		case "vendure":
-			c, err := vendure.New(s.Name, s.URL, vendure.Config{Key: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Timeout: time.Duration(s.Timeout)})
+			c, err := vendure.New(s.Name, s.URL, vendure.Config{Key: s.Secret, Account: trade.AccountID(s.Account), Location: s.Location, Policy: policyOf(s)})
 			if err != nil {
 				return nil, err
 			}
 			a.shops[s.Name], a.transports[s.Name] = c, c.Transport()
 		case "rest":
-			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Timeout: time.Duration(s.Timeout), Account: trade.AccountID(s.Account)}
+			cfg := rest.Config{Header: s.Header, Secret: s.Secret, Policy: policyOf(s), Account: trade.AccountID(s.Account)}
 			if err := s.Operations.Decode(&cfg.Operations); err != nil {
 				return nil, fmt.Errorf("source %s: operations: %w", s.Name, err)
 			}
@@ -225,8 +230,31 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 	return stock, nil
 }
 
+// policyOf is what a configuration bounds of how a source is called.
+func policyOf(s config.Source) transport.Policy {
+	retries := func(n *int) int {
+		switch {
+		case n == nil:
+			return 0
+		case *n == 0:
+			return -1
+		default:
+			return *n
+		}
+	}
+	p := s.Policy
+	out := transport.Policy{
+		Timeout: time.Duration(cmp.Or(p.Timeout, s.Timeout)), Concurrent: p.Concurrent, Retries: retries(p.Retries), BreakAfter: p.BreakAfter, BreakFor: time.Duration(p.BreakFor),
+		Rate: transport.Rate{Calls: p.Rate.Calls, Per: time.Duration(p.Rate.Per)}, Operations: map[string]transport.Policy{},
+	}
+	for name, o := range p.Operations {
+		out.Operations[name] = transport.Policy{Timeout: time.Duration(o.Timeout), Retries: retries(o.Retries)}
+	}
+	return out
+}
+
 func trytonOf(s config.Source) trytonrpc.Config {
-	return trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Timeout: time.Duration(s.Timeout)}
+	return trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Policy: policyOf(s)}
 }
 
 func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
@@ -264,7 +292,7 @@ func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) e
 
 // run works until the context ends: jobs, inbox, polls. It returns when all have stopped.
 func (a *app) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(transport.Patient(ctx, 30*time.Second))
+	g, ctx := errgroup.WithContext(transport.In(transport.Patient(ctx, 30*time.Second), transport.Work))
 	every := time.Duration(a.cfg.PollEvery)
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
@@ -327,4 +355,21 @@ func (a *app) close() {
 	for _, t := range a.transports {
 		t.CloseIdle()
 	}
+}
+
+// connected are the sources with what they are for, by name.
+func (a *app) connected() []resolvers.System {
+	var out []resolvers.System
+	for _, s := range a.cfg.Sources {
+		kind := model.SourceKindNode
+		switch {
+		case a.shops[s.Name] != nil:
+			kind = model.SourceKindStorefront
+		case a.erp.Transport().Name() == s.Name:
+			kind = model.SourceKindErp
+		}
+		out = append(out, resolvers.System{Product: s.Product, Kind: kind, Client: a.transports[s.Name]})
+	}
+	slices.SortFunc(out, func(a, b resolvers.System) int { return strings.Compare(a.Client.Name(), b.Client.Name()) })
+	return out
 }

@@ -34,6 +34,9 @@ const (
 	queryBudget = 30 * time.Second
 )
 
+// intakePatience is how long a mutation waits for the budget of a source.
+const intakePatience = 2 * time.Second
+
 // sourcesScope lets a caller see which source calls an operation made.
 const sourcesScope = "sources"
 
@@ -103,6 +106,10 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 		return refuse(string(fault.KindOf(err)), err.Error())
 	}
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: postgres.NewID()})
+	if op.Operation.Operation == ast.Mutation {
+		// What is decided now waits a little for its facts rather than be held for want of them.
+		ctx = calls.In(calls.Patient(ctx, intakePatience), calls.Work)
+	}
 	if op.Operation.Operation != ast.Subscription {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, queryBudget)

@@ -33,8 +33,10 @@ type Resolver struct {
 	Shipments  *shipments.Service
 	Returns    *returns.Service
 	Operations *operations.Service
-	Bus        *bus.Bus
-	Log        *slog.Logger
+	// Systems are the sources, by name.
+	Systems []System
+	Bus     *bus.Bus
+	Log     *slog.Logger
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
 }

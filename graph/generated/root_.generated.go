@@ -489,6 +489,7 @@ type ComplexityRoot struct {
 		Returns            func(childComplexity int, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
 		Shipments          func(childComplexity int, first *int, after *string) int
+		Sources            func(childComplexity int) int
 		ValidateOrder      func(childComplexity int, input model.PlaceOrderInput) int
 		Viewer             func(childComplexity int) int
 		__resolve__service func(childComplexity int) int
@@ -617,6 +618,37 @@ type ComplexityRoot struct {
 		Status         func(childComplexity int) int
 		TrackingNumber func(childComplexity int) int
 		TrackingURL    func(childComplexity int) int
+	}
+
+	Source struct {
+		Breaker       func(childComplexity int) int
+		Calls         func(childComplexity int) int
+		Concurrent    func(childComplexity int) int
+		Failures      func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		LastFailure   func(childComplexity int) int
+		LastSuccessAt func(childComplexity int) int
+		Latency       func(childComplexity int) int
+		Limiter       func(childComplexity int) int
+		Name          func(childComplexity int) int
+		Product       func(childComplexity int) int
+		Status        func(childComplexity int) int
+	}
+
+	SourceFailure struct {
+		At   func(childComplexity int) int
+		Code func(childComplexity int) int
+	}
+
+	SourceLatency struct {
+		P50Ms func(childComplexity int) int
+		P99Ms func(childComplexity int) int
+	}
+
+	SourceLimiter struct {
+		Calls      func(childComplexity int) int
+		PerSeconds func(childComplexity int) int
+		Used       func(childComplexity int) int
 	}
 
 	StockLot struct {
@@ -2677,6 +2709,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Shipments(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.sources":
+		if e.ComplexityRoot.Query.Sources == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Sources(childComplexity), true
 	case "Query.validateOrder":
 		if e.ComplexityRoot.Query.ValidateOrder == nil {
 			break
@@ -3183,6 +3221,124 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ShipmentEventDetails.TrackingURL(childComplexity), true
+
+	case "Source.breaker":
+		if e.ComplexityRoot.Source.Breaker == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Breaker(childComplexity), true
+	case "Source.calls":
+		if e.ComplexityRoot.Source.Calls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Calls(childComplexity), true
+	case "Source.concurrent":
+		if e.ComplexityRoot.Source.Concurrent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Concurrent(childComplexity), true
+	case "Source.failures":
+		if e.ComplexityRoot.Source.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Failures(childComplexity), true
+	case "Source.kind":
+		if e.ComplexityRoot.Source.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Kind(childComplexity), true
+	case "Source.lastFailure":
+		if e.ComplexityRoot.Source.LastFailure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.LastFailure(childComplexity), true
+	case "Source.lastSuccessAt":
+		if e.ComplexityRoot.Source.LastSuccessAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.LastSuccessAt(childComplexity), true
+	case "Source.latency":
+		if e.ComplexityRoot.Source.Latency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Latency(childComplexity), true
+	case "Source.limiter":
+		if e.ComplexityRoot.Source.Limiter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Limiter(childComplexity), true
+	case "Source.name":
+		if e.ComplexityRoot.Source.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Name(childComplexity), true
+	case "Source.product":
+		if e.ComplexityRoot.Source.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Product(childComplexity), true
+	case "Source.status":
+		if e.ComplexityRoot.Source.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Status(childComplexity), true
+
+	case "SourceFailure.at":
+		if e.ComplexityRoot.SourceFailure.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceFailure.At(childComplexity), true
+	case "SourceFailure.code":
+		if e.ComplexityRoot.SourceFailure.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceFailure.Code(childComplexity), true
+
+	case "SourceLatency.p50Ms":
+		if e.ComplexityRoot.SourceLatency.P50Ms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLatency.P50Ms(childComplexity), true
+	case "SourceLatency.p99Ms":
+		if e.ComplexityRoot.SourceLatency.P99Ms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLatency.P99Ms(childComplexity), true
+
+	case "SourceLimiter.calls":
+		if e.ComplexityRoot.SourceLimiter.Calls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLimiter.Calls(childComplexity), true
+	case "SourceLimiter.perSeconds":
+		if e.ComplexityRoot.SourceLimiter.PerSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLimiter.PerSeconds(childComplexity), true
+	case "SourceLimiter.used":
+		if e.ComplexityRoot.SourceLimiter.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLimiter.Used(childComplexity), true
 
 	case "StockLot.number":
 		if e.ComplexityRoot.StockLot.Number == nil {
@@ -4812,6 +4968,87 @@ extend type Query {
   shipments(first: Int = 20, after: Cursor): ShipmentConnection!
 }
 `, BuiltIn: false},
+	{Name: "../schema/sources.graphqls", Input: `"One connection to one system, and how it does."
+type Source @owner(system: CROSSDOCK) {
+  "Its name in the configuration."
+  name: String!
+  "The product behind it."
+  product: String!
+  "What it is for."
+  kind: SourceKind!
+  "Whether it answers."
+  status: SourceStatus!
+  "The circuit breaker: closed, open or half-open."
+  breaker: String!
+  "Calls since the start, without repeats."
+  calls: Int!
+  "Those of them that failed."
+  failures: Int!
+  "When it last answered."
+  lastSuccessAt: DateTime
+  "What went wrong last."
+  lastFailure: SourceFailure
+  "How long its last answers took; null before the first."
+  latency: SourceLatency
+  "How many calls may be under way."
+  concurrent: Int!
+  "The bound on calls in a time; null without one."
+  limiter: SourceLimiter
+}
+
+"What a source is for."
+enum SourceKind {
+  "A system of record: accounts, credit, items, prices, invoices."
+  ERP
+  "A shop that orders come from."
+  STOREFRONT
+  "A system that nodes are worked with: stock, work, returns."
+  NODE
+}
+
+"Whether a source answers."
+enum SourceStatus {
+  "It was not asked yet."
+  UNKNOWN
+  "The last call was answered."
+  UP
+  "The last call failed."
+  DEGRADED
+  "It fails and is being left alone for a moment."
+  DOWN
+}
+
+"A call that failed."
+type SourceFailure @owner(system: CROSSDOCK) {
+  "When."
+  at: DateTime!
+  "Why, as a code such as SOURCE_TIMEOUT."
+  code: String!
+}
+
+"How long the last answers took, in milliseconds."
+type SourceLatency @owner(system: CROSSDOCK) {
+  "Half of them were faster."
+  p50Ms: Int!
+  "Of a hundred one was slower."
+  p99Ms: Int!
+}
+
+"A bound on calls in any span of a time. Work on what was accepted may use all of it, reads four fifths, history half."
+type SourceLimiter @owner(system: CROSSDOCK) {
+  "Calls in one span."
+  calls: Int!
+  "The span, in seconds."
+  perSeconds: Float!
+  "Calls of the span that ends now."
+  used: Int!
+}
+
+extend type Query {
+  "The systems that Crossdock is connected to, by name."
+  sources: [Source!]! @requiresScopes(scopes: [["sources"]])
+}
+`, BuiltIn: false},
 	{Name: "../../federation/directives.graphql", Input: `
 	directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 	directive @composeDirective(name: String!) repeatable on SCHEMA
@@ -5852,6 +6089,68 @@ func (ec *executionContext) childFields_ShipmentEdge(ctx context.Context, field 
 		return ec.fieldContext_ShipmentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ShipmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Source(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Source_name(ctx, field)
+	case "product":
+		return ec.fieldContext_Source_product(ctx, field)
+	case "kind":
+		return ec.fieldContext_Source_kind(ctx, field)
+	case "status":
+		return ec.fieldContext_Source_status(ctx, field)
+	case "breaker":
+		return ec.fieldContext_Source_breaker(ctx, field)
+	case "calls":
+		return ec.fieldContext_Source_calls(ctx, field)
+	case "failures":
+		return ec.fieldContext_Source_failures(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_Source_lastSuccessAt(ctx, field)
+	case "lastFailure":
+		return ec.fieldContext_Source_lastFailure(ctx, field)
+	case "latency":
+		return ec.fieldContext_Source_latency(ctx, field)
+	case "concurrent":
+		return ec.fieldContext_Source_concurrent(ctx, field)
+	case "limiter":
+		return ec.fieldContext_Source_limiter(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Source", field.Name)
+}
+
+func (ec *executionContext) childFields_SourceFailure(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_SourceFailure_at(ctx, field)
+	case "code":
+		return ec.fieldContext_SourceFailure_code(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourceFailure", field.Name)
+}
+
+func (ec *executionContext) childFields_SourceLatency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "p50Ms":
+		return ec.fieldContext_SourceLatency_p50Ms(ctx, field)
+	case "p99Ms":
+		return ec.fieldContext_SourceLatency_p99Ms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourceLatency", field.Name)
+}
+
+func (ec *executionContext) childFields_SourceLimiter(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "calls":
+		return ec.fieldContext_SourceLimiter_calls(ctx, field)
+	case "perSeconds":
+		return ec.fieldContext_SourceLimiter_perSeconds(ctx, field)
+	case "used":
+		return ec.fieldContext_SourceLimiter_used(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourceLimiter", field.Name)
 }
 
 func (ec *executionContext) childFields_StockLot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -590,6 +590,60 @@ type ShipmentEventDetails struct {
 
 func (ShipmentEventDetails) IsEventDetails() {}
 
+// One connection to one system, and how it does.
+type Source struct {
+	// Its name in the configuration.
+	Name string `json:"name"`
+	// The product behind it.
+	Product string `json:"product"`
+	// What it is for.
+	Kind SourceKind `json:"kind"`
+	// Whether it answers.
+	Status SourceStatus `json:"status"`
+	// The circuit breaker: closed, open or half-open.
+	Breaker string `json:"breaker"`
+	// Calls since the start, without repeats.
+	Calls int `json:"calls"`
+	// Those of them that failed.
+	Failures int `json:"failures"`
+	// When it last answered.
+	LastSuccessAt *time.Time `json:"lastSuccessAt,omitempty"`
+	// What went wrong last.
+	LastFailure *SourceFailure `json:"lastFailure,omitempty"`
+	// How long its last answers took; null before the first.
+	Latency *SourceLatency `json:"latency,omitempty"`
+	// How many calls may be under way.
+	Concurrent int `json:"concurrent"`
+	// The bound on calls in a time; null without one.
+	Limiter *SourceLimiter `json:"limiter,omitempty"`
+}
+
+// A call that failed.
+type SourceFailure struct {
+	// When.
+	At time.Time `json:"at"`
+	// Why, as a code such as SOURCE_TIMEOUT.
+	Code string `json:"code"`
+}
+
+// How long the last answers took, in milliseconds.
+type SourceLatency struct {
+	// Half of them were faster.
+	P50Ms int `json:"p50Ms"`
+	// Of a hundred one was slower.
+	P99Ms int `json:"p99Ms"`
+}
+
+// A bound on calls in any span of a time. Work on what was accepted may use all of it, reads four fifths, history half.
+type SourceLimiter struct {
+	// Calls in one span.
+	Calls int `json:"calls"`
+	// The span, in seconds.
+	PerSeconds float64 `json:"perSeconds"`
+	// Calls of the span that ends now.
+	Used int `json:"used"`
+}
+
 type Subscription struct {
 }
 
@@ -718,6 +772,131 @@ func (e *Owner) UnmarshalJSON(b []byte) error {
 }
 
 func (e Owner) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a source is for.
+type SourceKind string
+
+const (
+	// A system of record: accounts, credit, items, prices, invoices.
+	SourceKindErp SourceKind = "ERP"
+	// A shop that orders come from.
+	SourceKindStorefront SourceKind = "STOREFRONT"
+	// A system that nodes are worked with: stock, work, returns.
+	SourceKindNode SourceKind = "NODE"
+)
+
+var AllSourceKind = []SourceKind{
+	SourceKindErp,
+	SourceKindStorefront,
+	SourceKindNode,
+}
+
+func (e SourceKind) IsValid() bool {
+	switch e {
+	case SourceKindErp, SourceKindStorefront, SourceKindNode:
+		return true
+	}
+	return false
+}
+
+func (e SourceKind) String() string {
+	return string(e)
+}
+
+func (e *SourceKind) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SourceKind(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SourceKind", str)
+	}
+	return nil
+}
+
+func (e SourceKind) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SourceKind) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SourceKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Whether a source answers.
+type SourceStatus string
+
+const (
+	// It was not asked yet.
+	SourceStatusUnknown SourceStatus = "UNKNOWN"
+	// The last call was answered.
+	SourceStatusUp SourceStatus = "UP"
+	// The last call failed.
+	SourceStatusDegraded SourceStatus = "DEGRADED"
+	// It fails and is being left alone for a moment.
+	SourceStatusDown SourceStatus = "DOWN"
+)
+
+var AllSourceStatus = []SourceStatus{
+	SourceStatusUnknown,
+	SourceStatusUp,
+	SourceStatusDegraded,
+	SourceStatusDown,
+}
+
+func (e SourceStatus) IsValid() bool {
+	switch e {
+	case SourceStatusUnknown, SourceStatusUp, SourceStatusDegraded, SourceStatusDown:
+		return true
+	}
+	return false
+}
+
+func (e SourceStatus) String() string {
+	return string(e)
+}
+
+func (e *SourceStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SourceStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SourceStatus", str)
+	}
+	return nil
+}
+
+func (e SourceStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SourceStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SourceStatus) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -66,10 +66,12 @@ type Source struct {
 	Account  string `yaml:"account"`
 	Location string `yaml:"location"`
 	// Database, User and Shop are Tryton's; Secret is the user's password.
-	Database string   `yaml:"database"`
-	User     string   `yaml:"user"`
-	Shop     string   `yaml:"shop"`
-	Timeout  Duration `yaml:"timeout"`
+	Database string `yaml:"database"`
+	User     string `yaml:"user"`
+	Shop     string `yaml:"shop"`
+	// Timeout is the policy's, for those who change nothing else of it.
+	Timeout Duration `yaml:"timeout"`
+	Policy  Policy   `yaml:"policy"`
 	// WebhookSecret signs what the system sends us; RegisterWebhooks asks it to send.
 	WebhookSecret    string    `yaml:"webhookSecret"`
 	RegisterWebhooks bool      `yaml:"registerWebhooks"`
@@ -77,6 +79,26 @@ type Source struct {
 	Operations       yaml.Node `yaml:"operations"`
 	Line             int       `yaml:"-"`
 	mistakes         []string
+}
+
+// Policy bounds how a source is called; what is left out is as its adapter has it.
+type Policy struct {
+	Timeout    Duration `yaml:"timeout"`
+	Concurrent int      `yaml:"concurrent"`
+	// Retries is how often a read that failed is repeated; 0 is never.
+	Retries    *int     `yaml:"retries"`
+	BreakAfter int      `yaml:"breakAfter"`
+	BreakFor   Duration `yaml:"breakFor"`
+	// Rate is how many calls there may be in any span of a time.
+	Rate struct {
+		Calls int      `yaml:"calls"`
+		Per   Duration `yaml:"per"`
+	} `yaml:"rate"`
+	// Operations have a timeout and retries of their own, by the name that extensions.sources shows.
+	Operations map[string]struct {
+		Timeout Duration `yaml:"timeout"`
+		Retries *int     `yaml:"retries"`
+	} `yaml:"operations"`
 }
 
 // Webhook says how a product without a package of its own signs its deliveries; see sources/rest.
@@ -336,6 +358,9 @@ func (c *Config) check() []error {
 		}
 		if s.isERP() {
 			erps++
+		}
+		if r := s.Policy.Rate; (r.Calls > 0) != (r.Per > 0) || r.Calls < 0 || s.Policy.Concurrent < 0 || s.Policy.BreakAfter < 0 {
+			fail(s.Line, "source %s: policy: rate needs both calls and per, such as {calls: 150, per: 1m}, and nothing is less than zero", s.Name)
 		}
 		if s.URL == "" {
 			fail(s.Line, "source %s: url is empty: give the product's base URL", s.Name)

@@ -63,10 +63,10 @@ type Operation struct {
 // Config describes a product.
 type Config struct {
 	// Header and Secret are the credential.
-	Header     string        `yaml:"header"`
-	Secret     string        `yaml:"-"`
-	Timeout    time.Duration `yaml:"timeout"`
-	Concurrent int           `yaml:"concurrent"`
+	Header string `yaml:"header"`
+	Secret string `yaml:"-"`
+	// Policy bounds how it is called.
+	Policy transport.Policy `yaml:"-"`
 	// Account is whom a storefront's orders are for, where they do not say.
 	Account    trade.AccountID      `yaml:"-"`
 	Operations map[string]Operation `yaml:"operations"`
@@ -98,7 +98,7 @@ type cell struct {
 // New compiles the configuration. It fails on the first expression that does not compile and
 // names it. It opens no connection.
 func New(name, base string, cfg Config) (*Client, error) {
-	t, err := transport.New(name, base, transport.Config{Timeout: cfg.Timeout, Concurrent: cfg.Concurrent, Authorize: func(_ context.Context, r *http.Request) error {
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy, Authorize: func(_ context.Context, r *http.Request) error {
 		if cfg.Header != "" {
 			r.Header.Set(cfg.Header, cfg.Secret)
 		}

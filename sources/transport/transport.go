@@ -30,18 +30,9 @@ import (
 
 // Config says how to reach one source. Zero fields get defaults.
 type Config struct {
-	// Timeout bounds one try; 10 s.
-	Timeout time.Duration
-	// Concurrent bounds the calls under way; 16. Further calls wait.
-	Concurrent int
-	// Retries bounds the repeats of a read; 2.
-	Retries int
+	Policy
 	// MaxBody bounds a reply in bytes; 32 MiB.
 	MaxBody int64
-	// BreakAfter opens the breaker after so many failures in a row; 10. It lets a call through
-	// again after BreakFor; 2 s.
-	BreakAfter int
-	BreakFor   time.Duration
 	// Authorize puts credentials on a request. It may call the source to get them.
 	Authorize func(ctx context.Context, r *http.Request) error
 	// Throttled reads from a reply whether the product refused the call because too many came, and
@@ -50,23 +41,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.Concurrent == 0 {
-		c.Concurrent = 16
-	}
-	if c.Retries == 0 {
-		c.Retries = 2
-	}
+	c.Policy = c.Or(standard())
 	if c.MaxBody == 0 {
 		c.MaxBody = 32 << 20
-	}
-	if c.BreakAfter == 0 {
-		c.BreakAfter = 10
-	}
-	if c.BreakFor == 0 {
-		c.BreakFor = 2 * time.Second
 	}
 	if c.Throttled == nil {
 		c.Throttled = standardThrottled
@@ -80,9 +57,11 @@ type Client struct {
 	base    *url.URL
 	cfg     Config
 	http    *http.Client
-	reads   failsafe.Executor[*Response]
+	reads   map[int]failsafe.Executor[*Response] // by how many repeats
 	writes  failsafe.Executor[*Response]
 	breaker circuitbreaker.CircuitBreaker[*Response]
+	limit   *limiter
+	record  record
 	calls   atomic.Int64
 }
 
@@ -125,10 +104,17 @@ func New(name, base string, cfg Config) (*Client, error) {
 	c.breaker = circuitbreaker.NewBuilder[*Response]().HandleIf(failed).
 		WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
 	slots := bulkhead.NewBuilder[*Response](uint(cfg.Concurrent)).WithMaxWaitTime(cfg.Timeout).Build()
-	retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
-		return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && failed(res, err)
-	}).WithMaxRetries(cfg.Retries).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
-	c.reads = failsafe.With[*Response](retry, c.breaker, slots)
+	c.limit, c.reads = &limiter{rate: cfg.Rate}, map[int]failsafe.Executor[*Response]{}
+	patient := []Policy{cfg.Policy}
+	for name := range cfg.Operations {
+		patient = append(patient, cfg.of(name))
+	}
+	for _, p := range patient {
+		retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
+			return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && failed(res, err)
+		}).WithMaxRetries(max(0, p.Retries)).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
+		c.reads[p.Retries] = failsafe.With[*Response](retry, c.breaker, slots)
+	}
 	c.writes = failsafe.With[*Response](c.breaker, slots)
 	return c, nil
 }
@@ -158,11 +144,21 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, err
 	}
 	for range maxRefusals {
-		res, err := c.try(ctx, r, target)
+		res, err := c.within(ctx, r, target)
 		e, _ := errors.AsType[*fault.Error](err)
 		if e == nil || e.Kind != fault.Throttled || !wait(ctx, e.RetryAfter) {
 			return res, err
 		}
+	}
+	return c.within(ctx, r, target)
+}
+
+// within makes the call when the source's budget has room for it.
+func (c *Client) within(ctx context.Context, r Request, target string) (*Response, error) {
+	if d := c.limit.take(time.Now(), laneOf(ctx), false); d > 0 {
+		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: d, NotSent: true}
+		observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: time.Now(), Outcome: string(fault.Throttled)})
+		return nil, err
 	}
 	return c.try(ctx, r, target)
 }
@@ -196,13 +192,16 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // try makes the call once, with the repeats that a failing network is worth.
 func (c *Client) try(ctx context.Context, r Request, target string) (*Response, error) {
-	executor := c.writes
+	p, executor := c.cfg.of(r.Operation), c.writes
 	if r.Read || r.Method == http.MethodGet {
-		executor = c.reads
+		executor = c.reads[p.Retries]
 	}
 	start := time.Now()
 	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
-		return c.once(e.Context(), r, target)
+		if e.Attempts() > 1 {
+			c.limit.take(time.Now(), Work, true)
+		}
+		return c.once(e.Context(), r, target, p.Timeout)
 	})
 	if err == nil {
 		if wait, refused := c.cfg.Throttled(res); refused {
@@ -212,7 +211,9 @@ func (c *Client) try(ctx context.Context, r Request, target string) (*Response, 
 	if err != nil {
 		err = c.translate(ctx, err)
 	}
-	observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)})
+	call := Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)}
+	c.record.add(call)
+	observe(ctx, call)
 	return res, err
 }
 
@@ -239,8 +240,8 @@ func (c *Client) target(r Request) (string, error) {
 // errNotSent marks a failure before anything left this machine.
 var errNotSent = errors.New("not sent")
 
-func (c *Client) once(ctx context.Context, r Request, target string) (*Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+func (c *Client) once(ctx context.Context, r Request, target string, limit time.Duration) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 type Config struct {
 	// Database is the database's name, User and Password a user of the product.
 	Database, User, Password string
-	// Timeout bounds one call.
-	Timeout time.Duration
+	// Policy bounds how it is called; four at a time.
+	Policy transport.Policy
 	// Batch bounds the keys of one search; 500.
 	Batch int
 }
@@ -62,7 +62,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	if cfg.Batch == 0 {
 		cfg.Batch = 500
 	}
-	t, err := transport.New(name, base, transport.Config{Concurrent: 4, Timeout: cfg.Timeout})
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4})})
 	if err != nil {
 		return nil, err
 	}

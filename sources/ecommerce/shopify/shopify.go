@@ -37,7 +37,7 @@ type Config struct {
 	Account trade.AccountID
 	// Location is the id of the location whose stock we set.
 	Location string
-	Timeout  time.Duration
+	Policy   transport.Policy
 }
 
 // Client is one store.
@@ -54,7 +54,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	if cfg.Account == "" {
 		return nil, fault.New(fault.Invalid, "source %s: account is empty; name the ERP account that the store sells for", name)
 	}
-	t, err := transport.New(name, base, transport.Config{Timeout: cfg.Timeout, Concurrent: 4, Throttled: throttled, Authorize: func(_ context.Context, r *http.Request) error {
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4}), Throttled: throttled, Authorize: func(_ context.Context, r *http.Request) error {
 		r.Header.Set("X-Shopify-Access-Token", cfg.Token)
 		return nil
 	}})

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/Khan/genqlient/graphql"
 
@@ -24,7 +23,7 @@ type Config struct {
 	Account trade.AccountID
 	// Location is the id of the stock location whose stock we set.
 	Location string
-	Timeout  time.Duration
+	Policy   transport.Policy
 }
 
 // Client is one shop.
@@ -40,7 +39,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 			return nil, fault.New(fault.Invalid, "source %s: %s is empty; secret is an API key, account the ERP account that the shop sells for, location the id of the stock location that Crossdock fills", name, field)
 		}
 	}
-	t, err := transport.New(name, base, transport.Config{Timeout: cfg.Timeout, Concurrent: 4, Authorize: func(_ context.Context, r *http.Request) error {
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4}), Authorize: func(_ context.Context, r *http.Request) error {
 		r.Header.Set("vendure-api-key", cfg.Key)
 		return nil
 	}})

@@ -14,11 +14,12 @@ import (
 	"crossdock/live/livetest"
 	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/sourcetest"
+	"crossdock/sources/transport"
 )
 
 func client(t *testing.T, v *livetest.Vendure) *vendure.Client {
 	t.Helper()
-	c, err := vendure.New("webshop", v.URL, vendure.Config{Key: v.Key, Account: "C20003", Location: v.Location, Timeout: 20 * time.Second})
+	c, err := vendure.New("webshop", v.URL, vendure.Config{Key: v.Key, Account: "C20003", Location: v.Location, Policy: transport.Policy{Timeout: 20 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,8 @@ type Config struct {
 	Extension string
 	// Currency is the company's own, which list prices are in; USD.
 	Currency trade.Currency
-	// Timeout bounds one call.
-	Timeout time.Duration
+	// Policy bounds how it is called; five at a time, as many as the product works on for one user.
+	Policy transport.Policy
 	// Batch bounds the keys of one filter; 25 keeps URLs short.
 	Batch int
 }
@@ -65,7 +65,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 		cfg.Batch = 25
 	}
 	c := &Client{cfg: cfg}
-	t, err := transport.New(name, base, transport.Config{Concurrent: 5, Timeout: cfg.Timeout, Authorize: c.authorize})
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 5}), Authorize: c.authorize})
 	if err != nil {
 		return nil, err
 	}

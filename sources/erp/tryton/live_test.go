@@ -16,6 +16,7 @@ import (
 	"crossdock/live/livetest"
 	"crossdock/sources/erp/tryton"
 	"crossdock/sources/sourcetest"
+	"crossdock/sources/transport"
 	"crossdock/sources/trytonrpc"
 )
 
@@ -39,7 +40,7 @@ func (p product) touch(model, field, key string) {
 
 func (p product) client(t *testing.T) *tryton.Client {
 	t.Helper()
-	c, err := tryton.New("erp", p.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: livetest.Password, Timeout: 20 * time.Second}})
+	c, err := tryton.New("erp", p.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: livetest.Password, Policy: transport.Policy{Timeout: 20 * time.Second}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestACreditLimitStopsAnOrderUntilSomebodyLetsItGo(t *testing.T) {
 func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	p := newProduct(t)
-	c, err := tryton.New("erp", p.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "not it", Timeout: 20 * time.Second}})
+	c, err := tryton.New("erp", p.URL, tryton.Config{Config: trytonrpc.Config{Database: "erp", User: "crossdock", Password: "not it", Policy: transport.Policy{Timeout: 20 * time.Second}}})
 	if err != nil {
 		t.Fatal(err)
 	}

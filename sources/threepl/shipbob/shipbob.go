@@ -49,7 +49,8 @@ type Config struct {
 	Channel string
 	// ShippingMethod is the method of new orders; "Standard".
 	ShippingMethod string
-	Timeout        time.Duration
+	// Policy bounds how it is called; eight at a time, and as many a minute as the product takes.
+	Policy transport.Policy
 }
 
 // Client is one account at ShipBob.
@@ -91,7 +92,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 		cfg.ShippingMethod = "Standard"
 	}
 	t, err := transport.New(name, base, transport.Config{
-		Timeout: cfg.Timeout, Concurrent: 8,
+		Policy: cfg.Policy.Or(transport.Policy{Concurrent: 8}),
 		Authorize: func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+cfg.Token)
 			r.Header["shipbob_channel_id"] = []string{cfg.Channel}

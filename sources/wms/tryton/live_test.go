@@ -16,6 +16,7 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/live/livetest"
 	"crossdock/sources/sourcetest"
+	"crossdock/sources/transport"
 	"crossdock/sources/trytonrpc"
 	"crossdock/sources/wms/tryton"
 )
@@ -33,7 +34,7 @@ func newProduct(t *testing.T) product {
 	t.Helper()
 	p := product{Tryton: livetest.NewTryton(t, "LIVE_WMS", "wms"), t: t}
 	var err error
-	if p.c, err = tryton.New("wms", p.URL, trytonrpc.Config{Database: "wms", User: "crossdock", Password: livetest.Password, Timeout: 20 * time.Second}); err != nil {
+	if p.c, err = tryton.New("wms", p.URL, trytonrpc.Config{Database: "wms", User: "crossdock", Password: livetest.Password, Policy: transport.Policy{Timeout: 20 * time.Second}}); err != nil {
 		t.Fatal(err)
 	}
 	return p

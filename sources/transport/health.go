@@ -1,0 +1,70 @@
+package transport
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Health is how a source does, as its calls have shown.
+type Health struct {
+	// Calls and Failures count what was asked since the start, without repeats.
+	Calls, Failures int64
+	// LastSuccess and LastFailure are zero when there was none; Why is the code of the latter.
+	LastSuccess, LastFailure time.Time
+	Why                      string
+	// P50 and P99 are those of the last calls that were answered.
+	P50, P99 time.Duration
+	// Breaker is "closed", "open" or "half-open".
+	Breaker string
+	Policy  Policy
+	// Used is how many calls of the last span of the rate count.
+	Used int
+}
+
+// remembered is how many of the last calls the latency is taken of.
+const remembered = 256
+
+// record keeps what calls have shown.
+type record struct {
+	mu     sync.Mutex
+	health Health
+	took   []time.Duration
+	next   int
+}
+
+func (r *record) add(c Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.health.Calls++
+	end := c.Start.Add(c.Duration)
+	switch c.Outcome {
+	case "CANCELLED":
+		return
+	case "OK":
+		r.health.LastSuccess = end
+	default:
+		r.health.Failures++
+		r.health.LastFailure, r.health.Why = end, c.Outcome
+		return
+	}
+	if len(r.took) < remembered {
+		r.took = append(r.took, c.Duration)
+		return
+	}
+	r.took[r.next] = c.Duration
+	r.next = (r.next + 1) % remembered
+}
+
+// Health returns how the source does.
+func (c *Client) Health() Health {
+	c.record.mu.Lock()
+	h, took := c.record.health, slices.Clone(c.record.took)
+	c.record.mu.Unlock()
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		h.P50, h.P99 = took[n/2], took[n*99/100]
+	}
+	h.Breaker, h.Policy, h.Used = c.Breaker(), c.cfg.Policy, c.limit.used(time.Now())
+	return h
+}

@@ -1,0 +1,121 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Policy bounds how a source is called. What is zero is as the product's adapter has it, and else as we do.
+type Policy struct {
+	// Timeout bounds one try; 10 s.
+	Timeout time.Duration
+	// Concurrent bounds the calls under way; 16. Further calls wait.
+	Concurrent int
+	// Retries bounds the repeats of a read; 2. Less than zero is none.
+	Retries int
+	// BreakAfter opens the breaker after so many failures in a row; 10. It lets a call through
+	// again after BreakFor; 2 s.
+	BreakAfter int
+	BreakFor   time.Duration
+	// Rate bounds the calls of a time.
+	Rate Rate
+	// Operations have a timeout and retries of their own, by name.
+	Operations map[string]Policy
+}
+
+// Rate is how many calls there may be in any span of a time; none is no bound.
+type Rate struct {
+	Calls int
+	Per   time.Duration
+}
+
+// Or fills in what the policy leaves open.
+func (p Policy) Or(rest Policy) Policy {
+	p.Timeout, p.Concurrent, p.Retries = cmp.Or(p.Timeout, rest.Timeout), cmp.Or(p.Concurrent, rest.Concurrent), cmp.Or(p.Retries, rest.Retries)
+	p.BreakAfter, p.BreakFor = cmp.Or(p.BreakAfter, rest.BreakAfter), cmp.Or(p.BreakFor, rest.BreakFor)
+	p.Rate = cmp.Or(p.Rate, rest.Rate)
+	if p.Operations == nil {
+		p.Operations = rest.Operations
+	}
+	return p
+}
+
+func standard() Policy {
+	return Policy{Timeout: 10 * time.Second, Concurrent: 16, Retries: 2, BreakAfter: 10, BreakFor: 2 * time.Second}
+}
+
+// of is the policy of an operation.
+func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(p) }
+
+// Lane says what a call is for. When the budget of a source runs short, the lanes stop one after the other.
+type Lane int
+
+// The lanes. What has been accepted is worked on before somebody looks, and both before history is read.
+const (
+	Reads Lane = iota
+	Work
+	History
+)
+
+// share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
+func (l Lane) share() int {
+	switch l {
+	case Work:
+		return 0
+	case History:
+		return 5
+	default:
+		return 2
+	}
+}
+
+type laneKey struct{}
+
+// In returns a context whose calls are for the lane.
+func In(ctx context.Context, l Lane) context.Context { return context.WithValue(ctx, laneKey{}, l) }
+
+func laneOf(ctx context.Context) Lane {
+	l, _ := ctx.Value(laneKey{}).(Lane)
+	return l
+}
+
+// limiter counts calls in a span that slides.
+type limiter struct {
+	rate Rate
+
+	mu sync.Mutex
+	// made are the times of the last calls, oldest first, as many as one span may have.
+	made []time.Time
+}
+
+// take counts a call of the lane, or says how long it must wait until there is room for it. A repeat is counted
+// whether there is or not: it was promised with its first try.
+func (l *limiter) take(now time.Time, lane Lane, repeat bool) (wait time.Duration) {
+	if l.rate.Calls <= 0 {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made = slices.DeleteFunc(l.made, func(t time.Time) bool { return now.Sub(t) >= l.rate.Per })
+	room := max(1, l.rate.Calls-l.rate.Calls*lane.share()/10)
+	if n := len(l.made); n >= room && !repeat {
+		return l.made[n-room].Add(l.rate.Per).Sub(now)
+	}
+	l.made = append(l.made, now)
+	return 0
+}
+
+// used is how many calls of the last span count.
+func (l *limiter) used(now time.Time) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.made {
+		if now.Sub(t) < l.rate.Per {
+			n++
+		}
+	}
+	return n
+}
