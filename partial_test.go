@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/graph/scalar"
+	"crossdock/internal/config"
+	"crossdock/sandbox"
+	"crossdock/sources/transport"
 )
 
 // TestPricesOfABranchAreNotThoseOfTheAccount: an ERP whose price lists know no branches says so, and the
@@ -96,5 +100,49 @@ func TestAnOutageLeavesTheRestOfThePage(t *testing.T) {
 				t.Errorf("things by id: %v; errors at %v", things, said)
 			}
 		})
+	}
+}
+
+// TestASpentBudgetLeavesReadsWhatWasLastKnown, and says so; work on what was accepted still has its share.
+func TestASpentBudgetLeavesReadsWhatWasLastKnown(t *testing.T) {
+	t.Parallel()
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Sources {
+			if s := &cfg.Sources[i]; s.Name == "wms" {
+				s.Policy.Rate.Calls, s.Policy.Rate.Per = 10, config.Duration(time.Hour)
+			}
+		}
+	})
+	g := newGraph(t, w)
+	const page = `{ availability(skus: ["SKU-1000"], maxAge: 0) { complete nodes { provenance { source freshness } } } }`
+	seen := map[string]int{}
+	for range 12 {
+		got := g.query("operations", page, nil)
+		if len(got.Errors) > 0 {
+			t.Fatalf("a spent budget fails the page: %v", got.Errors)
+		}
+		for _, n := range got.Data["availability"].([]any)[0].(map[string]any)["nodes"].([]any) {
+			if p := n.(map[string]any)["provenance"].(map[string]any); p["source"] == "wms" {
+				seen[p["freshness"].(string)]++
+			}
+		}
+	}
+	// Two nodes by one call; eight of ten calls are for reads.
+	if seen["LIVE"] != 16 || seen["LAST_KNOWN"] != 8 {
+		t.Errorf("the warehouse's figures were %v", seen)
+	}
+	a, err := w.systems["wms"].Reports(transport.In(t.Context(), transport.Work), "EAST", []string{"NEVER"})
+	if err != nil || len(a.Failed) > 0 {
+		t.Errorf("work has no share left: %v, %v", a, err)
+	}
+	got := g.query("operations", `{ sources { name product kind status calls failures lastSuccessAt limiter { calls perSeconds used } } }`, nil)
+	text := fmt.Sprint(got.Data)
+	for _, want := range []string{"limiter:map[calls:10 perSeconds:3600 used:9] name:wms product:rest status:UP", "kind:ERP", "name:webshop product:shopify status:UNKNOWN"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("sources do not show %q: %s", want, text)
+		}
+	}
+	if got := g.query("buyer", `{ sources { name } }`, nil); len(got.Errors) == 0 {
+		t.Error("a buyer sees the sources")
 	}
 }

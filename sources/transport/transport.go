@@ -46,7 +46,7 @@ func (c Config) withDefaults() Config {
 		c.MaxBody = 32 << 20
 	}
 	if c.Throttled == nil {
-		c.Throttled = standardThrottled
+		c.Throttled = TooMany
 	}
 	return c
 }
@@ -297,7 +297,8 @@ func (c *Client) translate(ctx context.Context, err error) error {
 	}
 }
 
-func standardThrottled(res *Response) (time.Duration, bool) {
+// TooMany is how HTTP says that too many calls came: status 429, with Retry-After or a second.
+func TooMany(res *Response) (time.Duration, bool) {
 	if res.Status != http.StatusTooManyRequests {
 		return 0, false
 	}

@@ -75,8 +75,8 @@ type failure struct {
 
 // throttled reads from a reply, which is a 200, how long the bucket takes to fill up for the query.
 func throttled(res *transport.Response) (time.Duration, bool) {
-	if res.Status == http.StatusTooManyRequests {
-		return time.Second, true
+	if wait, refused := transport.TooMany(res); refused {
+		return wait, true
 	}
 	if !bytes.Contains(res.Body, []byte(`THROTTLED`)) {
 		return 0, false

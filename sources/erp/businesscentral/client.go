@@ -100,6 +100,7 @@ func (c *Client) fetchToken(ctx context.Context) error {
 		return fault.Wrap(fault.Invalid, err, "token URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Close = true // once an hour
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return &fault.Error{Kind: fault.Unavailable, Message: "the token service cannot be reached", NotSent: true}
