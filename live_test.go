@@ -108,12 +108,7 @@ func (r *realWorld) send(ids []int, tracking string) {
 	r.store.Write(outgoing, ids, map[string]any{"carrier": r.store.IDs("carrier")[0]})
 	r.store.Move(outgoing, ids, "assign_try", "pick")
 	for _, id := range ids {
-		shipment := outgoing + "," + strconv.Itoa(id)
-		moves := r.store.IDs("stock.move", []any{"shipment", "=", shipment}, []any{"to_location.type", "=", "customer"})
-		var made []int
-		r.store.Call("model.stock.package.create", []any{[]any{map[string]any{
-			"type": r.store.IDs("stock.package.type")[0], "company": 1, "shipment": shipment, "moves": []any{[]any{"add", moves}}, "shipping_reference": tracking,
-		}}, r.store.Context()}, &made)
+		r.store.Pack(id, tracking, false)
 	}
 	r.store.Move(outgoing, ids, "pack", "done")
 }

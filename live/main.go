@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -124,14 +125,10 @@ func tail(out []byte) string {
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")
 }
 
-// fresh makes the database of the name a copy of the one that was seeded from the files, and seeds that first
-// when there is none. What is only half seeded is never copied.
-func fresh(ctx context.Context, db *embedded.Server, name string, files []string, seed func(building string) error) error {
+// fresh makes the database of the name a copy of the one that was seeded from files with the fingerprint, and
+// seeds that first when there is none. What is only half seeded is never copied.
+func fresh(ctx context.Context, db *embedded.Server, name, mark string, seed func(building string) error) error {
 	if err := db.DropDatabase(ctx, name); err != nil {
-		return err
-	}
-	mark, err := fingerprint(files...)
-	if err != nil {
 		return err
 	}
 	seeded, building := name+"_seeded_"+mark, name+"_building"
@@ -158,6 +155,15 @@ func fingerprint(files ...string) (string, error) {
 		_, _ = sum.Write(raw)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:4]), nil
+}
+
+// reaching is the environment in which a product finds the database's server.
+func reaching(db *embedded.Server) ([]string, error) {
+	socket, err := url.Parse(db.URL(""))
+	if err != nil {
+		return nil, err
+	}
+	return append(os.Environ(), "PGHOST="+socket.Query().Get("host"), "PGUSER="+socket.Query().Get("user")), nil
 }
 
 // free is an address on loopback that nobody listens on.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +32,11 @@ const password = "crossdock-live"
 
 // start starts a server on a fresh copy of what was seeded.
 func (p tryton) start(ctx context.Context, dir string, db *embedded.Server) (*server, error) {
-	socket, err := url.Parse(db.URL(p.name))
+	env, err := reaching(db)
+	if err != nil {
+		return nil, err
+	}
+	mark, err := fingerprint("live/tryton.go", "live/tryton/common.py", p.seed, "live/world.json")
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +49,8 @@ func (p tryton) start(ctx context.Context, dir string, db *embedded.Server) (*se
 	if err := errors.Join(os.WriteFile(conf, []byte(text), 0o600), os.WriteFile(secret, []byte("live-administrator"), 0o600)); err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "PGHOST="+socket.Query().Get("host"), "PGUSER="+socket.Query().Get("user"), "TRYTONPASSFILE="+secret, "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore")
-	err = fresh(ctx, db, p.name, []string{"live/tryton.go", "live/tryton/common.py", p.seed, "live/world.json"}, func(building string) error {
+	env = append(env, "TRYTONPASSFILE="+secret, "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore")
+	err = fresh(ctx, db, p.name, mark, func(building string) error {
 		say("seeding %s of Tryton, once: some minutes", p.name)
 		admin := []string{"-c", conf, "-d", building}
 		err := do(ctx, env, "its tables", "trytond-admin", append(admin, "--all", "--email", "admin@example.com")...)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +24,7 @@ type vendure struct {
 
 // start starts a shop on a fresh copy of what was seeded.
 func (v *vendure) start(ctx context.Context, dir string, db *embedded.Server) (*server, error) {
-	socket, err := url.Parse(db.URL("shop"))
+	env, err := reaching(db)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +36,7 @@ func (v *vendure) start(ctx context.Context, dir string, db *embedded.Server) (*
 	if err != nil {
 		return nil, err
 	}
-	seeds := []string{"live/vendure/package-lock.json", "live/vendure/config.js", "live/vendure/seed.js", "live/world.json"}
-	mark, err := fingerprint(seeds...)
+	mark, err := fingerprint("live/vendure/package-lock.json", "live/vendure/config.js", "live/vendure/seed.js", "live/world.json")
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +44,8 @@ func (v *vendure) start(ctx context.Context, dir string, db *embedded.Server) (*
 	if err := v.install(ctx, packages); err != nil {
 		return nil, err
 	}
-	env := append(os.Environ(), "NODE_PATH="+filepath.Join(packages, "node_modules"), "PGHOST="+socket.Query().Get("host"), "PGUSER="+socket.Query().Get("user"),
-		"VENDURE_PORT="+port, "VENDURE_ADMIN=admin", "VENDURE_ADMIN_PASSWORD=admin-live")
-	err = fresh(ctx, db, "shop", seeds, func(building string) error {
+	env = append(env, "NODE_PATH="+filepath.Join(packages, "node_modules"), "VENDURE_PORT="+port, "VENDURE_ADMIN=admin", "VENDURE_ADMIN_PASSWORD=admin-live")
+	err = fresh(ctx, db, "shop", mark, func(building string) error {
 		say("seeding Vendure, once")
 		return do(ctx, append(env, "VENDURE_DB="+building, "VENDURE_SECRETS="+secrets), "its records", "node", "live/vendure/seed.js")
 	})

@@ -318,10 +318,9 @@ func (p *Processes) LetGo(ctx context.Context, tx Tx, o *orders.Order) error {
 }
 
 func (p *Processes) raiseCopies(ctx context.Context, tx Tx, o *orders.Order, r orders.Registration) error {
-	return p.Exceptions.Raise(ctx, tx, operations.Exception{
-		Code: "DUPLICATE_IN_SOURCE", Severity: "ERROR", Title: fmt.Sprintf("%s has order %s %d times", r.Source, o.Number, r.Copies),
-		Subject: subject(o.ID), Key: "copies/" + o.Number, Order: o.ID, Account: o.Account, Source: r.Source, CreatedAt: p.Now(),
-	})
+	return p.raise(ctx, tx, o, operations.Exception{
+		Code: "DUPLICATE_IN_SOURCE", Severity: "ERROR", Title: fmt.Sprintf("%s has order %s %d times", r.Source, o.Number, r.Copies), Key: "copies/" + o.Number, Source: r.Source,
+	}, struct{}{})
 }
 
 // release hands work to its node, once, as register does with orders.

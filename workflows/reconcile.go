@@ -43,23 +43,18 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 // has left already, what the shop has less of than we carry out, and money that it has given back by itself
 // are for a person to settle.
 func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders.PlacedOrder) error {
-	raise := func(ctx context.Context, tx Tx, o *orders.Order, code, severity, key, title string, detail any) error {
-		raw, err := json.Marshal(detail)
-		if err != nil {
-			return err
-		}
-		return p.Exceptions.Raise(ctx, tx, operations.Exception{
-			Code: code, Severity: severity, Title: title, Detail: raw, Subject: subject(o.ID), Key: key, Order: o.ID, Account: o.Account, Source: shop, CreatedAt: p.Now(),
-		})
-	}
 	var err error
 	if is.Cancelled {
 		err = p.Orders.CallOff(ctx, shop, is.Ref, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
-			return raise(ctx, tx, o, "CANCELLED_AFTER_SHIPMENT", "ERROR", "called off/"+o.Number, fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop), struct{}{})
+			return p.raise(ctx, tx, o, operations.Exception{
+				Code: "CANCELLED_AFTER_SHIPMENT", Severity: "ERROR", Title: fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop), Key: "called off/" + o.Number, Source: shop,
+			}, struct{}{})
 		})
 	} else {
 		err = p.Orders.Lessened(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
-			return raise(ctx, tx, o, "LESS_IN_SHOP", "WARNING", "less in shop/"+o.Number, fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), map[string]any{"parts": o.LessInShop})
+			return p.raise(ctx, tx, o, operations.Exception{
+				Code: "LESS_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), Key: "less in shop/" + o.Number, Source: shop,
+			}, map[string]any{"parts": o.LessInShop})
 		})
 	}
 	if err != nil || len(is.Refunds) == 0 {
@@ -69,8 +64,20 @@ func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders
 		if o.Status == orders.Cancelled && !slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return l.Shipped.IsPos() }) {
 			return nil // nothing was ever charged in the books
 		}
-		return raise(ctx, tx, o, "REFUNDED_IN_SHOP", "WARNING", "refunded/"+shop+"/"+r.Ref, fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), r)
+		return p.raise(ctx, tx, o, operations.Exception{
+			Code: "REFUNDED_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), Key: "refunded/" + shop + "/" + r.Ref, Source: shop,
+		}, r)
 	})
+}
+
+// raise opens an exception about an order, with what is to be known of it.
+func (p *Processes) raise(ctx context.Context, tx Tx, o *orders.Order, e operations.Exception, detail any) error {
+	raw, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	e.Detail, e.Subject, e.Order, e.Account, e.CreatedAt = raw, subject(o.ID), o.ID, o.Account, p.Now()
+	return p.Exceptions.Raise(ctx, tx, e)
 }
 
 func (p *Processes) observeRegistration(ctx context.Context, r orders.Registration) error {
@@ -98,14 +105,9 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	if err != nil || len(conflicts) == 0 {
 		return err
 	}
-	detail, err := json.Marshal(map[string]any{"lines": conflicts})
-	if err != nil {
-		return err
-	}
 	return postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
-		return p.Exceptions.Raise(ctx, tx, operations.Exception{
-			Code: "AMENDED_AFTER_RELEASE", Severity: "ERROR", Title: fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source), Detail: detail,
-			Subject: subject(o.ID), Key: "amended/" + o.Number, Order: o.ID, Account: o.Account, Source: r.Source, CreatedAt: p.Now(),
-		})
+		return p.raise(ctx, tx, o, operations.Exception{
+			Code: "AMENDED_AFTER_RELEASE", Severity: "ERROR", Title: fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source), Key: "amended/" + o.Number, Source: r.Source,
+		}, map[string]any{"lines": conflicts})
 	})
 }

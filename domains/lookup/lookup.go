@@ -25,10 +25,15 @@ func Empty[K comparable, V any](n int) Answers[K, V] {
 // AllFailed returns answers in which every key has failed.
 func AllFailed[K comparable, V any](keys []K, err error) Answers[K, V] {
 	out := Empty[K, V](0)
-	for _, k := range keys {
-		out.Failed[k] = err
-	}
+	out.Fail(keys, err)
 	return out
+}
+
+// Fail makes keys have failed.
+func (a Answers[K, V]) Fail(keys []K, err error) {
+	for _, k := range keys {
+		a.Failed[k] = err
+	}
 }
 
 // Merge adds the answers of another source to a.

@@ -122,6 +122,27 @@ func (p *Tryton) Write(model string, ids []int, values map[string]any) {
 	p.Call("model."+model+".write", []any{ids, values, p.Context()}, nil)
 }
 
+// Pack has people put the goods that leave by a shipment into packages: all into one, or each move into its own.
+// They have the tracking number, which is counted when there are several.
+func (p *Tryton) Pack(shipment int, tracking string, each bool) {
+	p.t.Helper()
+	of := fmt.Sprintf("stock.shipment.out,%d", shipment)
+	moves := p.IDs("stock.move", []any{"shipment", "=", of}, []any{"to_location.type", "=", "customer"})
+	put := func(moves []int, tracking string) {
+		p.t.Helper()
+		p.Call("model.stock.package.create", []any{[]any{map[string]any{
+			"type": p.IDs("stock.package.type")[0], "company": 1, "shipment": of, "moves": []any{[]any{"add", moves}}, "shipping_reference": tracking,
+		}}, p.Context()}, nil)
+	}
+	if !each {
+		put(moves, tracking)
+		return
+	}
+	for i := range moves {
+		put(moves[i:i+1], fmt.Sprint(tracking, i+1))
+	}
+}
+
 // Split has people put a shipment back to draft and move the first of its outgoing moves to another, which
 // stays a draft too. It returns both.
 func (p *Tryton) Split(shipment int) (rest, part int) {

@@ -22,9 +22,7 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 	_ = inParts(keys, c.batch(name), func(part []K) error {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
 		if err != nil {
-			for _, k := range part {
-				out.Failed[k] = err
-			}
+			out.Fail(part, err)
 			return nil
 		}
 		found := map[K]V{}

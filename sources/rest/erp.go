@@ -138,9 +138,7 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	at := c.live(time.Now())
 	rows, _, err := c.call(ctx, "prices", map[string]any{"quote": map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "lines": lines}}, len(keys))
 	if err != nil {
-		for _, k := range keys {
-			out.Failed[k] = err
-		}
+		out.Fail(keys, err)
 		return
 	}
 	for _, r := range rows {

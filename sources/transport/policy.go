@@ -99,9 +99,9 @@ func (l *limiter) take(now time.Time, lane Lane, repeat bool) (wait time.Duratio
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.made = slices.DeleteFunc(l.made, func(t time.Time) bool { return now.Sub(t) >= l.rate.Per })
+	n := l.count(now)
 	room := max(1, l.rate.Calls-l.rate.Calls*lane.share()/10)
-	if n := len(l.made); n >= room && !repeat {
+	if n >= room && !repeat {
 		return l.made[n-room].Add(l.rate.Per).Sub(now)
 	}
 	l.made = append(l.made, now)
@@ -109,13 +109,14 @@ func (l *limiter) take(now time.Time, lane Lane, repeat bool) (wait time.Duratio
 }
 
 // used is how many calls of the last span count.
-func (l *limiter) used(now time.Time) (n int) {
+func (l *limiter) used(now time.Time) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, t := range l.made {
-		if now.Sub(t) < l.rate.Per {
-			n++
-		}
-	}
-	return n
+	return l.count(now)
+}
+
+// count forgets calls before the span and counts the others. The lock is held.
+func (l *limiter) count(now time.Time) int {
+	l.made = slices.DeleteFunc(l.made, func(t time.Time) bool { return now.Sub(t) >= l.rate.Per })
+	return len(l.made)
 }

@@ -38,7 +38,7 @@ type Client struct {
 	mu       sync.Mutex
 	session  string
 	user     int
-	company  *Company
+	company  Learned[Company]
 	// shut is when a login may be tried again, refused why not before, and pause how long that will be after
 	// the next refusal.
 	shut    time.Time
@@ -260,12 +260,10 @@ func (c *Client) within(ctx context.Context, operation, method string, params []
 
 // Company learns the user's company and its currency, once.
 func (c *Client) Company(ctx context.Context) (*Company, error) {
-	c.mu.Lock()
-	known := c.company
-	c.mu.Unlock()
-	if known != nil {
-		return known, nil
-	}
+	return c.company.Get(func() (*Company, error) { return c.learn(ctx) })
+}
+
+func (c *Client) learn(ctx context.Context) (*Company, error) {
 	var preferences struct {
 		Company int `json:"company"`
 	}
@@ -283,9 +281,6 @@ func (c *Client) Company(ctx context.Context) (*Company, error) {
 		return nil, fault.New(fault.Invalid, "the user %s belongs to no company", c.cfg.User).From(c.t.Name())
 	}
 	co.Currency, co.Code = companies[0].Currency.ID, trade.Currency(companies[0].Currency.Code)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.company = co
 	return co, nil
 }
 

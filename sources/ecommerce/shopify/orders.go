@@ -165,9 +165,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 	out := lookup.Empty[string, orders.PlacedOrder](len(refs))
 	list, err := c.read(ctx, refs)
 	if err != nil {
-		for _, r := range refs {
-			out.Failed[r] = err
-		}
+		out.Fail(refs, err)
 		return out, ctx.Err()
 	}
 	for _, o := range list {

@@ -24,7 +24,7 @@ var (
 // atOnce is how many orders one query reads.
 const atOnce = 100
 
-// The states of an order that the shop has finished with, and of one that it has called off.
+// The states of an order that was called off, or has left, or arrived; fulfilments have the same.
 const (
 	cancelled = "Cancelled"
 	shipped   = "Shipped"
@@ -50,9 +50,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 	for some := range slices.Chunk(ids, atOnce) {
 		list, err := c.read(ctx, some)
 		if err != nil {
-			for _, ref := range some {
-				out.Failed[ref] = err
-			}
+			out.Fail(some, err)
 			continue
 		}
 		for _, o := range list {

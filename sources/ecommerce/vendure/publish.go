@@ -19,7 +19,7 @@ var (
 	_ orders.Canceller   = (*Client)(nil)
 )
 
-// The states of a fulfilment that has left, of one that was called off, and of money that has moved.
+// The states of a fulfilment or a refund that is still open, of money that has moved, and of money that will not.
 const (
 	pending = "Pending"
 	settled = "Settled"

@@ -2,7 +2,6 @@ package tryton
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"crossdock/domains/fault"
@@ -22,9 +21,7 @@ type Config struct {
 type Client struct {
 	rpc  *trytonrpc.Client
 	shop string
-
-	mu   sync.Mutex
-	home *home
+	home trytonrpc.Learned[home]
 }
 
 // home is what all questions depend on and nobody changes: the company, and the shop and the warehouse of
@@ -51,12 +48,10 @@ func (c *Client) Transport() *transport.Client { return c.rpc.Transport() }
 
 // where learns the company and our shop, once.
 func (c *Client) where(ctx context.Context) (*home, error) {
-	c.mu.Lock()
-	h := c.home
-	c.mu.Unlock()
-	if h != nil {
-		return h, nil
-	}
+	return c.home.Get(func() (*home, error) { return c.learn(ctx) })
+}
+
+func (c *Client) learn(ctx context.Context) (*home, error) {
 	company, err := c.rpc.Company(ctx)
 	if err != nil {
 		return nil, err
@@ -71,11 +66,7 @@ func (c *Client) where(ctx context.Context) (*home, error) {
 	if len(shops) == 0 || len(shops[0].Warehouses) == 0 {
 		return nil, fault.New(fault.Invalid, "there is no web shop %q with a warehouse: create it, or name another as shop", c.shop).From(c.rpc.Name())
 	}
-	h = &home{company, shops[0].ID, shops[0].Warehouses[0]}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.home = h
-	return h, nil
+	return &home{company, shops[0].ID, shops[0].Warehouses[0]}, nil
 }
 
 func (c *Client) live() lookup.Provenance {

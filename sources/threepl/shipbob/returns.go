@@ -82,9 +82,7 @@ func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string)
 		}
 		q := url.Values{"ReferenceIds": {strings.Join(part, ",")}, "Limit": {"250"}}
 		if err := c.call(ctx, transport.Request{Operation: "receipts", Method: http.MethodGet, Path: "/return", Query: q, Keys: len(part), Read: true}, http.StatusOK, &page); err != nil {
-			for _, n := range part {
-				out.Failed[n] = err
-			}
+			out.Fail(part, err)
 			continue
 		}
 		for _, g := range page.Items {

@@ -140,9 +140,7 @@ func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) 
 		numbers = numbers[len(part):]
 		list, err := c.orders(ctx, part)
 		if err != nil {
-			for _, n := range part {
-				out.Failed[n] = err
-			}
+			out.Fail(part, err)
 			continue
 		}
 		for _, o := range list {

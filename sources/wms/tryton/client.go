@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
@@ -15,10 +14,8 @@ import (
 
 // Client is one database of a warehouse system, with all its warehouses: a node is a warehouse's code.
 type Client struct {
-	rpc *trytonrpc.Client
-
-	mu   sync.Mutex
-	home *home
+	rpc  *trytonrpc.Client
+	home trytonrpc.Learned[home]
 }
 
 // home is what all questions depend on and nobody changes: the company, and its warehouses.
@@ -51,12 +48,10 @@ func (c *Client) Transport() *transport.Client { return c.rpc.Transport() }
 
 // where learns the company and its warehouses, once.
 func (c *Client) where(ctx context.Context) (*home, error) {
-	c.mu.Lock()
-	h := c.home
-	c.mu.Unlock()
-	if h != nil {
-		return h, nil
-	}
+	return c.home.Get(func() (*home, error) { return c.learn(ctx) })
+}
+
+func (c *Client) learn(ctx context.Context) (*home, error) {
 	company, err := c.rpc.Company(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +64,7 @@ func (c *Client) where(ctx context.Context) (*home, error) {
 	if err != nil {
 		return nil, err
 	}
-	h = &home{Company: company, warehouses: map[trade.NodeID]warehouse{}}
+	h := &home{Company: company, warehouses: map[trade.NodeID]warehouse{}}
 	for _, l := range list {
 		switch {
 		case l.Type == "warehouse" && l.Code != "":
@@ -81,9 +76,6 @@ func (c *Client) where(ctx context.Context) (*home, error) {
 	if len(h.warehouses) == 0 || h.customers == 0 {
 		return nil, fault.New(fault.Invalid, "there is no warehouse with a code, or no location of customers: a node is found by its warehouse's code").From(c.rpc.Name())
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.home = h
 	return h, nil
 }
 

@@ -104,17 +104,6 @@ func sent(r shipments.Report) map[string]string {
 
 func equal(a, b map[string]string) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
 
-// pack puts each move of a shipment into a package of its own, with a tracking number.
-func (p product) pack(shipment int, tracking string) {
-	for i, move := range p.IDs("stock.move", []any{"shipment", "=", out + "," + strconv.Itoa(shipment)}, []any{"to_location.type", "=", "customer"}) {
-		kind := p.IDs("stock.package.type")[0]
-		var ids []int
-		p.Call("model.stock.package.create", []any{[]any{map[string]any{
-			"type": kind, "company": 1, "shipment": out + "," + strconv.Itoa(shipment), "moves": []any{[]any{"add", []int{move}}}, "shipping_reference": fmt.Sprint(tracking, i+1),
-		}}, p.Context()}, &ids)
-	}
-}
-
 // TestAWarehousePicksPacksAndShips: each step is seen, and each parcel has its tracking number.
 func TestAWarehousePicksPacksAndShips(t *testing.T) {
 	t.Parallel()
@@ -132,7 +121,7 @@ func TestAWarehousePicksPacksAndShips(t *testing.T) {
 		pick       shipments.PickStatus
 	}{{"assign_try", shipments.InProgress, shipments.Picking}, {"pick", shipments.InProgress, shipments.Picked}, {"pack", shipments.InProgress, shipments.Packed}, {"done", shipments.Shipped, shipments.Packed}} {
 		if step.transition == "pack" {
-			p.pack(ids[0], number)
+			p.Pack(ids[0], number, true)
 		}
 		p.Move(out, ids, step.transition)
 		if r := p.report(number); r.Status != step.status || r.Pick != step.pick {

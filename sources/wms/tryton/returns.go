@@ -22,9 +22,9 @@ func (c *Client) Expect(ctx context.Context, r returns.Return) (string, error) {
 		return "", err
 	}
 	d, err := c.once(ctx, h, incoming(), r.Number, func() (map[string]any, error) {
-		list := make([]goods, len(r.Lines))
+		list := make([]trade.Part, len(r.Lines))
 		for i, l := range r.Lines {
-			list[i] = goods{l.SKU, l.Authorized}
+			list[i] = trade.Part{SKU: l.SKU, Quantity: l.Authorized}
 		}
 		moves, err := c.moves(ctx, h, h.customers, at.Input, list)
 		if err != nil {

@@ -26,11 +26,7 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 		return "", err
 	}
 	body := func() (map[string]any, error) {
-		list := make([]goods, len(w.Parts))
-		for i, p := range w.Parts {
-			list[i] = goods{p.SKU, p.Quantity}
-		}
-		moves, err := c.moves(ctx, h, at.Output, h.customers, list)
+		moves, err := c.moves(ctx, h, at.Output, h.customers, w.Parts)
 		if err != nil {
 			return nil, err
 		}
@@ -59,17 +55,11 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 	return "", fault.New(fault.Conflict, "shipment %s stays a draft", w.Number).From(c.rpc.Name())
 }
 
-// goods is a quantity of an item that is to move.
-type goods struct {
-	sku      trade.SKU
-	quantity trade.Decimal
-}
-
 // moves is the body of moves of goods from one place to another, in the units that the items are kept in.
-func (c *Client) moves(ctx context.Context, h *home, from, to int, list []goods) ([]any, error) {
-	skus := make([]trade.SKU, len(list))
-	for i, g := range list {
-		skus[i] = g.sku
+func (c *Client) moves(ctx context.Context, h *home, from, to int, goods []trade.Part) ([]any, error) {
+	skus := make([]trade.SKU, len(goods))
+	for i, g := range goods {
+		skus[i] = g.SKU
 	}
 	type product struct {
 		ID   int    `json:"id"`
@@ -84,14 +74,14 @@ func (c *Client) moves(ctx context.Context, h *home, from, to int, list []goods)
 	for _, p := range products {
 		known[trade.SKU(p.Code)] = p
 	}
-	made := make([]any, len(list))
-	for i, g := range list {
-		p, ok := known[g.sku]
+	made := make([]any, len(goods))
+	for i, g := range goods {
+		p, ok := known[g.SKU]
 		if !ok {
-			return nil, fault.New(fault.Invalid, "the warehouse does not know item %s", g.sku).From(c.rpc.Name())
+			return nil, fault.New(fault.Invalid, "the warehouse does not know item %s", g.SKU).From(c.rpc.Name())
 		}
 		made[i] = map[string]any{
-			"product": p.ID, "uom": p.Unit, "quantity": trytonrpc.Float(g.quantity), "from_location": from, "to_location": to, "company": h.ID,
+			"product": p.ID, "uom": p.Unit, "quantity": trytonrpc.Float(g.Quantity), "from_location": from, "to_location": to, "company": h.ID,
 			// The product wants a price of what goes to customers; the books are elsewhere.
 			"unit_price": trytonrpc.Exact(trade.Decimal{}), "currency": h.Currency,
 		}
