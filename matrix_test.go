@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +13,18 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"crossdock/domains/accounts"
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
+	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
 	"crossdock/sandbox"
@@ -40,9 +47,9 @@ func newFailing(t *testing.T, target string) *failing {
 	pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
 	f := &failing{}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if broken := f.fault.Load(); broken != nil && !strings.Contains(r.URL.Path, "oauth2") {
+		if how := f.fault.Load(); how != nil && !strings.Contains(r.URL.Path, "oauth2") {
 			_, _ = io.Copy(io.Discard, r.Body) // or the server would not see that the caller has gone
-			(*broken)(w, r)
+			(*how)(w, r)
 			return
 		}
 		pass.ServeHTTP(w, r)
@@ -79,16 +86,16 @@ func hangUp(w http.ResponseWriter, sent string) {
 	_ = conn.Close()
 }
 
+// broken is a way in which a source fails, with the code that it must have.
+type broken struct {
+	how  func(http.ResponseWriter, *http.Request)
+	kind fault.Kind
+}
+
 // faults are the ways in which a source can fail, with the code that each must have.
-func faults() map[string]struct {
-	broken func(http.ResponseWriter, *http.Request)
-	kind   fault.Kind
-} {
+func faults() map[string]broken {
 	const whole = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"value\": ["
-	return map[string]struct {
-		broken func(http.ResponseWriter, *http.Request)
-		kind   fault.Kind
-	}{
+	return map[string]broken{
 		"it hangs up":       {func(w http.ResponseWriter, _ *http.Request) { hangUp(w, "") }, fault.Unavailable},
 		"a reply cut short": {func(w http.ResponseWriter, _ *http.Request) { hangUp(w, whole) }, fault.Unavailable},
 		"it hangs":          {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, fault.Timeout},
@@ -109,6 +116,16 @@ func faults() map[string]struct {
 	}
 }
 
+// lying makes a source's whole replies wrong: an error behind its usual status, in the form that is its own.
+func lying() map[string]string {
+	return map[string]string{
+		"erp":     `{"error":{"code":"Internal_ServerError","message":"An error occurred."}}`,
+		"webshop": `{"errors":[{"message":"Internal error.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`,
+		"threepl": `{"message":"Something went wrong."}`,
+		"wms":     `{"error":"the database is being restored"}`,
+	}
+}
+
 // TestTheFaultMatrix: each of the four kinds of source fails in every way. The failure has the right code and
 // comes in time, is no other source's, and ends when its cause does; nothing is left behind.
 func TestTheFaultMatrix(t *testing.T) {
@@ -126,8 +143,10 @@ func TestTheFaultMatrix(t *testing.T) {
 			}
 			proxies[s.Name], s.URL = f, f.URL+u.Path
 			s.Policy = config.Policy{Timeout: config.Duration(patience), Retries: &none, BreakAfter: 2, BreakFor: config.Duration(50 * time.Millisecond)}
+			s.Policy.Rate.Calls, s.Policy.Rate.Per = 100_000, config.Duration(time.Minute)
 		}
 	})
+	w.admin("POST", "/admin/shipbob/limit?calls=0", "")
 	order := w.admin("POST", "/admin/shop/orders", `{"po":"M","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
 	stock := func(source string, node trade.NodeID) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -149,14 +168,22 @@ func TestTheFaultMatrix(t *testing.T) {
 		"wms":     stock("wms", "EAST"),
 	}
 	for name, ask := range kinds {
-		if err := ask(t.Context()); err != nil {
+		kinds[name] = func(ctx context.Context) (err error) {
+			pprof.Do(ctx, pprof.Labels("the matrix", name), func(ctx context.Context) { err = ask(ctx) })
+			return err
+		}
+		if err := kinds[name](t.Context()); err != nil {
 			t.Fatalf("%s does not answer: %v", name, err)
 		}
 	}
 	for source, ask := range kinds {
-		for name, f := range faults() {
-			broken := f.broken
-			proxies[source].fault.Store(&broken)
+		wrong := faults()
+		wrong["an error behind a 200"] = broken{answers(200, http.Header{"Content-Type": {"application/json"}}, lying()[source]), fault.BadResponse}
+		if source == "webshop" {
+			wrong["an error behind a 200"] = broken{answers(200, nil, lying()[source]), fault.Unavailable} // it says what it is
+		}
+		for name, f := range wrong {
+			proxies[source].fault.Store(&f.how)
 			begin := time.Now()
 			err := ask(t.Context())
 			if took := time.Since(begin); fault.KindOf(err) != f.kind || took > 3*patience {
@@ -177,7 +204,7 @@ func TestTheFaultMatrix(t *testing.T) {
 			for range 2 {
 				_ = ask(t.Context())
 			}
-			if open := w.transports[source].Breaker() != "closed"; open != (f.kind == fault.Unavailable || f.kind == fault.Timeout) {
+			if open := w.transports[source].Breaker() != "closed"; open == (f.kind == fault.Throttled) {
 				t.Errorf("%s, %s: the breaker is open: %t", source, name, open)
 			}
 			proxies[source].fault.Store(nil)
@@ -185,10 +212,29 @@ func TestTheFaultMatrix(t *testing.T) {
 			w.until("the breaker is closed", func() bool { return ask(t.Context()) == nil && w.transports[source].Breaker() == "closed" })
 		}
 	}
+	// Nobody listens any more.
 	w.close()
-	for name, p := range proxies {
-		w.until("no connection to "+name+" is left", func() bool { return p.open.Load() == 0 })
+	for source, ask := range kinds {
+		p := proxies[source]
+		w.until("no connection to "+source+" is left", func() bool { return p.open.Load() == 0 })
+		p.Close()
+		if err := ask(t.Context()); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%s, nobody listens: %v", source, err)
+		}
 	}
+	pprof.Do(t.Context(), pprof.Labels("the matrix", "its test"), func(context.Context) {
+		if labelled("the matrix") == 0 {
+			t.Error("goroutines are not counted by what started them")
+		}
+	})
+	w.until("no goroutine is left", func() bool { return labelled("the matrix") == 0 })
+}
+
+// labelled counts the goroutines that were started under a label.
+func labelled(name string) int {
+	var all strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&all, 1)
+	return strings.Count(all.String(), `"`+name+`":`)
 }
 
 // outcomeOf is the failure of the only key, or that it has no answer.
@@ -203,4 +249,104 @@ func outcomeOf[K comparable, V any](found map[K]V, failed, err error) error {
 	default:
 		return nil
 	}
+}
+
+// TestRepliesWithRowsTwiceOrMissing: a row that is there twice counts once, and one that is missing takes no
+// neighbour along, with each of the four kinds.
+func TestRepliesWithRowsTwiceOrMissing(t *testing.T) {
+	t.Parallel()
+	var change atomic.Pointer[func([]any) []any]
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Sources {
+			s := &cfg.Sources[i]
+			u, err := url.Parse(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pass := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
+			pass.ModifyResponse = func(res *http.Response) error {
+				raw, err := io.ReadAll(res.Body)
+				var reply any
+				if how := change.Load(); how != nil && err == nil && json.Unmarshal(raw, &reply) == nil {
+					raw, err = json.Marshal(withRows(reply, *how))
+				}
+				res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+				res.Header.Del("Content-Length")
+				return err
+			}
+			proxy := httptest.NewServer(pass)
+			t.Cleanup(proxy.Close)
+			s.URL = proxy.URL + u.Path
+		}
+	})
+	var placed []string
+	for n := range 2 {
+		placed = append(placed, w.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"M%d","lines":[{"sku":"SKU-1000","quantity":3}]}`, n))["id"].(string))
+	}
+	stock := func(source string, node trade.NodeID) func() (map[string]string, error) {
+		return func() (map[string]string, error) {
+			a, err := w.systems[source].(inventory.Source).Stock(t.Context(), []inventory.Key{{Node: node, SKU: "SKU-1000"}, {Node: node, SKU: "SKU-1001"}})
+			return shown(a, func(f inventory.Figure) string { return fmt.Sprint(f.OnHand, f.Allocated) }), err
+		}
+	}
+	for source, ask := range map[string]func() (map[string]string, error){
+		"erp": func() (map[string]string, error) {
+			a, err := w.erp.Accounts(t.Context(), []trade.AccountID{"C10001", "C10002"})
+			return shown(a, func(a accounts.Account) string { return a.Name }), err
+		},
+		"webshop": func() (map[string]string, error) {
+			a, err := w.shops["webshop"].Placed(t.Context(), placed)
+			return shown(a, func(p orders.PlacedOrder) string { return fmt.Sprint(p.Draft.PONumber, len(p.Draft.Lines)) }), err
+		},
+		"threepl": stock("threepl", "21"), "wms": stock("wms", "EAST"),
+	} {
+		change.Store(nil)
+		right, err := ask()
+		if err != nil || len(right) != 2 {
+			t.Fatalf("%s answers %v, %v", source, right, err)
+		}
+		twice := func(rows []any) []any { return append(slices.Clone(rows), rows...) }
+		change.Store(&twice)
+		if got, err := ask(); err != nil || !maps.Equal(got, right) {
+			t.Errorf("%s, rows twice: %v, %v; without it is %v", source, got, err, right)
+		}
+		missing := func(rows []any) []any { return rows[1:] }
+		change.Store(&missing)
+		got, err := ask()
+		for k, v := range got {
+			if right[k] != v {
+				t.Errorf("%s, a row missing: %s is %s, not %s", source, k, v, right[k])
+			}
+		}
+		if err != nil || len(got) != 1 {
+			t.Errorf("%s, a row missing: %v, %v", source, got, err)
+		}
+	}
+}
+
+// shown shows what was found, and what failed by its error.
+func shown[K comparable, V any](a lookup.Answers[K, V], show func(V) string) map[string]string {
+	out := map[string]string{}
+	for k, v := range a.Found {
+		out[fmt.Sprint(k)] = show(v)
+	}
+	for k, err := range a.Failed {
+		out[fmt.Sprint(k)] = err.Error()
+	}
+	return out
+}
+
+// withRows changes the outermost list of records in a reply.
+func withRows(v any, change func([]any) []any) any {
+	switch x := v.(type) {
+	case []any:
+		if len(x) > 0 {
+			return change(x)
+		}
+	case map[string]any:
+		for k, below := range x {
+			x[k] = withRows(below, change)
+		}
+	}
+	return v
 }

@@ -162,6 +162,7 @@ func TestStorefrontsPassTheirSuite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := c.world(t)
+			w.admin("POST", "/admin/shop/budget?points=1000000", "") // the suite has not the patience that jobs have
 			n := 0
 			sourcetest.TestShop(t, sourcetest.Shop{
 				Storefront: w.shops["webshop"], Item: "SKU-1000", Number: "SO-T", Many: 20, Lose: w.losing(c.system), Down: w.down(c.system), Until: w.until,

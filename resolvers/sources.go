@@ -35,8 +35,18 @@ func (s System) shown() *model.Source {
 	if !h.LastSuccess.IsZero() {
 		out.Latency = &model.SourceLatency{P50Ms: int(h.P50.Milliseconds()), P99Ms: int(h.P99.Milliseconds())}
 	}
+	for _, l := range calls.Lanes() {
+		t := h.Lanes[l]
+		out.Lanes = append(out.Lanes, &model.SourceLane{Name: model.SourceLaneName(l.String()), Calls: int(t.Calls), Held: int(t.Held), UnderWay: int(t.UnderWay)})
+	}
+	limit := &model.SourceLimiter{}
 	if r := h.Policy.Rate; r.Calls > 0 {
-		out.Limiter = &model.SourceLimiter{Calls: r.Calls, PerSeconds: r.Per.Seconds(), Used: h.Used}
+		span := r.Per.Seconds()
+		limit.Calls, limit.PerSeconds, limit.Used, out.Limiter = &r.Calls, &span, &h.Used, limit
+	}
+	if h.MaxPoints > 0 {
+		points, of := int(h.Points), int(h.MaxPoints)
+		limit.Points, limit.MaxPoints, out.Limiter = &points, &of, limit
 	}
 	return out
 }

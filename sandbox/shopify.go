@@ -59,7 +59,7 @@ func (s *Server) shopify(secrets Secrets) {
 		}
 		budget.mu.Lock()
 		defer budget.mu.Unlock()
-		budget.Max, budget.available = points, min(points, budget.available)
+		budget.Max, budget.available = points, points
 		w.WriteHeader(http.StatusNoContent)
 	})
 	s.mux.HandleFunc("POST /shopify/admin/api/2026-04/graphql.json", func(w http.ResponseWriter, r *http.Request) {

@@ -626,6 +626,7 @@ type ComplexityRoot struct {
 		Concurrent    func(childComplexity int) int
 		Failures      func(childComplexity int) int
 		Kind          func(childComplexity int) int
+		Lanes         func(childComplexity int) int
 		LastFailure   func(childComplexity int) int
 		LastSuccessAt func(childComplexity int) int
 		Latency       func(childComplexity int) int
@@ -640,6 +641,13 @@ type ComplexityRoot struct {
 		Code func(childComplexity int) int
 	}
 
+	SourceLane struct {
+		Calls    func(childComplexity int) int
+		Held     func(childComplexity int) int
+		Name     func(childComplexity int) int
+		UnderWay func(childComplexity int) int
+	}
+
 	SourceLatency struct {
 		P50Ms func(childComplexity int) int
 		P99Ms func(childComplexity int) int
@@ -647,7 +655,9 @@ type ComplexityRoot struct {
 
 	SourceLimiter struct {
 		Calls      func(childComplexity int) int
+		MaxPoints  func(childComplexity int) int
 		PerSeconds func(childComplexity int) int
+		Points     func(childComplexity int) int
 		Used       func(childComplexity int) int
 	}
 
@@ -3252,6 +3262,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Source.Kind(childComplexity), true
+	case "Source.lanes":
+		if e.ComplexityRoot.Source.Lanes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Lanes(childComplexity), true
 	case "Source.lastFailure":
 		if e.ComplexityRoot.Source.LastFailure == nil {
 			break
@@ -3308,6 +3324,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SourceFailure.Code(childComplexity), true
 
+	case "SourceLane.calls":
+		if e.ComplexityRoot.SourceLane.Calls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLane.Calls(childComplexity), true
+	case "SourceLane.held":
+		if e.ComplexityRoot.SourceLane.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLane.Held(childComplexity), true
+	case "SourceLane.name":
+		if e.ComplexityRoot.SourceLane.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLane.Name(childComplexity), true
+	case "SourceLane.underWay":
+		if e.ComplexityRoot.SourceLane.UnderWay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLane.UnderWay(childComplexity), true
+
 	case "SourceLatency.p50Ms":
 		if e.ComplexityRoot.SourceLatency.P50Ms == nil {
 			break
@@ -3327,12 +3368,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SourceLimiter.Calls(childComplexity), true
+	case "SourceLimiter.maxPoints":
+		if e.ComplexityRoot.SourceLimiter.MaxPoints == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLimiter.MaxPoints(childComplexity), true
 	case "SourceLimiter.perSeconds":
 		if e.ComplexityRoot.SourceLimiter.PerSeconds == nil {
 			break
 		}
 
 		return e.ComplexityRoot.SourceLimiter.PerSeconds(childComplexity), true
+	case "SourceLimiter.points":
+		if e.ComplexityRoot.SourceLimiter.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourceLimiter.Points(childComplexity), true
 	case "SourceLimiter.used":
 		if e.ComplexityRoot.SourceLimiter.Used == nil {
 			break
@@ -4992,8 +5045,10 @@ type Source @owner(system: CROSSDOCK) {
   latency: SourceLatency
   "How many calls may be under way."
   concurrent: Int!
-  "The bound on calls in a time; null without one."
+  "What bounds its calls in a time; null without a bound."
   limiter: SourceLimiter
+  "What its calls are for, in the order in which they stop when the budget runs short."
+  lanes: [SourceLane!]!
 }
 
 "What a source is for."
@@ -5034,14 +5089,40 @@ type SourceLatency @owner(system: CROSSDOCK) {
   p99Ms: Int!
 }
 
-"A bound on calls in any span of a time. Work on what was accepted may use all of it, reads four fifths, history half."
+"What bounds calls in a time, in the product's own currency. Work on what was accepted may use all of it, reads four fifths, history half."
 type SourceLimiter @owner(system: CROSSDOCK) {
-  "Calls in one span."
-  calls: Int!
+  "Calls in any span of a time; null where calls are not counted."
+  calls: Int
   "The span, in seconds."
-  perSeconds: Float!
+  perSeconds: Float
   "Calls of the span that ends now."
-  used: Int!
+  used: Int
+  "Points that the product has left for us, as far as it told; null where it does not count in points."
+  points: Int
+  "The most that there can be."
+  maxPoints: Int
+}
+
+"What calls are for."
+enum SourceLaneName {
+  "What happened long ago."
+  HISTORY
+  "What somebody looks at."
+  READS
+  "What has been accepted, and what is being decided."
+  WORK
+}
+
+"The calls of one purpose."
+type SourceLane @owner(system: CROSSDOCK) {
+  "What they are for."
+  name: SourceLaneName!
+  "Calls made since the start."
+  calls: Int!
+  "Calls that were not made because the budget was spent; reads then show what was last known."
+  held: Int!
+  "Calls that wait for a place or an answer now."
+  underWay: Int!
 }
 
 extend type Query {
@@ -6117,6 +6198,8 @@ func (ec *executionContext) childFields_Source(ctx context.Context, field graphq
 		return ec.fieldContext_Source_concurrent(ctx, field)
 	case "limiter":
 		return ec.fieldContext_Source_limiter(ctx, field)
+	case "lanes":
+		return ec.fieldContext_Source_lanes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Source", field.Name)
 }
@@ -6129,6 +6212,20 @@ func (ec *executionContext) childFields_SourceFailure(ctx context.Context, field
 		return ec.fieldContext_SourceFailure_code(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SourceFailure", field.Name)
+}
+
+func (ec *executionContext) childFields_SourceLane(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_SourceLane_name(ctx, field)
+	case "calls":
+		return ec.fieldContext_SourceLane_calls(ctx, field)
+	case "held":
+		return ec.fieldContext_SourceLane_held(ctx, field)
+	case "underWay":
+		return ec.fieldContext_SourceLane_underWay(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourceLane", field.Name)
 }
 
 func (ec *executionContext) childFields_SourceLatency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6149,6 +6246,10 @@ func (ec *executionContext) childFields_SourceLimiter(ctx context.Context, field
 		return ec.fieldContext_SourceLimiter_perSeconds(ctx, field)
 	case "used":
 		return ec.fieldContext_SourceLimiter_used(ctx, field)
+	case "points":
+		return ec.fieldContext_SourceLimiter_points(ctx, field)
+	case "maxPoints":
+		return ec.fieldContext_SourceLimiter_maxPoints(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SourceLimiter", field.Name)
 }

@@ -327,6 +327,38 @@ func (ec *executionContext) fieldContext_Source_limiter(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Source_lanes(ctx context.Context, field graphql.CollectedField, obj *model.Source) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Source_lanes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lanes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.SourceLane) graphql.Marshaler {
+			return ec.marshalNSourceLane2ᚕᚖcrossdockᚋgraphᚋmodelᚐSourceLaneᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Source_lanes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Source",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SourceLane(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SourceFailure_at(ctx context.Context, field graphql.CollectedField, obj *model.SourceFailure) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -371,6 +403,98 @@ func (ec *executionContext) _SourceFailure_code(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_SourceFailure_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SourceFailure", field, false, false, "String")
+}
+
+func (ec *executionContext) _SourceLane_name(ctx context.Context, field graphql.CollectedField, obj *model.SourceLane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLane_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SourceLaneName) graphql.Marshaler {
+			return ec.marshalNSourceLaneName2crossdockᚋgraphᚋmodelᚐSourceLaneName(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLane_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLane", field, false, false, "SourceLaneName")
+}
+
+func (ec *executionContext) _SourceLane_calls(ctx context.Context, field graphql.CollectedField, obj *model.SourceLane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLane_calls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Calls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLane_calls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLane", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SourceLane_held(ctx context.Context, field graphql.CollectedField, obj *model.SourceLane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLane_held(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Held, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLane_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLane", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SourceLane_underWay(ctx context.Context, field graphql.CollectedField, obj *model.SourceLane) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLane_underWay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnderWay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLane_underWay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLane", field, false, false, "Int")
 }
 
 func (ec *executionContext) _SourceLatency_p50Ms(ctx context.Context, field graphql.CollectedField, obj *model.SourceLatency) (ret graphql.Marshaler) {
@@ -431,11 +555,11 @@ func (ec *executionContext) _SourceLimiter_calls(ctx context.Context, field grap
 			return obj.Calls, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SourceLimiter_calls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -454,11 +578,11 @@ func (ec *executionContext) _SourceLimiter_perSeconds(ctx context.Context, field
 			return obj.PerSeconds, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
-			return ec.marshalNFloat2float64(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SourceLimiter_perSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -477,14 +601,60 @@ func (ec *executionContext) _SourceLimiter_used(ctx context.Context, field graph
 			return obj.Used, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_SourceLimiter_used(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLimiter", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SourceLimiter_points(ctx context.Context, field graphql.CollectedField, obj *model.SourceLimiter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLimiter_points(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Points, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLimiter_points(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SourceLimiter", field, false, false, "Int")
+}
+
+func (ec *executionContext) _SourceLimiter_maxPoints(ctx context.Context, field graphql.CollectedField, obj *model.SourceLimiter) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SourceLimiter_maxPoints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxPoints, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SourceLimiter_maxPoints(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SourceLimiter", field, false, false, "Int")
 }
 
@@ -571,6 +741,11 @@ func (ec *executionContext) _Source(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "lanes":
+			out.Values[i] = ec._Source_lanes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -606,6 +781,54 @@ func (ec *executionContext) _SourceFailure(ctx context.Context, sel ast.Selectio
 			}
 		case "code":
 			out.Values[i] = ec._SourceFailure_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var sourceLaneImplementors = []string{"SourceLane"}
+
+func (ec *executionContext) _SourceLane(ctx context.Context, sel ast.SelectionSet, obj *model.SourceLane) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sourceLaneImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SourceLane")
+		case "name":
+			out.Values[i] = ec._SourceLane_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "calls":
+			out.Values[i] = ec._SourceLane_calls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "held":
+			out.Values[i] = ec._SourceLane_held(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "underWay":
+			out.Values[i] = ec._SourceLane_underWay(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -677,17 +900,27 @@ func (ec *executionContext) _SourceLimiter(ctx context.Context, sel ast.Selectio
 			out.Values[i] = graphql.MarshalString("SourceLimiter")
 		case "calls":
 			out.Values[i] = ec._SourceLimiter_calls(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "perSeconds":
 			out.Values[i] = ec._SourceLimiter_perSeconds(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "used":
 			out.Values[i] = ec._SourceLimiter_used(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "points":
+			out.Values[i] = ec._SourceLimiter_points(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "maxPoints":
+			out.Values[i] = ec._SourceLimiter_maxPoints(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -742,6 +975,40 @@ func (ec *executionContext) unmarshalNSourceKind2crossdockᚋgraphᚋmodelᚐSou
 }
 
 func (ec *executionContext) marshalNSourceKind2crossdockᚋgraphᚋmodelᚐSourceKind(ctx context.Context, sel ast.SelectionSet, v model.SourceKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNSourceLane2ᚕᚖcrossdockᚋgraphᚋmodelᚐSourceLaneᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.SourceLane) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSourceLane2ᚖcrossdockᚋgraphᚋmodelᚐSourceLane(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSourceLane2ᚖcrossdockᚋgraphᚋmodelᚐSourceLane(ctx context.Context, sel ast.SelectionSet, v *model.SourceLane) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SourceLane!")
+		return graphql.Null
+	}
+	return ec._SourceLane(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSourceLaneName2crossdockᚋgraphᚋmodelᚐSourceLaneName(ctx context.Context, v any) (model.SourceLaneName, error) {
+	var res model.SourceLaneName
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSourceLaneName2crossdockᚋgraphᚋmodelᚐSourceLaneName(ctx context.Context, sel ast.SelectionSet, v model.SourceLaneName) graphql.Marshaler {
 	return v
 }
 

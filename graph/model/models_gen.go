@@ -614,8 +614,10 @@ type Source struct {
 	Latency *SourceLatency `json:"latency,omitempty"`
 	// How many calls may be under way.
 	Concurrent int `json:"concurrent"`
-	// The bound on calls in a time; null without one.
+	// What bounds its calls in a time; null without a bound.
 	Limiter *SourceLimiter `json:"limiter,omitempty"`
+	// What its calls are for, in the order in which they stop when the budget runs short.
+	Lanes []*SourceLane `json:"lanes"`
 }
 
 // A call that failed.
@@ -626,6 +628,18 @@ type SourceFailure struct {
 	Code string `json:"code"`
 }
 
+// The calls of one purpose.
+type SourceLane struct {
+	// What they are for.
+	Name SourceLaneName `json:"name"`
+	// Calls made since the start.
+	Calls int `json:"calls"`
+	// Calls that were not made because the budget was spent; reads then show what was last known.
+	Held int `json:"held"`
+	// Calls that wait for a place or an answer now.
+	UnderWay int `json:"underWay"`
+}
+
 // How long the last answers took, in milliseconds.
 type SourceLatency struct {
 	// Half of them were faster.
@@ -634,14 +648,18 @@ type SourceLatency struct {
 	P99Ms int `json:"p99Ms"`
 }
 
-// A bound on calls in any span of a time. Work on what was accepted may use all of it, reads four fifths, history half.
+// What bounds calls in a time, in the product's own currency. Work on what was accepted may use all of it, reads four fifths, history half.
 type SourceLimiter struct {
-	// Calls in one span.
-	Calls int `json:"calls"`
+	// Calls in any span of a time; null where calls are not counted.
+	Calls *int `json:"calls,omitempty"`
 	// The span, in seconds.
-	PerSeconds float64 `json:"perSeconds"`
+	PerSeconds *float64 `json:"perSeconds,omitempty"`
 	// Calls of the span that ends now.
-	Used int `json:"used"`
+	Used *int `json:"used,omitempty"`
+	// Points that the product has left for us, as far as it told; null where it does not count in points.
+	Points *int `json:"points,omitempty"`
+	// The most that there can be.
+	MaxPoints *int `json:"maxPoints,omitempty"`
 }
 
 type Subscription struct {
@@ -833,6 +851,67 @@ func (e *SourceKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e SourceKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What calls are for.
+type SourceLaneName string
+
+const (
+	// What happened long ago.
+	SourceLaneNameHistory SourceLaneName = "HISTORY"
+	// What somebody looks at.
+	SourceLaneNameReads SourceLaneName = "READS"
+	// What has been accepted, and what is being decided.
+	SourceLaneNameWork SourceLaneName = "WORK"
+)
+
+var AllSourceLaneName = []SourceLaneName{
+	SourceLaneNameHistory,
+	SourceLaneNameReads,
+	SourceLaneNameWork,
+}
+
+func (e SourceLaneName) IsValid() bool {
+	switch e {
+	case SourceLaneNameHistory, SourceLaneNameReads, SourceLaneNameWork:
+		return true
+	}
+	return false
+}
+
+func (e SourceLaneName) String() string {
+	return string(e)
+}
+
+func (e *SourceLaneName) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SourceLaneName(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SourceLaneName", str)
+	}
+	return nil
+}
+
+func (e SourceLaneName) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SourceLaneName) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SourceLaneName) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -29,6 +29,8 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		for _, r := range rows {
 			k := take(r, found)
 			switch err := c.unreadable(r); {
+			case k == "":
+				out.Fail(part, c.aboutNothing(name))
 			case !slices.Contains(part, k):
 				delete(found, k)
 			case err != nil:
@@ -42,6 +44,12 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		return nil
 	})
 	return out, ctx.Err()
+}
+
+// aboutNothing is the failure of a row that names no key. Whatever it is, it answers nothing: an error behind a
+// 200, or a list of something else.
+func (c *Client) aboutNothing(operation string) error {
+	return fault.New(fault.BadResponse, "a row of %s does not say what it is about: mend the source's map, or the product is in trouble", operation).From(c.t.Name())
 }
 
 func (c *Client) batch(name string) int {

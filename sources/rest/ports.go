@@ -33,18 +33,24 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		skus, nodes = append(skus, k.SKU), append(nodes, k.Node)
 	}
 	nodes = lookup.Unique(nodes)
+	fail := func(part []trade.SKU, err error) {
+		for _, k := range keys {
+			if slices.Contains(part, k.SKU) {
+				out.Failed[k] = err
+			}
+		}
+	}
 	_ = inParts(lookup.Unique(skus), c.batch("stock"), func(part []trade.SKU) error {
 		rows, _, err := c.call(ctx, "stock", map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
 		if err != nil {
-			for _, k := range keys {
-				if slices.Contains(part, k.SKU) {
-					out.Failed[k] = err
-				}
-			}
+			fail(part, err)
 			return nil
 		}
 		for _, r := range rows {
 			k := inventory.Key{Node: trade.NodeID(r.text("node")), SKU: trade.SKU(r.text("sku"))}
+			if k.SKU == "" {
+				fail(part, c.aboutNothing("stock"))
+			}
 			if !wanted[k] {
 				continue
 			}
@@ -53,10 +59,17 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 				out.Failed[k] = err
 				continue
 			}
+			if was, twice := out.Found[k]; twice && was != f {
+				out.Failed[k] = fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
+				continue
+			}
 			out.Found[k] = f
 		}
 		return nil
 	})
+	for k := range out.Failed {
+		delete(out.Found, k)
+	}
 	return out, ctx.Err()
 }
 

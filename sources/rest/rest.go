@@ -335,19 +335,20 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		}
 	}
 	for range maxPages {
-		res, err := c.t.Do(ctx, req)
-		if err != nil {
-			return nil, false, err
+		var more []row
+		var next string
+		req.Decode = func(res *transport.Response) (err error) {
+			exists = slices.Contains(op.Exists, res.Status)
+			if !exists && !slices.Contains(op.OK, res.Status) {
+				return refusal(res.Status)
+			}
+			if more, next, err = op.decode(res.Body); err != nil {
+				return fault.Wrap(fault.BadResponse, err, "a reply to %s that cannot be read", name)
+			}
+			return nil
 		}
-		switch {
-		case slices.Contains(op.Exists, res.Status):
-			exists = true
-		case !slices.Contains(op.OK, res.Status):
-			return nil, false, refusal(res.Status).From(c.t.Name())
-		}
-		more, next, err := op.decode(res.Body)
-		if err != nil {
-			return nil, exists, fault.Wrap(fault.BadResponse, err, "a reply to %s that cannot be read", name).From(c.t.Name())
+		if _, err := c.t.Do(ctx, req); err != nil {
+			return nil, exists, err
 		}
 		rows = append(rows, more...)
 		if next == "" {
@@ -376,10 +377,7 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 	}
 	if op.Items == "" {
 		if list, ok := v.([]any); ok {
-			for _, r := range list {
-				rows = append(rows, newRow(op, r))
-			}
-			return rows, next, nil
+			return rowsOf(op, list), next, nil
 		}
 		return []row{newRow(op, v)}, next, nil
 	}
@@ -387,10 +385,18 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 	if !ok {
 		return nil, "", fmt.Errorf("no list at %s", op.Items)
 	}
-	for _, r := range list {
-		rows = append(rows, newRow(op, r))
+	return rowsOf(op, list), next, nil
+}
+
+// rowsOf makes rows of a list. Where a product has nothing it may say null.
+func rowsOf(op *operation, list []any) []row {
+	out := make([]row, 0, len(list))
+	for _, v := range list {
+		if v != nil {
+			out = append(out, newRow(op, v))
+		}
 	}
-	return rows, next, nil
+	return out
 }
 
 // expand fills {names} of a path.

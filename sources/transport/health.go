@@ -20,6 +20,17 @@ type Health struct {
 	Policy  Policy
 	// Used is how many calls of the last span of the rate count.
 	Used int
+	// Points are what is left of what the product counts in, of MaxPoints; both zero where it does not.
+	Points, MaxPoints float64
+	// Lanes are by Lane.
+	Lanes [3]Traffic
+}
+
+// Traffic is what one lane has done.
+type Traffic struct {
+	// Calls were made, Held were kept back because the budget was spent; UnderWay are waiting for a place or an
+	// answer now.
+	Calls, Held, UnderWay int64
 }
 
 // remembered is how many of the last calls the latency is taken of.
@@ -31,6 +42,25 @@ type record struct {
 	health Health
 	took   []time.Duration
 	next   int
+}
+
+// held counts a call that the budget had no room for.
+func (r *record) held(l Lane) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.health.Lanes[l].Held++
+}
+
+// enter counts a call that is made, until it is done.
+func (r *record) enter(l Lane) (done func()) {
+	add := func(calls, underWay int64) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.health.Lanes[l].Calls += calls
+		r.health.Lanes[l].UnderWay += underWay
+	}
+	add(1, 1)
+	return func() { add(0, -1) }
 }
 
 func (r *record) add(c Call) {
@@ -65,6 +95,7 @@ func (c *Client) Health() Health {
 	if n := len(took); n > 0 {
 		h.P50, h.P99 = took[n/2], took[n*99/100]
 	}
-	h.Breaker, h.Policy, h.Used = c.Breaker(), c.cfg.Policy, c.limit.used(time.Now())
+	h.Breaker, h.Policy = c.Breaker(), c.cfg.Policy
+	h.Used, h.Points, h.MaxPoints = c.limit.left(time.Now())
 	return h
 }

@@ -3,8 +3,6 @@ package transport
 import (
 	"cmp"
 	"context"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -50,7 +48,8 @@ func standard() Policy {
 // of is the policy of an operation.
 func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(p) }
 
-// Lane says what a call is for. When the budget of a source runs short, the lanes stop one after the other.
+// Lane says what a call is for. When the budget of a source runs short, or its places for calls under way, the
+// lanes stop one after the other.
 type Lane int
 
 // The lanes. What has been accepted is worked on before somebody looks, and both before history is read.
@@ -59,6 +58,11 @@ const (
 	Work
 	History
 )
+
+// Lanes are all lanes, in the order in which they stop.
+func Lanes() []Lane { return []Lane{History, Reads, Work} }
+
+func (l Lane) String() string { return [...]string{"READS", "WORK", "HISTORY"}[l] }
 
 // share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
 func (l Lane) share() int {
@@ -72,6 +76,9 @@ func (l Lane) share() int {
 	}
 }
 
+// of is how much of a whole the lane may use, at least one.
+func (l Lane) of(whole int) int { return max(1, whole-(whole*l.share()+9)/10) }
+
 type laneKey struct{}
 
 // In returns a context whose calls are for the lane.
@@ -80,43 +87,4 @@ func In(ctx context.Context, l Lane) context.Context { return context.WithValue(
 func laneOf(ctx context.Context) Lane {
 	l, _ := ctx.Value(laneKey{}).(Lane)
 	return l
-}
-
-// limiter counts calls in a span that slides.
-type limiter struct {
-	rate Rate
-
-	mu sync.Mutex
-	// made are the times of the last calls, oldest first, as many as one span may have.
-	made []time.Time
-}
-
-// take counts a call of the lane, or says how long it must wait until there is room for it. A repeat is counted
-// whether there is or not: it was promised with its first try.
-func (l *limiter) take(now time.Time, lane Lane, repeat bool) (wait time.Duration) {
-	if l.rate.Calls <= 0 {
-		return 0
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := l.count(now)
-	room := max(1, l.rate.Calls-l.rate.Calls*lane.share()/10)
-	if n >= room && !repeat {
-		return l.made[n-room].Add(l.rate.Per).Sub(now)
-	}
-	l.made = append(l.made, now)
-	return 0
-}
-
-// used is how many calls of the last span count.
-func (l *limiter) used(now time.Time) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.count(now)
-}
-
-// count forgets calls before the span and counts the others. The lock is held.
-func (l *limiter) count(now time.Time) int {
-	l.made = slices.DeleteFunc(l.made, func(t time.Time) bool { return now.Sub(t) >= l.rate.Per })
-	return len(l.made)
 }

@@ -12,8 +12,12 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	l := &limiter{rate: Rate{Calls: 10, Per: time.Minute}}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	made := 0
+	take := func(l *limiter, at time.Time, lane Lane, repeat bool) time.Duration {
+		_, wait := l.take(at, "any", lane, repeat)
+		return wait
+	}
 	fill := func(lane Lane) int {
-		for l.take(now.Add(time.Duration(made)*time.Second), lane, false) == 0 {
+		for take(l, now.Add(time.Duration(made)*time.Second), lane, false) == 0 {
 			made++
 		}
 		return made
@@ -28,19 +32,20 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	}
 	// The first call was made at 0 s: work has room again 50 s after the tenth second, reads two calls later.
 	at := now.Add(10 * time.Second)
-	if wait := l.take(at, Work, false); wait != 50*time.Second {
+	if wait := take(l, at, Work, false); wait != 50*time.Second {
 		t.Errorf("work waits %s", wait)
 	}
-	if wait := l.take(at, Reads, false); wait != 52*time.Second {
+	if wait := take(l, at, Reads, false); wait != 52*time.Second {
 		t.Errorf("reads wait %s", wait)
 	}
-	if wait := l.take(at.Add(52*time.Second), Reads, false); wait != 0 || l.used(at.Add(52*time.Second)) != 8 {
-		t.Errorf("after that wait a read waits %s, with %d used", wait, l.used(at.Add(52*time.Second)))
+	wait := take(l, at.Add(52*time.Second), Reads, false)
+	if used, _, _ := l.left(at.Add(52 * time.Second)); wait != 0 || used != 8 {
+		t.Errorf("after that wait a read waits %s, with %d used", wait, used)
 	}
-	if wait := l.take(at, Work, true); wait != 0 {
+	if wait := take(l, at, Work, true); wait != 0 {
 		t.Errorf("a repeat waits %s", wait)
 	}
-	if wait := (&limiter{}).take(now, History, false); wait != 0 {
+	if wait := take(&limiter{}, now, History, false); wait != 0 {
 		t.Errorf("without a bound a call waits %s", wait)
 	}
 }
@@ -53,5 +58,45 @@ func TestAPolicyIsFilledInFromTheProductAndFromUs(t *testing.T) {
 	}
 	if o := p.of("prices"); o.Timeout != time.Second || o.Retries != -1 {
 		t.Errorf("an operation's is %+v", o)
+	}
+}
+
+// TestPointsAreCountedAsTheProductDoes: nothing is known before the first reply; then a call that the bucket cannot
+// pay for waits as long as it takes to fill up, each lane above its reserve.
+func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
+	t.Parallel()
+	l := &limiter{}
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	if _, wait := l.take(now, "orders", History, false); wait != 0 {
+		t.Errorf("the first call waits %s", wait)
+	}
+	l.settle(now, "orders", 0, &Budget{Cost: 200, Available: 1000, Max: 1000, Restore: 50})
+	var out []float64
+	for {
+		points, wait := l.take(now, "orders", Reads, false)
+		if wait > 0 {
+			if wait != 4*time.Second { // 200 points to stay above a reserve of 200, 50 a second
+				t.Errorf("the read after that waits %s", wait)
+			}
+			break
+		}
+		out = append(out, points)
+	}
+	if len(out) != 4 {
+		t.Errorf("%d reads are paid for, not 4", len(out))
+	}
+	if _, wait := l.take(now, "orders", Work, false); wait != 0 {
+		t.Errorf("work waits %s", wait)
+	}
+	// A reply that says what is left is right, whatever was guessed; a call without a reply gives its guess back.
+	l.settle(now, "orders", out[0], &Budget{Cost: 100, Available: 900, Max: 1000, Restore: 50})
+	for _, p := range append(out[1:], 200) {
+		l.settle(now, "orders", p, nil)
+	}
+	if _, points, of := l.left(now); points != 900 || of != 1000 {
+		t.Errorf("%v of %v are left", points, of)
+	}
+	if _, points, _ := l.left(now.Add(time.Hour)); points != 1000 {
+		t.Errorf("an hour later %v are left", points)
 	}
 }

@@ -38,6 +38,9 @@ type Config struct {
 	// Throttled reads from a reply whether the product refused the call because too many came, and
 	// how long it asks to wait. Status 429 and the standard header when nil.
 	Throttled func(*Response) (wait time.Duration, refused bool)
+	// Budget reads from a reply what the product says of the points that it counts calls in. A product that
+	// counts calls only has none.
+	Budget func(*Response) (Budget, bool)
 }
 
 func (c Config) withDefaults() Config {
@@ -57,12 +60,17 @@ type Client struct {
 	base    *url.URL
 	cfg     Config
 	http    *http.Client
-	reads   map[int]failsafe.Executor[*Response] // by how many repeats
-	writes  failsafe.Executor[*Response]
+	ways    map[way]failsafe.Executor[*Response]
 	breaker circuitbreaker.CircuitBreaker[*Response]
 	limit   *limiter
 	record  record
 	calls   atomic.Int64
+}
+
+// way is how a call is made: with so many repeats, in a lane.
+type way struct {
+	repeats int
+	lane    Lane
 }
 
 // Request is one call. Path is below the base URL; an absolute URL is taken as it is only when
@@ -79,6 +87,10 @@ type Request struct {
 	Read bool
 	// Keys is how many keys the call asks for.
 	Keys int
+	// Decode reads the reply, and may run several times, each for a reply of its own. When it says that the
+	// source did not answer (fault.Unavailable, Timeout or BadResponse), that is the source's failure as if no
+	// reply had come: the breaker counts it, and a read is repeated. What it fails with is what Do does.
+	Decode func(*Response) error
 }
 
 // Response is what came back, whatever its status.
@@ -100,23 +112,35 @@ func New(name, base string, cfg Config) (*Client, error) {
 		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true,
 	}
 	c := &Client{name: name, base: u, cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	failed := func(res *Response, err error) bool { return err != nil || res.Status >= 500 }
-	c.breaker = circuitbreaker.NewBuilder[*Response]().HandleIf(failed).
-		WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
-	slots := bulkhead.NewBuilder[*Response](uint(cfg.Concurrent)).WithMaxWaitTime(cfg.Timeout).Build()
-	c.limit, c.reads = &limiter{rate: cfg.Rate}, map[int]failsafe.Executor[*Response]{}
-	patient := []Policy{cfg.Policy}
+	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
+	c.limit, c.ways = &limiter{rate: cfg.Rate}, map[way]failsafe.Executor[*Response]{}
+	repeats := map[int]bool{0: true, max(0, cfg.Retries): true}
 	for name := range cfg.Operations {
-		patient = append(patient, cfg.of(name))
+		repeats[max(0, cfg.of(name).Retries)] = true
 	}
-	for _, p := range patient {
-		retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
-			return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && failed(res, err)
-		}).WithMaxRetries(max(0, p.Retries)).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
-		c.reads[p.Retries] = failsafe.With[*Response](retry, c.breaker, slots)
+	slots := func(n int) bulkhead.Bulkhead[*Response] {
+		return bulkhead.NewBuilder[*Response](uint(n)).WithMaxWaitTime(cfg.Timeout).Build()
 	}
-	c.writes = failsafe.With[*Response](c.breaker, slots)
+	all := slots(cfg.Concurrent)
+	for _, lane := range Lanes() {
+		own := slots(lane.of(cfg.Concurrent))
+		for n := range repeats {
+			retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
+				return failed(res, err) && !errors.Is(err, context.DeadlineExceeded)
+			}).WithMaxRetries(n).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
+			c.ways[way{n, lane}] = failsafe.With[*Response](retry, own, all)
+		}
+	}
 	return c, nil
+}
+
+// failed reports whether a try is the source's failure. One that its caller left, that found no place here, or
+// that the breaker kept back is not.
+func failed(res *Response, err error) bool {
+	if err == nil {
+		return res.Status >= 500
+	}
+	return !errors.Is(err, circuitbreaker.ErrOpen) && !errors.Is(err, bulkhead.ErrFull) && !errors.Is(err, context.Canceled)
 }
 
 // Name is the source's configured name.
@@ -155,12 +179,23 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 
 // within makes the call when the source's budget has room for it.
 func (c *Client) within(ctx context.Context, r Request, target string) (*Response, error) {
-	if d := c.limit.take(time.Now(), laneOf(ctx), false); d > 0 {
-		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: d, NotSent: true}
+	lane := laneOf(ctx)
+	points, wait := c.limit.take(time.Now(), r.Operation, lane, false)
+	if wait > 0 {
+		c.record.held(lane)
+		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: wait, NotSent: true}
 		observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: time.Now(), Outcome: string(fault.Throttled)})
 		return nil, err
 	}
-	return c.try(ctx, r, target)
+	res, err := c.try(ctx, r, target, lane)
+	var told *Budget
+	if res != nil && c.cfg.Budget != nil {
+		if b, ok := c.cfg.Budget(res); ok {
+			told = &b
+		}
+	}
+	c.limit.settle(time.Now(), r.Operation, points, told)
+	return res, err
 }
 
 // maxRefusals bounds how often a patient call is made again.
@@ -191,19 +226,38 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // try makes the call once, with the repeats that a failing network is worth.
-func (c *Client) try(ctx context.Context, r Request, target string) (*Response, error) {
-	p, executor := c.cfg.of(r.Operation), c.writes
+func (c *Client) try(ctx context.Context, r Request, target string, lane Lane) (*Response, error) {
+	p, w := c.cfg.of(r.Operation), way{0, lane}
 	if r.Read || r.Method == http.MethodGet {
-		executor = c.reads[p.Retries]
+		w.repeats = max(0, p.Retries)
 	}
 	start := time.Now()
-	res, err := executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
+	defer c.record.enter(lane)()
+	if c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 { // before waiting for a place among those who wait
+		return nil, c.ended(ctx, r, start, nil, c.translate(ctx, circuitbreaker.ErrOpen))
+	}
+	var unread error
+	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
 		if e.Attempts() > 1 {
-			c.limit.take(time.Now(), Work, true)
+			c.limit.take(time.Now(), r.Operation, Work, true)
 		}
-		return c.once(e.Context(), r, target, p.Timeout)
+		unread = nil
+		return c.guarded(ctx, func() (*Response, error) {
+			res, err := c.once(e.Context(), r, target, p.Timeout)
+			if err != nil || r.Decode == nil {
+				return res, err
+			}
+			if _, refused := c.cfg.Throttled(res); refused {
+				return res, nil
+			}
+			if unread = r.Decode(res); fault.Retryable(unread) {
+				return res, unread
+			}
+			return res, nil
+		})
 	})
 	if err == nil {
+		err = unread
 		if wait, refused := c.cfg.Throttled(res); refused {
 			err = &fault.Error{Kind: fault.Throttled, Message: "the source asks to wait", RetryAfter: wait, NotSent: true}
 		}
@@ -211,9 +265,31 @@ func (c *Client) try(ctx context.Context, r Request, target string) (*Response, 
 	if err != nil {
 		err = c.translate(ctx, err)
 	}
+	return res, c.ended(ctx, r, start, res, err)
+}
+
+// ended notes how a call ended.
+func (c *Client) ended(ctx context.Context, r Request, start time.Time, res *Response, err error) error {
 	call := Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)}
 	c.record.add(call)
 	observe(ctx, call)
+	return err
+}
+
+// guarded makes a try that the breaker lets through, and tells it what came of it. A try that its caller left
+// says nothing of the source, except that the breaker must not close on it.
+func (c *Client) guarded(ctx context.Context, try func() (*Response, error)) (*Response, error) {
+	if !c.breaker.TryAcquirePermit() {
+		return nil, circuitbreaker.ErrOpen
+	}
+	res, err := try()
+	switch left := err != nil && ctx.Err() != nil; {
+	case left && c.breaker.IsClosed():
+	case left, failed(res, err):
+		c.breaker.RecordFailure()
+	default:
+		c.breaker.RecordSuccess()
+	}
 	return res, err
 }
 
@@ -283,11 +359,13 @@ func (c *Client) translate(ctx context.Context, err error) error {
 	}
 	var dial *net.OpError
 	refused := errors.As(err, &dial) && dial.Op == "dial"
-	notSent := refused || errors.Is(err, errNotSent) || errors.Is(err, circuitbreaker.ErrOpen) || errors.Is(err, bulkhead.ErrFull)
+	notSent := refused || errors.Is(err, errNotSent)
 	var timeout net.Error
 	switch {
 	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
+	case errors.Is(err, bulkhead.ErrFull):
+		return &fault.Error{Kind: fault.Throttled, Message: "too many calls are under way", Source: c.name, RetryAfter: time.Second, NotSent: true}
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		return &fault.Error{Kind: fault.Unavailable, Message: "the source failed repeatedly and is being left alone for a moment", Source: c.name, NotSent: true}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

@@ -136,9 +136,6 @@ func (c *Client) enter(ctx context.Context, stale string) (session string, err e
 	return c.session, nil
 }
 
-// expired marks a reply to a session that the server does not know any more.
-type expired struct{ error }
-
 // ask makes one call and decodes its result.
 func (c *Client) ask(ctx context.Context, session, operation, method string, params []any, keys int, read bool, out any) error {
 	body, err := json.Marshal(map[string]any{"id": 1, "method": method, "params": params})
@@ -149,39 +146,52 @@ func (c *Client) ask(ctx context.Context, session, operation, method string, par
 	if session != "" {
 		r.Header.Set("Authorization", "Session "+session)
 	}
-	res, err := c.t.Do(ctx, r)
-	if err != nil {
+	var failure []json.RawMessage
+	r.Decode = func(res *transport.Response) error {
+		var err error
+		failure, err = decode(res, method, session, out)
 		return err
 	}
+	if _, err := c.t.Do(ctx, r); err != nil {
+		return err
+	}
+	if len(failure) > 0 { // what it is about are records, and not the server
+		return c.refusal(method, failure)
+	}
+	return nil
+}
+
+// errExpired is why a session is refused that the server does not know any more.
+var errExpired = errors.New("unknown session")
+
+// decode reads a reply's result into out, if it is not nil, or returns the parts of its error.
+func decode(res *transport.Response, method, session string, out any) (failure []json.RawMessage, err error) {
 	switch {
 	case res.Status == http.StatusUnauthorized && session != "":
-		return expired{fault.New(fault.Denied, "the session has ended").From(c.t.Name())}
+		return nil, fault.Wrap(fault.Denied, errExpired, "the session has ended")
 	case res.Status == http.StatusUnauthorized:
-		return &fault.Error{Kind: fault.Denied, Message: "Tryton refused the user's name or password", Source: c.t.Name(), NotSent: true}
+		return nil, &fault.Error{Kind: fault.Denied, Message: "Tryton refused the user's name or password", NotSent: true}
 	case res.Status == http.StatusForbidden, res.Status == http.StatusNotFound:
-		return fault.New(fault.Unsupported, "Tryton does not offer %s", method).From(c.t.Name())
+		return nil, fault.New(fault.Unsupported, "Tryton does not offer %s", method)
 	case res.Status >= 500:
-		return fault.New(fault.Unavailable, "Tryton answered %d", res.Status).From(c.t.Name())
+		return nil, fault.New(fault.Unavailable, "Tryton answered %d", res.Status)
 	case res.Status != http.StatusOK:
-		return fault.New(fault.Invalid, "Tryton answered %d", res.Status).From(c.t.Name())
+		return nil, fault.New(fault.Invalid, "Tryton answered %d", res.Status)
 	}
 	var reply struct {
 		Result json.RawMessage   `json:"result"`
 		Error  []json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(res.Body, &reply); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
+		return nil, fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
 	}
-	if len(reply.Error) > 0 {
-		return c.refusal(method, reply.Error)
-	}
-	if out == nil {
-		return nil
+	if len(reply.Error) > 0 || out == nil {
+		return reply.Error, nil
 	}
 	if err := json.Unmarshal(reply.Result, out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply to %s that cannot be read", method).From(c.t.Name())
+		return nil, fault.Wrap(fault.BadResponse, err, "a reply to %s that cannot be read", method)
 	}
-	return nil
+	return nil, nil
 }
 
 // WarningError is a question that a person must answer before a call does what it should.
@@ -247,12 +257,9 @@ func (c *Client) within(ctx context.Context, operation, method string, params []
 			return err
 		}
 		err = c.ask(ctx, session, operation, method, params, keys, read, out)
-		if e, gone := err.(expired); gone { //nolint:errorlint // ask returns it as it is
-			if stale == "" {
-				stale = session
-				continue
-			}
-			return e.error
+		if errors.Is(err, errExpired) && stale == "" {
+			stale = session
+			continue
 		}
 		return err
 	}

@@ -54,7 +54,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	if cfg.Account == "" {
 		return nil, fault.New(fault.Invalid, "source %s: account is empty; name the ERP account that the store sells for", name)
 	}
-	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4}), Throttled: throttled, Authorize: func(_ context.Context, r *http.Request) error {
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4}), Throttled: throttled, Budget: budget, Authorize: func(_ context.Context, r *http.Request) error {
 		r.Header.Set("X-Shopify-Access-Token", cfg.Token)
 		return nil
 	}})
@@ -73,6 +73,16 @@ type failure struct {
 	Extensions struct{ Code string }
 }
 
+// cost is what a reply says of the points that Shopify counts calls in.
+type cost struct {
+	Requested float64 `json:"requestedQueryCost"`
+	Throttle  struct {
+		Max       float64 `json:"maximumAvailable"`
+		Available float64 `json:"currentlyAvailable"`
+		Restore   float64 `json:"restoreRate"`
+	} `json:"throttleStatus"`
+}
+
 // throttled reads from a reply, which is a 200, how long the bucket takes to fill up for the query.
 func throttled(res *transport.Response) (time.Duration, bool) {
 	if wait, refused := transport.TooMany(res); refused {
@@ -83,15 +93,7 @@ func throttled(res *transport.Response) (time.Duration, bool) {
 	}
 	var reply struct {
 		Errors     []failure
-		Extensions struct {
-			Cost struct {
-				Requested float64 `json:"requestedQueryCost"`
-				Throttle  struct {
-					Available float64 `json:"currentlyAvailable"`
-					Restore   float64 `json:"restoreRate"`
-				} `json:"throttleStatus"`
-			}
-		}
+		Extensions struct{ Cost cost }
 	}
 	if json.Unmarshal(res.Body, &reply) != nil || len(reply.Errors) == 0 || reply.Errors[0].Extensions.Code != "THROTTLED" {
 		return 0, false
@@ -101,6 +103,16 @@ func throttled(res *transport.Response) (time.Duration, bool) {
 		return time.Second, true
 	}
 	return time.Duration(max(0, c.Requested-c.Throttle.Available) / c.Throttle.Restore * float64(time.Second)), true
+}
+
+// budget reads from a reply how full the bucket is.
+func budget(res *transport.Response) (transport.Budget, bool) {
+	var reply struct{ Extensions struct{ Cost cost } }
+	if json.Unmarshal(res.Body, &reply) != nil || reply.Extensions.Cost.Throttle.Max <= 0 {
+		return transport.Budget{}, false
+	}
+	c := reply.Extensions.Cost
+	return transport.Budget{Cost: c.Requested, Available: c.Throttle.Available, Max: c.Throttle.Max, Restore: c.Throttle.Restore}, true
 }
 
 type userError struct {
@@ -114,30 +126,34 @@ func (c *Client) ask(ctx context.Context, operation, query string, vars map[stri
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	res, err := c.t.Do(ctx, transport.Request{Operation: operation, Method: http.MethodPost, Path: path, Body: body, Read: read, Keys: 1})
-	if err != nil {
-		return err
-	}
+	_, err = c.t.Do(ctx, transport.Request{
+		Operation: operation, Method: http.MethodPost, Path: path, Body: body, Read: read, Keys: 1,
+		Decode: func(res *transport.Response) error { return c.decode(res, data) },
+	})
+	return err
+}
+
+func (c *Client) decode(res *transport.Response, data any) error {
 	switch {
 	case res.Status == http.StatusUnauthorized, res.Status == http.StatusForbidden:
-		return fault.New(fault.Denied, "Shopify refused the access token").From(c.t.Name())
+		return fault.New(fault.Denied, "Shopify refused the access token")
 	case res.Status >= 500:
-		return fault.New(fault.Unavailable, "Shopify answered %d", res.Status).From(c.t.Name())
+		return fault.New(fault.Unavailable, "Shopify answered %d", res.Status)
 	case res.Status != http.StatusOK:
-		return fault.New(fault.Invalid, "Shopify answered %d", res.Status).From(c.t.Name())
+		return fault.New(fault.Invalid, "Shopify answered %d", res.Status)
 	}
 	var out struct {
 		Data   json.RawMessage `json:"data"`
 		Errors json.RawMessage `json:"errors"`
 	}
 	if err := json.Unmarshal(res.Body, &out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
 	}
 	if len(out.Errors) > 0 && string(out.Errors) != "null" {
 		return c.refusal(out.Errors)
 	}
 	if err := json.Unmarshal(out.Data, data); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
 	}
 	return nil
 }

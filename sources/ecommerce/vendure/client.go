@@ -64,12 +64,16 @@ func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graph
 		return fmt.Errorf("%s: %w", req.OpName, err)
 	}
 	read := strings.HasPrefix(strings.TrimSpace(req.Query), "query")
-	res, err := w.t.Do(ctx, transport.Request{Operation: req.OpName, Method: http.MethodPost, Path: "/admin-api", Body: body, Read: read, Header: http.Header{"Content-Type": {"application/json"}}})
-	if err != nil {
-		return err
-	}
+	_, err = w.t.Do(ctx, transport.Request{
+		Operation: req.OpName, Method: http.MethodPost, Path: "/admin-api", Body: body, Read: read, Header: http.Header{"Content-Type": {"application/json"}},
+		Decode: func(res *transport.Response) error { return decode(res, resp.Data) },
+	})
+	return err
+}
+
+func decode(res *transport.Response, data any) error {
 	if res.Status >= 500 {
-		return fault.New(fault.Unavailable, "Vendure answered %d", res.Status).From(w.t.Name())
+		return fault.New(fault.Unavailable, "Vendure answered %d", res.Status)
 	}
 	var reply struct {
 		Data   json.RawMessage
@@ -78,24 +82,24 @@ func (w wire) MakeRequest(ctx context.Context, req *graphql.Request, resp *graph
 			Extensions struct{ Code string }
 		}
 	}
-	err = json.Unmarshal(res.Body, &reply)
+	err := json.Unmarshal(res.Body, &reply)
 	switch {
 	case err != nil && (res.Status == http.StatusUnauthorized || res.Status == http.StatusForbidden):
-		return fault.New(fault.Denied, "whatever is before Vendure answered %d", res.Status).From(w.t.Name())
+		return fault.New(fault.Denied, "whatever is before Vendure answered %d", res.Status)
 	case err != nil && res.Status != http.StatusOK:
-		return fault.New(fault.Invalid, "whatever is before Vendure answered %d", res.Status).From(w.t.Name())
+		return fault.New(fault.Invalid, "whatever is before Vendure answered %d", res.Status)
 	case err != nil:
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(w.t.Name())
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
 	}
 	if len(reply.Errors) > 0 {
 		first := reply.Errors[0]
-		return &fault.Error{Kind: kindOf(first.Extensions.Code, first.Message), Message: "Vendure: " + first.Message, Source: w.t.Name(), NotSent: true}
+		return &fault.Error{Kind: kindOf(first.Extensions.Code, first.Message), Message: "Vendure: " + first.Message, NotSent: true}
 	}
 	if res.Status != http.StatusOK {
-		return fault.New(fault.Invalid, "Vendure answered %d", res.Status).From(w.t.Name())
+		return fault.New(fault.Invalid, "Vendure answered %d", res.Status)
 	}
-	if err := json.Unmarshal(reply.Data, resp.Data); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(w.t.Name())
+	if err := json.Unmarshal(reply.Data, data); err != nil {
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package businesscentral
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -65,7 +66,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 		cfg.Batch = 25
 	}
 	c := &Client{cfg: cfg}
-	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 5}), Authorize: c.authorize})
+	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 5, Rate: transport.Rate{Calls: 6000, Per: 5 * time.Minute}}), Authorize: c.authorize})
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,9 @@ type page[T any] struct {
 	Next  string `json:"@odata.nextLink"`
 }
 
+// whole reports whether it is a page: one without entries has an empty list.
+func (p *page[T]) whole() bool { return p.Value != nil }
+
 // collect reads a collection to its end.
 func collect[T any](ctx context.Context, c *Client, operation, path string, q url.Values, keys int) ([]T, error) {
 	var out []T
@@ -161,24 +165,35 @@ const maxPages = 1000
 
 // call sends a request and decodes a reply of the wanted status into out, if it is not nil.
 func (c *Client) call(ctx context.Context, r transport.Request, want int, out any) error {
-	res, err := c.t.Do(ctx, r)
-	if err != nil {
-		return err
-	}
+	r.Decode = func(res *transport.Response) error { return c.decode(res, want, out) }
+	_, err := c.t.Do(ctx, r)
+	return err
+}
+
+func (c *Client) decode(res *transport.Response, want int, out any) error {
 	if res.Status == http.StatusUnauthorized {
 		c.mu.Lock()
 		c.token = ""
 		c.mu.Unlock()
-		return &fault.Error{Kind: fault.Unavailable, Message: "the token was refused; the next call fetches another", Source: c.t.Name(), NotSent: true}
+		return &fault.Error{Kind: fault.Unavailable, Message: "the token was refused; the next call fetches another", NotSent: true}
 	}
-	if res.Status != want {
+	// An error behind the wanted status would be read as a list without entries.
+	if res.Status != want || bytes.HasPrefix(res.Body, []byte(`{"error":`)) {
 		return c.refusal(res.Status, res.Body)
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(res.Body, out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
+	return readInto(res.Body, out)
+}
+
+// readInto decodes a body that is what out is.
+func readInto(body []byte, out any) error {
+	if err := json.Unmarshal(body, out); err != nil {
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+	}
+	if p, ok := out.(interface{ whole() bool }); ok && !p.whole() {
+		return fault.New(fault.BadResponse, "a reply that is no list")
 	}
 	return nil
 }
@@ -312,8 +327,8 @@ func answered[T any](c *Client, answers map[string]told, id string) ([]T, error)
 		return nil, c.refusal(a.Status, a.Body)
 	}
 	var p page[T]
-	if err := json.Unmarshal(a.Body, &p); err != nil {
-		return nil, fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
+	if err := readInto(a.Body, &p); err != nil {
+		return nil, err
 	}
 	return p.Value, nil
 }

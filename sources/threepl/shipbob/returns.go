@@ -77,9 +77,7 @@ func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string)
 	numbers = lookup.Unique(numbers)
 	out := lookup.Empty[string, returns.Receipt](len(numbers))
 	for part := range slices.Chunk(numbers, 50) {
-		var page struct {
-			Items []goodsReturn `json:"items"`
-		}
+		var page page[goodsReturn]
 		q := url.Values{"ReferenceIds": {strings.Join(part, ",")}, "Limit": {"250"}}
 		if err := c.call(ctx, transport.Request{Operation: "receipts", Method: http.MethodGet, Path: "/return", Query: q, Keys: len(part), Read: true}, http.StatusOK, &page); err != nil {
 			out.Fail(part, err)

@@ -17,6 +17,7 @@ package shipbob
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -92,7 +93,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 		cfg.ShippingMethod = "Standard"
 	}
 	t, err := transport.New(name, base, transport.Config{
-		Policy: cfg.Policy.Or(transport.Policy{Concurrent: 8}),
+		Policy: cfg.Policy.Or(transport.Policy{Concurrent: 8, Rate: transport.Rate{Calls: 150, Per: time.Minute}}),
 		Authorize: func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+cfg.Token)
 			r.Header["shipbob_channel_id"] = []string{cfg.Channel}
@@ -117,20 +118,23 @@ func (c *Client) Transport() *transport.Client { return c.t }
 
 func (c *Client) call(ctx context.Context, r transport.Request, want int, out any) error {
 	r.Path = version + r.Path
-	res, err := c.t.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	if res.Status != want {
-		return refusal(res).From(c.t.Name())
-	}
-	if out == nil {
+	r.Decode = func(res *transport.Response) error {
+		if res.Status != want {
+			return refusal(res)
+		}
+		if out == nil {
+			return nil
+		}
+		if err := json.Unmarshal(res.Body, out); err != nil {
+			return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+		}
+		if p, ok := out.(interface{ whole() bool }); ok && !p.whole() {
+			return fault.New(fault.BadResponse, "a reply that is no list")
+		}
 		return nil
 	}
-	if err := json.Unmarshal(res.Body, out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read").From(c.t.Name())
-	}
-	return nil
+	_, err := c.t.Do(ctx, r)
+	return err
 }
 
 func refusal(res *transport.Response) *fault.Error {
@@ -202,18 +206,24 @@ func (c *Client) inventoryIDs(ctx context.Context, skus []trade.SKU) (map[trade.
 	return x.ids, nil
 }
 
+// page is a part of a list.
+type page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+}
+
+// whole reports whether it is one: a page without entries has an empty list.
+func (p *page[T]) whole() bool { return p.Items != nil }
+
 // list reads the ids of all items.
 func (c *Client) list(ctx context.Context) (map[trade.SKU]int64, error) {
 	ids := map[trade.SKU]int64{}
 	path, q := "/inventory-level", url.Values{"PageSize": {"250"}}
 	for range maxPages {
-		var page struct {
-			Items []struct {
-				ID  int64  `json:"inventory_id"`
-				SKU string `json:"sku"`
-			} `json:"items"`
-			Next *string `json:"next"`
-		}
+		var page page[struct {
+			ID  int64  `json:"inventory_id"`
+			SKU string `json:"sku"`
+		}]
 		if err := c.call(ctx, transport.Request{Operation: "inventory ids", Method: http.MethodGet, Path: path, Query: q, Read: true}, http.StatusOK, &page); err != nil {
 			return nil, err
 		}
@@ -239,6 +249,17 @@ const maxPages = 1000
 func (c *Client) Learn(ctx context.Context) error {
 	_, err := c.inventoryIDs(ctx, []trade.SKU{""})
 	return err
+}
+
+// level is an item's stock by fulfilment centre.
+type level struct {
+	SKU       string `json:"sku"`
+	Locations []struct {
+		ID        int64       `json:"location_id"`
+		OnHand    json.Number `json:"on_hand_quantity"`
+		Committed json.Number `json:"committed_quantity"`
+		Awaiting  json.Number `json:"awaiting_quantity"`
+	} `json:"locations"`
 }
 
 // Stock reads levels by fulfilment centre, 100 items a call.
@@ -276,17 +297,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), 100)
-		var page struct {
-			Items []struct {
-				SKU       string `json:"sku"`
-				Locations []struct {
-					ID        int64       `json:"location_id"`
-					OnHand    json.Number `json:"on_hand_quantity"`
-					Committed json.Number `json:"committed_quantity"`
-					Awaiting  json.Number `json:"awaiting_quantity"`
-				} `json:"locations"`
-			} `json:"items"`
-		}
+		var page page[level]
 		q := url.Values{"InventoryIds": {strings.Join(ids[:n], ",")}, "PageSize": {"100"}}
 		if err := c.call(ctx, transport.Request{Operation: "stock", Method: http.MethodGet, Path: "/inventory-level/locations", Query: q, Keys: n, Read: true}, http.StatusOK, &page); err != nil {
 			return fail(err)
@@ -298,7 +309,16 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 					continue
 				}
 				k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
-				out.Found[k] = inventory.Figure{Key: k, Source: c.t.Name(), OnHand: amount(l.OnHand), Allocated: amount(l.Committed), Inbound: amount(l.Awaiting)}
+				f := inventory.Figure{Key: k, Source: c.t.Name()}
+				var errs [3]error
+				f.OnHand, errs[0] = trade.ParseDecimal(string(l.OnHand))
+				f.Allocated, errs[1] = trade.ParseDecimal(string(l.Committed))
+				f.Inbound, errs[2] = trade.ParseDecimal(string(l.Awaiting))
+				if err := errors.Join(errs[:]...); err != nil {
+					out.Failed[k] = fault.Wrap(fault.BadResponse, err, "a figure that is no number").From(c.t.Name())
+					continue
+				}
+				out.Found[k] = f
 			}
 		}
 		ids = ids[n:]
@@ -306,6 +326,7 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	return out, ctx.Err()
 }
 
+// amount is a number of units; one that is left out is none.
 func amount(n json.Number) trade.Decimal {
 	d, err := trade.ParseDecimal(string(n))
 	if err != nil {
