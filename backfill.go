@@ -133,7 +133,7 @@ func (a *app) backfill(ctx context.Context, only []string, report reporter) erro
 	defer func() {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, backfillLock)
 	}()
-	ctx = transport.In(transport.Patient(ctx, time.Minute), transport.History)
+	ctx = lookup.In(transport.Patient(ctx, time.Minute), lookup.History)
 	for _, c := range a.chapters() {
 		if len(only) > 0 && !slices.Contains(only, c.source) {
 			continue

@@ -2,15 +2,16 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
 	"crossdock/graph/scalar"
 	"crossdock/internal/config"
 	"crossdock/sandbox"
-	"crossdock/sources/transport"
 )
 
 // TestPricesOfABranchAreNotThoseOfTheAccount: an ERP whose price lists know no branches says so, and the
@@ -61,7 +62,7 @@ func TestAnOutageLeavesTheRestOfThePage(t *testing.T) {
 				}
 				var said []string
 				for _, e := range got.Errors {
-					if e.Extensions["source"] != source || e.Extensions["code"] != string(fault.Unavailable) || e.Extensions["affected"] == nil || len(e.Path) == 0 {
+					if e.Extensions["source"] != source || e.Extensions["code"] != string(fault.Unavailable) || e.Extensions["affected"] == nil || len(e.Path) == 0 || len(fmt.Sprint(e.Extensions["traceId"])) != 32 {
 						t.Errorf("an error says %q at %v, %v", e.Message, e.Path, e.Extensions)
 					}
 					said = append(said, fmt.Sprint(e.Path))
@@ -77,8 +78,13 @@ func TestAnOutageLeavesTheRestOfThePage(t *testing.T) {
 			if erp := system == "bc"; prices == erp || rest != erp {
 				t.Errorf("prices are there: %t; every node's figure: %t; errors at %v", prices, rest, said)
 			}
-			if len(said) == 0 && system == "bc" {
+			if len(said) == 0 {
 				t.Error("nothing is said of the outage")
+			}
+			for i, path := range said {
+				if slices.Contains(said[:i], path) {
+					t.Errorf("the outage is said twice at %s", path)
+				}
 			}
 			if things := cold["nodes"].([]any); things[0] == nil || (system != "bc" && things[1] == nil) {
 				t.Errorf("things by id: %v", things)
@@ -131,7 +137,7 @@ func TestASpentBudgetLeavesReadsWhatWasLastKnown(t *testing.T) {
 	if seen["LIVE"] != 16 || seen["LAST_KNOWN"] != 8 {
 		t.Errorf("the warehouse's figures were %v", seen)
 	}
-	a, err := w.systems["wms"].Reports(transport.In(t.Context(), transport.Work), "EAST", []string{"NEVER"})
+	a, err := w.systems["wms"].Reports(lookup.In(t.Context(), lookup.Work), "EAST", []string{"NEVER"})
 	if err != nil || len(a.Failed) > 0 {
 		t.Errorf("work has no share left: %v, %v", a, err)
 	}

@@ -32,7 +32,6 @@ import (
 	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/erp/businesscentral"
 	erptryton "crossdock/sources/erp/tryton"
-	"crossdock/sources/fresh"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
 	"crossdock/sources/route"
@@ -118,11 +117,12 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	}
 	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
 
-	a.accounts = accounts.New(pool, fresh.NewAccounts(a.erp))
-	a.catalog = catalog.New(pool, fresh.NewCatalog(a.erp))
-	a.pricing = pricing.New(fresh.NewPrices(a.erp))
-	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale))
-	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), now)
+	fresh := cfg.Freshness
+	a.accounts = accounts.New(pool, a.erp, agesOf(fresh.Accounts))
+	a.catalog = catalog.New(pool, a.erp, agesOf(fresh.Items))
+	a.pricing = pricing.New(pool, a.erp, agesOf(fresh.Prices))
+	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale), agesOf(fresh.Stock))
+	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), agesOf(fresh.Credit), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance}
 	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
 	a.shipments = shipments.New(pool, a.processes, now)
@@ -253,6 +253,11 @@ func policyOf(s config.Source) transport.Policy {
 	return out
 }
 
+func agesOf(a config.Age) lookup.Ages {
+	fresh := time.Duration(*a.MaxAge)
+	return lookup.Ages{Fresh: fresh, Stale: fresh + time.Duration(*a.StaleWhileRevalidate)}
+}
+
 func trytonOf(s config.Source) trytonrpc.Config {
 	return trytonrpc.Config{Database: s.Database, User: s.User, Password: s.Secret, Policy: policyOf(s)}
 }
@@ -292,7 +297,7 @@ func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) e
 
 // run works until the context ends: jobs, inbox, polls. It returns when all have stopped.
 func (a *app) run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(transport.In(transport.Patient(ctx, 30*time.Second), transport.Work))
+	g, ctx := errgroup.WithContext(lookup.In(transport.Patient(ctx, 30*time.Second), lookup.Work))
 	every := time.Duration(a.cfg.PollEvery)
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
@@ -301,6 +306,13 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.shopping.Round) })
 	g.Go(func() error { return ingest.Every(ctx, 8*every, a.shopping.Sweep) })
+	g.Go(func() error {
+		return ingest.Every(ctx, time.Hour, func(ctx context.Context) {
+			if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "forget prices", "error", err)
+			}
+		})
+	})
 	if len(a.shops) > 0 {
 		offer := &offer{app: a, told: map[string]offered{}}
 		g.Go(func() error { return ingest.Every(ctx, 4*every, offer.round) })
@@ -310,6 +322,9 @@ func (a *app) run(ctx context.Context) error {
 	})
 	return g.Wait()
 }
+
+// priceMemory is how long a price that nobody asks for any more is kept for when the ERP does not answer.
+const priceMemory = 30 * 24 * time.Hour
 
 // feed is a list of changes that is polled.
 type feed interface {
@@ -323,8 +338,8 @@ type feed interface {
 func (a *app) books() []feed {
 	name := a.erp.Transport().Name()
 	return []feed{
-		ingest.Feed[accounts.Account]{Source: name, Name: "accounts", Read: a.erp.AccountsSince, Take: a.accounts.Observe},
-		ingest.Feed[catalog.Item]{Source: name, Name: "items", Read: a.erp.ItemsSince, Take: a.catalog.Observe},
+		ingest.Feed[accounts.Account]{Source: name, Name: "accounts", Read: a.erp.AccountsSince, Take: a.accounts.Observe, Current: a.accounts.Current},
+		ingest.Feed[catalog.Item]{Source: name, Name: "items", Read: a.erp.ItemsSince, Take: a.catalog.Observe, Current: a.catalog.Current},
 		ingest.Feed[orders.Registration]{Source: name, Name: "orders", Read: a.erp.RegistrationsSince, Take: a.processes.ObserveRegistrations},
 		ingest.Feed[finance.Document]{Source: name, Name: "posted invoices", Read: a.postedSince(finance.Invoice), Take: a.processes.ObserveDocuments},
 		ingest.Feed[finance.Document]{Source: name, Name: "posted credit memos", Read: a.postedSince(finance.CreditMemo), Take: a.processes.ObserveDocuments},

@@ -69,10 +69,16 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 		t.Fatal(err)
 	}
 	cfg.Nodes = said.nodes()
+	cfg.Freshness = config.Freshness{Accounts: always(), Items: always(), Prices: always(), Stock: always(), Credit: always()}
 	change(&said, cfg)
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
 	return &world{app: built(t, cfg, pgtest.Database(t)), t: t, box: server, said: said, engine: box.Engine}
+}
+
+// always is what is shown of a source that is asked every time.
+func always() config.Age {
+	return config.Age{MaxAge: new(config.Duration), StaleWhileRevalidate: new(config.Duration)}
 }
 
 // built is Crossdock as a process of its own, in front of a database.

@@ -16,7 +16,11 @@ func (r *accountResolver) ShipTos(ctx context.Context, objs []*accounts.Account)
 	return load(ctx, scopeOf(ctx).shipTos, keysOf(objs, accountID))
 }
 
-func (r *accountResolver) Credit(ctx context.Context, objs []*accounts.Account) ([]*finance.Position, error) {
+func (r *accountResolver) Credit(ctx context.Context, objs []*accounts.Account, maxAge *int, orLastKnown bool) ([]*finance.Position, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
+	if err != nil {
+		return nil, err
+	}
 	return load(ctx, scopeOf(ctx).credit, keysOf(objs, accountID))
 }
 
@@ -43,8 +47,8 @@ func (r *accountResolver) Invoices(ctx context.Context, obj *accounts.Account, o
 	return &model.InvoiceConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 }
 
-func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int) (*accounts.Account, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int, orLastKnown bool) (*accounts.Account, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}

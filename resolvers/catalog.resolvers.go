@@ -15,16 +15,17 @@ func (r *itemResolver) ID(ctx context.Context, obj *catalog.Item) (string, error
 	return scalar.GlobalID(scalar.TypeItem, string(obj.SKU)), nil
 }
 
-func (r *itemResolver) Availability(ctx context.Context, objs []*catalog.Item, maxAge *int) ([]*inventory.Availability, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *itemResolver) Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, scopeOf(ctx).availability, keysOf(objs, func(i *catalog.Item) trade.SKU { return i.SKU }))
+	list, err := load(ctx, scopeOf(ctx).availability, keysOf(objs, func(i *catalog.Item) trade.SKU { return i.SKU }))
+	return shown(ctx, list, err)
 }
 
-func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int) (*catalog.Item, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int, orLastKnown bool) (*catalog.Item, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}

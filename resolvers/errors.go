@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 
@@ -13,6 +14,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/graph/model"
+	"crossdock/internal/postgres"
 )
 
 // Present turns an error into what clients see: a stable code, and of what we do not know only
@@ -33,7 +35,10 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 				out.Extensions["argument"] = e.Path
 			}
 			if e.RetryAfter > 0 {
-				out.Extensions["retryAfterMs"] = e.RetryAfter.Milliseconds()
+				out.Extensions["retryAfter"] = math.Ceil(e.RetryAfter.Seconds())
+			}
+			if fault.Retryable(err) {
+				out.Extensions["traceId"] = traceOf(ctx)
 			}
 			return out
 		}
@@ -65,6 +70,12 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 		out.Message, out.Extensions["code"], out.Extensions["errorId"] = "internal error; quote the id to us", string(fault.Internal), id
 		return out
 	}
+}
+
+// traceOf is the id that ties together all that a request set in motion, as W3C Trace Context writes it. Events
+// carry the same as their correlation.
+func traceOf(ctx context.Context) string {
+	return strings.ReplaceAll(postgres.OriginOf(ctx).Correlation, "-", "")
 }
 
 // unreadable is how gqlgen begins to say that a body is not JSON.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -13,10 +15,12 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/coder/websocket"
+	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
 	"crossdock/graph/generated"
 	"crossdock/internal/auth"
 	"crossdock/internal/postgres"
@@ -105,10 +109,10 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	if err := check(op.Operation.SelectionSet, who.Has, 1, &fields); err != nil {
 		return refuse(string(fault.KindOf(err)), err.Error())
 	}
-	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: postgres.NewID()})
+	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: correlation(op.Headers.Get("traceparent"))})
 	if op.Operation.Operation == ast.Mutation {
 		// What is decided now waits a little for its facts rather than be held for want of them.
-		ctx = calls.In(calls.Patient(ctx, intakePatience), calls.Work)
+		ctx = lookup.In(calls.Patient(ctx, intakePatience), lookup.Work)
 	}
 	if op.Operation.Operation != ast.Subscription {
 		var cancel context.CancelFunc
@@ -120,6 +124,18 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 		}
 	}
 	return next(context.WithValue(ctx, endingKey{}, &ending{}))
+}
+
+var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}`)
+
+// correlation is the trace that a request is part of (www.w3.org/TR/trace-context, traceparent), or a new one.
+func correlation(parent string) string {
+	if m := traceparent.FindStringSubmatch(parent); m != nil && m[1] != strings.Repeat("0", 32) {
+		if id, err := uuid.Parse(m[1]); err == nil {
+			return id.String()
+		}
+	}
+	return postgres.NewID()
 }
 
 func refuse(code, message string) graphql.ResponseHandler {

@@ -29,16 +29,17 @@ func (r *nodeUnavailableResolver) Code(ctx context.Context, obj *inventory.Unkno
 	return string(fault.KindOf(obj.Err)), nil
 }
 
-func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge *int) ([]*inventory.Availability, error) {
+func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
 	if len(skus) > maxSKUs {
 		return nil, fault.New(fault.Invalid, "%d SKUs; the limit is %d", len(skus), maxSKUs).At("skus")
 	}
-	ctx, err := aged(ctx, maxAge)
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
 	scopeOf(ctx).availability.Announce(convert[trade.SKU](skus)...)
 	list, err := load(ctx, scopeOf(ctx).availability, convert[trade.SKU](skus))
+	list, err = shown(ctx, list, err)
 	return partial(ctx, list, err)
 }
 

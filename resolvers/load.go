@@ -8,6 +8,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/sources/batch"
 )
@@ -15,8 +16,12 @@ import (
 // maxAgeLimit is the oldest value that a caller may ask for, in seconds.
 const maxAgeLimit = 24 * 60 * 60
 
-// aged narrows the context to the age that a field's argument accepts, in seconds.
-func aged(ctx context.Context, seconds *int) (context.Context, error) {
+// aged narrows the context to what a field's arguments accept: an age in seconds, and whether what was last
+// known is better than nothing.
+func aged(ctx context.Context, seconds *int, orLastKnown bool) (context.Context, error) {
+	if !orLastKnown {
+		ctx = lookup.WithoutLastKnown(ctx)
+	}
 	if seconds == nil {
 		return ctx, nil
 	}
@@ -40,6 +45,20 @@ func load[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], 
 		out[i] = r.Value
 	}
 	return out, some(errs)
+}
+
+// shown says of availabilities which nodes could not be asked, once for each source: the figures of the others
+// stand beside it.
+func shown(ctx context.Context, list []*inventory.Availability, err error) ([]*inventory.Availability, error) {
+	for i, a := range list {
+		if a == nil {
+			continue
+		}
+		for _, u := range a.Unknown {
+			graphql.AddBatchError(ctx, i, scopeOf(ctx).failures.first(ctx, u.Err))
+		}
+	}
+	return list, err
 }
 
 // partial hands the failures of a list's elements to the response, each at its place, so that the

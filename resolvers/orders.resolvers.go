@@ -47,8 +47,8 @@ func (r *mutationResolver) ReleaseHold(ctx context.Context, input model.ReleaseH
 	return &model.ReleaseHoldPayload{Order: announced(ctx, o), Errors: errs}, err
 }
 
-func (r *orderResolver) Account(ctx context.Context, objs []*orders.Order, maxAge *int) ([]*accounts.Account, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *orderResolver) Account(ctx context.Context, objs []*orders.Order, maxAge *int, orLastKnown bool) ([]*accounts.Account, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
@@ -79,28 +79,29 @@ func (r *orderResolver) Timeline(ctx context.Context, obj *orders.Order, first *
 	return r.timeline(ctx, obj, number(first, 100), after)
 }
 
-func (r *orderLineResolver) Item(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*catalog.Item, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *orderLineResolver) Item(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*catalog.Item, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
 	return load(ctx, scopeOf(ctx).items, keysOf(objs, lineSKU))
 }
 
-func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*pricing.Price, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*pricing.Price, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
 	return load(ctx, scopeOf(ctx).prices, keysOf(objs, priceKey))
 }
 
-func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*inventory.Availability, error) {
-	ctx, err := aged(ctx, maxAge)
+func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, scopeOf(ctx).availability, keysOf(objs, lineSKU))
+	list, err := load(ctx, scopeOf(ctx).availability, keysOf(objs, lineSKU))
+	return shown(ctx, list, err)
 }
 
 func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (*orders.Order, error) {

@@ -9,7 +9,11 @@ import (
 	"crossdock/graph/model"
 )
 
-func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) ([]*model.QuotedPrice, error) {
+func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error) {
+	ctx, err := aged(ctx, maxAge, orLastKnown)
+	if err != nil {
+		return nil, err
+	}
 	if len(lines) > maxSKUs {
 		return nil, fault.New(fault.Invalid, "%d lines; the limit is %d", len(lines), maxSKUs).At("lines")
 	}

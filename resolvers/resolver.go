@@ -68,19 +68,19 @@ func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 		gate: g,
 		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *accounts.Account], error) {
 			return pointers(r.Accounts.Accounts(ctx, who, ids))
-		}),
+		}).Aged(r.Accounts.Ages()),
 		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []*accounts.ShipTo], error) {
 			return each(r.Accounts.ShipTos(ctx, who, ids))
 		}),
 		credit: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *finance.Position], error) {
 			return pointers(r.Finance.Positions(ctx, who, ids))
-		}),
+		}).Aged(r.Finance.Ages()),
 		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 			return pointers(r.Catalog.Items(ctx, skus))
-		}),
+		}).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 			return pointers(r.Pricing.Prices(ctx, who, keys))
-		}),
+		}).Aged(r.Pricing.Ages()),
 		lots: lots,
 		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *inventory.Availability], error) {
 			out, err := r.Inventory.Availability(ctx, skus)
@@ -90,7 +90,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 				}
 			}
 			return out, err
-		}),
+		}).Aged(r.Inventory.Ages()),
 		orders: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, *orders.Order], error) {
 			return found(r.Orders.Orders(ctx, who, ids))
 		}),

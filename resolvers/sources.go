@@ -3,6 +3,7 @@ package resolvers
 import (
 	"time"
 
+	"crossdock/domains/lookup"
 	"crossdock/graph/model"
 	calls "crossdock/sources/transport"
 )
@@ -35,7 +36,7 @@ func (s System) shown() *model.Source {
 	if !h.LastSuccess.IsZero() {
 		out.Latency = &model.SourceLatency{P50Ms: int(h.P50.Milliseconds()), P99Ms: int(h.P99.Milliseconds())}
 	}
-	for _, l := range calls.Lanes() {
+	for _, l := range lookup.Lanes() {
 		t := h.Lanes[l]
 		out.Lanes = append(out.Lanes, &model.SourceLane{Name: model.SourceLaneName(l.String()), Calls: int(t.Calls), Held: int(t.Held), UnderWay: int(t.UnderWay)})
 	}

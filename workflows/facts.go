@@ -10,6 +10,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
@@ -27,6 +28,7 @@ type Facts struct {
 
 // Gather implements orders.Gatherer.
 func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
+	ctx = lookup.WithMaxAge(ctx, 0) // what is decided on is asked for
 	g := gathering{facts: orders.Facts{Items: map[trade.SKU]orders.ItemFact{}, Prices: map[int]orders.PriceFact{}}}
 	skus := make([]trade.SKU, 0, len(d.Lines))
 	for _, l := range d.Lines {
@@ -170,7 +172,7 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 	if len(keys) == 0 {
 		return
 	}
-	prices, err := f.Pricing.Prices(ctx, trade.System("intake"), keys)
+	prices, err := f.Pricing.Prices(lookup.WithoutLastKnown(ctx), trade.System("intake"), keys)
 	if err != nil {
 		g.miss("prices", err)
 		return

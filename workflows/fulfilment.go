@@ -374,6 +374,9 @@ func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *sh
 	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShipped, w.Node, s.Parts); err != nil {
 		return err
 	}
+	if err := p.Inventory.Outdate(ctx, tx, w.Node, items(s.Parts)); err != nil {
+		return err
+	}
 	t := target{Order: w.Order, Shipment: s.ID}
 	if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), postShipment, t); err != nil {
 		return err
@@ -388,6 +391,15 @@ func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *sh
 	return p.Queue.Add(ctx, tx, subject(w.Order), "shop:"+shop.Source, fulfilShop, t)
 }
 
+// items are those that parts are of.
+func items(parts []trade.Part) []trade.SKU {
+	out := make([]trade.SKU, len(parts))
+	for i, p := range parts {
+		out[i] = p.SKU
+	}
+	return out
+}
+
 // Delivered implements shipments.Followup.
 func (p *Processes) Delivered(ctx context.Context, tx Tx, s *shipments.Shipment) error {
 	return p.Orders.Advance(ctx, tx, s.Order, orders.StepDelivered, s.Node, s.Parts)
@@ -400,6 +412,9 @@ func (p *Processes) Shorted(ctx context.Context, tx Tx, w *shipments.Work, parts
 		return err
 	}
 	if err := p.Orders.Advance(ctx, tx, w.Order, orders.StepShorted, w.Node, parts); err != nil {
+		return err
+	}
+	if err := p.Inventory.Outdate(ctx, tx, w.Node, items(parts)); err != nil {
 		return err
 	}
 	detail, err := json.Marshal(map[string]any{"work": w.Number, "reason": w.Reason, "parts": parts})

@@ -57,6 +57,9 @@ func (p returnFollowup) Received(ctx context.Context, tx Tx, r *returns.Return) 
 	if err := p.Orders.Advance(ctx, tx, r.Order, orders.StepReturned, r.Node, parts); err != nil {
 		return err
 	}
+	if err := p.Inventory.Outdate(ctx, tx, r.Node, items(parts)); err != nil {
+		return err
+	}
 	return p.Queue.Add(ctx, tx, subject(r.Order), p.erp(), creditReturn, target{Order: r.Order, Return: r.ID})
 }
 

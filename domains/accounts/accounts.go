@@ -4,6 +4,7 @@ package accounts
 
 import (
 	"context"
+	"time"
 
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
@@ -43,12 +44,16 @@ type Source interface {
 
 // Service holds the verbs of accounts.
 type Service struct {
-	store  *store
-	source Source
+	kept     postgres.Copies[trade.AccountID, Account]
+	accounts *lookup.Copied[trade.AccountID, Account]
+	shipTos  *lookup.Flights[trade.AccountID, []ShipTo]
 }
 
 // New returns accounts over their system of record.
-func New(pool *postgres.Pool, source Source) *Service { return &Service{&store{pool}, source} }
+func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
+	kept := table(pool)
+	return &Service{kept, lookup.Copy(kept, source.Accounts, kept.Provenance, ages), lookup.Share(source.ShipTos)}
+}
 
 // Accounts returns the accounts that the viewer may see, as catalog.Service.Items does.
 func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.AccountID) (lookup.Answers[trade.AccountID, Account], error) {
@@ -61,7 +66,7 @@ func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.Ac
 	if len(mine) == 0 {
 		return lookup.Empty[trade.AccountID, Account](0), nil
 	}
-	return lookup.Through(ctx, s.store, s.source.Accounts, func(a *Account) *lookup.Provenance { return &a.Provenance }, mine)
+	return s.accounts.Answers(ctx, mine)
 }
 
 // ShipTos returns the places that the viewer's accounts have goods sent to.
@@ -75,7 +80,7 @@ func (s *Service) ShipTos(ctx context.Context, who trade.Viewer, ids []trade.Acc
 	if len(mine) == 0 {
 		return lookup.Empty[trade.AccountID, []ShipTo](0), nil
 	}
-	return s.source.ShipTos(ctx, mine)
+	return s.shipTos.Ask(ctx, mine)
 }
 
 // Observe keeps accounts that a poll of the source reported.
@@ -84,5 +89,11 @@ func (s *Service) Observe(ctx context.Context, accounts []Account) error {
 	for _, a := range accounts {
 		m[a.ID] = a
 	}
-	return s.store.Save(ctx, m)
+	return s.kept.Save(ctx, m)
 }
+
+// Current says that every change up to a time has been observed.
+func (s *Service) Current(ctx context.Context, at time.Time) error { return s.kept.Current(ctx, at) }
+
+// Ages are how old what is shown may be.
+func (s *Service) Ages() lookup.Ages { return s.accounts.Ages() }

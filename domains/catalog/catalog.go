@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"context"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
@@ -45,22 +46,26 @@ type Source interface {
 
 // Service holds the verbs of the catalogue.
 type Service struct {
-	store  *store
-	source Source
+	store store
+	items *lookup.Copied[trade.SKU, Item]
+	rules *lookup.Flights[trade.SKU, Rule]
 }
 
 // New returns the catalogue over its system of record.
-func New(pool *postgres.Pool, source Source) *Service { return &Service{&store{pool}, source} }
+func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
+	kept := store{table(pool)}
+	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Share(source.Rules)}
+}
 
 // Items returns the items. They come from the source unless the copies at hand are young
 // enough for the caller; while the source is down, from the last known copies.
 func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Item], error) {
-	return lookup.Through(ctx, s.store, s.source.Items, func(i *Item) *lookup.Provenance { return &i.Provenance }, skus)
+	return s.items.Answers(ctx, skus)
 }
 
 // Rules returns how items may be ordered.
 func (s *Service) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error) {
-	return s.source.Rules(ctx, skus)
+	return s.rules.Ask(ctx, skus)
 }
 
 // Observe keeps items that a poll of the source reported.
@@ -71,6 +76,9 @@ func (s *Service) Observe(ctx context.Context, items []Item) error {
 	}
 	return s.store.Save(ctx, m)
 }
+
+// Current says that every change up to a time has been observed.
+func (s *Service) Current(ctx context.Context, at time.Time) error { return s.store.Current(ctx, at) }
 
 // Count is how many items are known.
 func (s *Service) Count(ctx context.Context) (int, error) { return s.store.count(ctx, "") }
@@ -95,3 +103,6 @@ func (s *Service) List(ctx context.Context, text string, first int, after trade.
 	}
 	return s.store.list(ctx, text, first, after)
 }
+
+// Ages are how old what is shown may be.
+func (s *Service) Ages() lookup.Ages { return s.items.Ages() }

@@ -49,6 +49,7 @@ type Position struct {
 	// Known is false when there is no figure young enough to decide on.
 	Known      bool
 	Provenance lookup.Provenance
+	age        time.Duration
 }
 
 // Available is the limit less everything owed and ordered; nil without a limit.
@@ -114,83 +115,111 @@ type DocumentLine struct {
 type Service struct {
 	store  *store
 	source CreditSource
-	// stale bounds the age of a figure that credit is given on.
+	// stale bounds the age of a figure that credit is given on, ages that of one that is shown.
 	stale time.Duration
-	now   func() time.Time
+	ages  lookup.Ages
+	// reading is what is shown to somebody, shared. Credit is given on a read of its own.
+	reading *lookup.Flights[trade.AccountID, time.Time]
+	now     func() time.Time
 }
 
 // New returns finance over the ERP's credit figures.
-func New(pool *postgres.Pool, source CreditSource, stale time.Duration, now func() time.Time) *Service {
-	return &Service{&store{pool}, source, stale, now}
+func New(pool *postgres.Pool, source CreditSource, stale time.Duration, ages lookup.Ages, now func() time.Time) *Service {
+	s := &Service{store: &store{pool}, source: source, stale: stale, ages: ages, now: now}
+	s.reading = lookup.Share(s.read)
+	return s
 }
 
 // Refresh reads the account's figure and adopts it when it is certain.
 func (s *Service) Refresh(ctx context.Context, account trade.AccountID) error {
-	start, err := s.store.clock(ctx)
-	if err != nil {
-		return err
+	read, err := s.read(ctx, []trade.AccountID{account})
+	if err == nil {
+		err = read.Failed[account]
 	}
-	answers, err := s.source.Credit(ctx, []trade.AccountID{account})
 	if err != nil {
 		return fmt.Errorf("credit of %s: %w", account, err)
 	}
-	if err := answers.Failed[account]; err != nil {
-		return fmt.Errorf("credit of %s: %w", account, err)
-	}
-	c, ok := answers.Found[account]
-	if !ok {
-		return nil
-	}
-	return s.store.adopt(ctx, start, c)
+	return nil
 }
 
-// Positions returns the accounts' positions that the viewer may see, asking the ERP unless the
-// figure at hand is young enough for the caller.
+// Positions returns the accounts' positions that the viewer may see, asking the ERP for figures that are not young
+// enough for the caller; of one that it fails to tell, what was last known, unless the caller refuses that.
 func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []trade.AccountID) (lookup.Answers[trade.AccountID, Position], error) {
 	out := lookup.Empty[trade.AccountID, Position](len(accounts))
-	start, err := s.store.clock(ctx)
-	if err != nil {
-		return out, err
-	}
 	mine := make([]trade.AccountID, 0, len(accounts))
 	for _, a := range lookup.Unique(accounts) {
 		if who.MaySee(a) {
 			mine = append(mine, a)
 		}
 	}
-	if len(mine) == 0 {
-		return out, nil
-	}
-	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		if err := s.kept(ctx, mine, &out); err != nil || allSince(out.Found, mine, start.Add(-age)) {
+	ask := mine
+	if fresh, stale := s.ages.For(ctx); stale > 0 && len(mine) > 0 {
+		if err := s.kept(ctx, mine, &out); err != nil {
 			return out, err
 		}
+		var behind []trade.AccountID
+		ask = nil
+		for _, id := range mine {
+			switch p, ok := out.Found[id]; {
+			case !ok || p.age > stale:
+				ask = append(ask, id)
+			case p.age > fresh:
+				behind = append(behind, id)
+			}
+		}
+		s.reading.Start(ctx, behind)
 	}
-	answers, err := s.source.Credit(ctx, mine)
+	if len(ask) == 0 {
+		return out, nil
+	}
+	read, err := s.reading.Ask(ctx, ask)
 	if err != nil {
 		return out, err
 	}
-	for id, c := range answers.Found {
-		if err := s.store.adopt(ctx, start, c); err != nil {
-			return out, fmt.Errorf("credit of %s: %w", id, err)
-		}
-	}
-	if err := s.kept(ctx, mine, &out); err != nil {
+	if err := s.kept(ctx, ask, &out); err != nil {
 		return out, err
 	}
-	for _, id := range mine {
+	for _, id := range ask {
 		p, known := out.Found[id]
-		switch e := answers.Failed[id]; {
-		case e != nil && !known:
+		since, asked := read.Found[id]
+		switch e := read.Failed[id]; {
+		case e != nil && (!known || !lookup.TakesLastKnown(ctx)):
 			out.Failed[id] = e
+			delete(out.Found, id)
 		case !known:
 		case e != nil:
 			p.Provenance.Freshness = lookup.LastKnown
 			out.Found[id] = p
-		case !p.Provenance.AsOf.Before(start):
+		case asked && !p.Provenance.AsOf.Before(since):
 			// What overlaps an order on its way is not adopted: then the figure is the one before.
 			p.Provenance.Freshness = lookup.Live
 			out.Found[id] = p
+		}
+	}
+	return out, nil
+}
+
+// read asks the ERP and adopts every figure that is certain. It returns when it began to ask for each account.
+func (s *Service) read(ctx context.Context, accounts []trade.AccountID) (lookup.Answers[trade.AccountID, time.Time], error) {
+	out := lookup.Empty[trade.AccountID, time.Time](len(accounts))
+	start, err := s.store.clock(ctx)
+	if err != nil {
+		return out, err
+	}
+	answers, err := s.source.Credit(ctx, accounts)
+	if err != nil {
+		return out, err
+	}
+	for _, id := range accounts {
+		if e := answers.Failed[id]; e != nil {
+			out.Failed[id] = e
+			continue
+		}
+		out.Found[id] = start
+		if c, ok := answers.Found[id]; ok {
+			if err := s.store.adopt(ctx, start, c); err != nil {
+				return out, fmt.Errorf("credit of %s: %w", id, err)
+			}
 		}
 	}
 	return out, nil
@@ -208,15 +237,6 @@ func (s *Service) kept(ctx context.Context, accounts []trade.AccountID, out *loo
 		}
 	}
 	return nil
-}
-
-func allSince(found map[trade.AccountID]Position, accounts []trade.AccountID, at time.Time) bool {
-	for _, id := range accounts {
-		if p, ok := found[id]; !ok || p.Provenance.AsOf.Before(at) {
-			return false
-		}
-	}
-	return true
 }
 
 // Expose counts an order against its account in the caller's transaction and returns the
@@ -284,3 +304,6 @@ func (s *Service) Invoices(ctx context.Context, who trade.Viewer, account trade.
 func (s *Service) ByReturn(ctx context.Context, who trade.Viewer, returns []string) (map[string]*Document, error) {
 	return s.store.byReturn(ctx, who, returns)
 }
+
+// Ages are how old what is shown may be.
+func (s *Service) Ages() lookup.Ages { return s.ages }

@@ -59,7 +59,7 @@ func TestEveryAcceptedAmountCountsOnce(t *testing.T) {
 		run++
 		ctx, account := context.Background(), trade.AccountID(fmt.Sprint("C", run))
 		erp := &ledger{around: func() {}}
-		s := finance.New(pool, erp, time.Hour, time.Now)
+		s := finance.New(pool, erp, time.Hour, lookup.Ages{}, time.Now)
 		must := func(err error) {
 			if err != nil {
 				rt.Fatal(err)

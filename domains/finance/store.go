@@ -92,7 +92,8 @@ func (s *store) position(ctx context.Context, q conn, account trade.AccountID, w
 		p.Limit = &trade.Money{Amount: *limit, Currency: currency}
 	}
 	p.Provenance.Freshness = lookup.Cached
-	p.Known = time.Duration(age*float64(time.Second)) <= stale
+	p.age = time.Duration(age * float64(time.Second))
+	p.Known = p.age <= stale
 	return p, nil
 }
 

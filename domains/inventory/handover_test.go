@@ -61,7 +61,7 @@ func TestEveryPromisedUnitCountsOnce(t *testing.T) {
 		sku := trade.SKU(fmt.Sprintf("SKU-%d", run))
 		ctx := context.Background()
 		house := &warehouse{onHand: 100, around: func() {}}
-		s := inventory.New(pool, house, []inventory.Node{{ID: node}}, time.Hour)
+		s := inventory.New(pool, house, []inventory.Node{{ID: node}}, time.Hour, lookup.Ages{})
 		available := func(maxAge time.Duration) (int64, bool) {
 			answers, err := s.Availability(lookup.WithMaxAge(ctx, maxAge), []trade.SKU{sku})
 			if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
 )
 
 // Key is one item at one node.
@@ -165,8 +166,11 @@ type Service struct {
 	store  *store
 	source Source
 	nodes  []Node
-	// stale bounds the age of a figure that stock is promised from.
+	// stale bounds the age of a figure that stock is promised from, ages that of one that is shown.
 	stale time.Duration
+	ages  lookup.Ages
+	// reading is what is shown to somebody, shared. A promise is made from a read of its own.
+	reading *lookup.Flights[Key, time.Time]
 }
 
 // Nodes are the configured nodes, in order of priority.
@@ -191,35 +195,41 @@ func (s *Service) keys(skus []trade.SKU) []Key {
 	return keys
 }
 
-// Availability returns what can be promised of each item. It asks the nodes unless the figures
-// at hand are young enough for the caller; where a node does not answer it gives what was last
-// known, and says so.
+// Availability returns what can be promised of each item. It asks the nodes for figures that are not young enough
+// for the caller; where a node does not answer it gives what was last known, and says so, unless the caller
+// refuses that.
 func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Availability], error) {
 	keys := s.keys(skus)
 	known, err := s.store.figures(ctx, keys)
 	if err != nil {
 		return lookup.Answers[trade.SKU, *Availability]{}, err
 	}
-	var asked time.Time
-	failed := map[trade.NodeID]error{}
-	if age, ok := lookup.MaxAge(ctx); !ok || !s.allYounger(keys, known, age) {
-		var answers lookup.Answers[Key, Figure]
-		if answers, asked, err = s.read(ctx, keys); err != nil {
-			return lookup.Answers[trade.SKU, *Availability]{}, err
+	fresh, stale := s.ages.For(ctx)
+	var ask, behind []Key
+	for _, k := range keys {
+		switch c, ok := known[k]; {
+		case !ok || !c.shown(stale):
+			ask = append(ask, k)
+		case !c.shown(fresh):
+			behind = append(behind, k)
 		}
-		for k, e := range answers.Failed {
-			failed[k.Node] = e
+	}
+	s.reading.Start(ctx, behind)
+	read := lookup.Empty[Key, time.Time](0)
+	if len(ask) > 0 {
+		if read, err = s.reading.Ask(ctx, ask); err != nil {
+			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 		if known, err = s.store.figures(ctx, keys); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 	}
-	return s.assemble(skus, known, asked, failed), nil
+	return s.assemble(skus, known, read, lookup.TakesLastKnown(ctx)), nil
 }
 
-// assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that
-// overlaps work on its way is not adopted, and the one before it stays.
-func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, asked time.Time, failed map[trade.NodeID]error) lookup.Answers[trade.SKU, *Availability] {
+// assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that overlaps
+// work on its way is not adopted, and the one before it stays.
+func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, read lookup.Answers[Key, time.Time], lastKnown bool) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
@@ -227,19 +237,20 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, asked time.T
 		for _, n := range s.nodes {
 			k := Key{n.ID, sku}
 			c, ok := known[k]
-			if !ok {
-				if err := failed[n.ID]; err != nil {
-					a.Unknown = append(a.Unknown, Unknown{n, err})
-				}
+			if failed := read.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown) {
+				a.Unknown = append(a.Unknown, Unknown{n, failed})
+				continue
+			}
+			if c.Source == "" {
 				continue
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
-			switch {
-			case !asked.IsZero() && !c.Read.Start.Before(asked):
+			switch since, asked := read.Found[k]; {
+			case asked && !c.Read.Start.Before(since):
 				at.Provenance.Freshness = lookup.Live
-			case failed[n.ID] != nil:
+			case read.Failed[k] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
@@ -262,16 +273,6 @@ func (s *Service) unit(sku trade.SKU, known map[Key]counted) (unit trade.Unit) {
 	return unit
 }
 
-func (s *Service) allYounger(keys []Key, known map[Key]counted, age time.Duration) bool {
-	for _, k := range keys {
-		c, ok := known[k]
-		if !ok || c.age > age {
-			return false
-		}
-	}
-	return age > 0
-}
-
 // Lots asks the nodes for the lots of items. Nodes that do not tell are left out.
 func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error) {
 	if lots, ok := s.source.(LotSource); ok {
@@ -282,26 +283,46 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 
 // Refresh reads the items' figures from every node, and returns the nodes that did not answer.
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.NodeID]error, error) {
-	answers, _, err := s.read(ctx, s.keys(skus))
+	read, err := s.read(ctx, s.keys(skus))
 	if err != nil {
 		return nil, err
 	}
 	failed := map[trade.NodeID]error{}
-	for k, e := range answers.Failed {
+	for k, e := range read.Failed {
 		failed[k.Node] = e
 	}
 	return failed, nil
 }
 
-// read asks the source and adopts every figure that is certain. It returns when it began to ask.
-func (s *Service) read(ctx context.Context, keys []Key) (answers lookup.Answers[Key, Figure], start time.Time, err error) {
-	if start, err = s.store.clock(ctx); err != nil {
-		return answers, start, err
+// read asks the source and adopts every figure that is certain. It returns when it began to ask for each key.
+func (s *Service) read(ctx context.Context, keys []Key) (lookup.Answers[Key, time.Time], error) {
+	out := lookup.Empty[Key, time.Time](len(keys))
+	start, err := s.store.clock(ctx)
+	if err != nil {
+		return out, err
 	}
-	if answers, err = s.source.Stock(ctx, keys); err != nil {
-		return answers, start, fmt.Errorf("stock: %w", err)
+	answers, err := s.source.Stock(ctx, keys)
+	if err != nil {
+		return out, fmt.Errorf("stock: %w", err)
 	}
-	return answers, start, s.store.adopt(ctx, start, answers.Found)
+	var absent []Key
+	for _, k := range keys {
+		if e := answers.Failed[k]; e != nil {
+			out.Failed[k] = e
+			continue
+		}
+		out.Found[k] = start
+		if _, ok := answers.Found[k]; !ok {
+			absent = append(absent, k)
+		}
+	}
+	return out, s.store.adopt(ctx, start, answers.Found, absent)
+}
+
+// Outdate says that something has happened at a node that its figures of these items do not know of: goods left,
+// or came back. They are read again before anybody is shown them, or shown as last known.
+func (s *Service) Outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID, skus []trade.SKU) error {
+	return s.store.outdate(ctx, tx, node, skus)
 }
 
 // free is what may be promised from the figure.
@@ -321,3 +342,6 @@ type Comparer interface {
 	Publisher
 	Compares()
 }
+
+// Ages are how old what is shown may be.
+func (s *Service) Ages() lookup.Ages { return s.ages }

@@ -9,26 +9,36 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
 )
 
 // New returns the inventory of these nodes. Stock is promised only from figures at most stale
 // old.
-func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration) *Service {
+func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	return &Service{&store{pool}, source, nodes, stale}
+	s := &Service{store: &store{pool}, source: source, nodes: nodes, stale: stale, ages: ages}
+	s.reading = lookup.Share(s.read)
+	return s
 }
 
 type store struct{ pool *postgres.Pool }
 
-// counted is a figure with what is promised from it beyond its own allocations.
+// counted is a figure with what is promised from it beyond its own allocations. Without a source it says that
+// the node was asked and does not have the item.
 type counted struct {
 	Figure
 	reserved trade.Decimal
 	age      time.Duration
+	// outdated is true when something has happened since that the figure does not know of. What may be promised
+	// from it is the same, since a node sets aside what it then sends.
+	outdated bool
 }
+
+// shown reports whether the figure may be shown to somebody who takes one of an age.
+func (c counted) shown(age time.Duration) bool { return age > 0 && c.age <= age && !c.outdated }
 
 // clock is the time that all windows are measured by.
 func (s *store) clock(ctx context.Context) (now time.Time, err error) {
@@ -48,8 +58,8 @@ func split(keys []Key) (nodes, skus []string) {
 const selectFigures = `
 	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end,
 	       coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0),
-	       extract(epoch FROM clock_timestamp() - f.read_start)
-	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.source <> ''`
+	       extract(epoch FROM clock_timestamp() - f.read_start), f.outdated >= f.read_start
+	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity'`
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -67,7 +77,7 @@ func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]coun
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c counted, err error) {
 		var age float64
-		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age)
+		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age, &c.outdated)
 		c.age = time.Duration(age * float64(time.Second))
 		return c, err
 	})
@@ -81,11 +91,39 @@ func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]coun
 	return out, nil
 }
 
+// absent notes of keys without a figure that their nodes were asked and have none.
+func (s *store) absent(ctx context.Context, start time.Time, keys []Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	slices.SortFunc(keys, byKey)
+	nodes, skus := split(keys)
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO stock_figures (node, sku, source, unit, on_hand, allocated, read_start, read_end)
+		SELECT node, sku, '', '', 0, 0, $3, clock_timestamp() FROM unnest($1::text[], $2::text[]) AS k(node, sku)
+		ON CONFLICT (node, sku) DO UPDATE SET read_start = excluded.read_start, read_end = excluded.read_end
+		WHERE stock_figures.source = '' AND stock_figures.read_start < excluded.read_start`, nodes, skus, start)
+	if err != nil {
+		return fmt.Errorf("note what nodes do not have: %w", err)
+	}
+	return nil
+}
+
+func (s *store) outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID, skus []trade.SKU) error {
+	_, err := tx.Exec(ctx, `
+		WITH locked AS (SELECT node, sku FROM stock_figures WHERE node = $1 AND sku = ANY($2) ORDER BY sku FOR UPDATE)
+		UPDATE stock_figures f SET outdated = clock_timestamp() FROM locked l WHERE f.node = l.node AND f.sku = l.sku`, node, postgres.Texts(skus))
+	if err != nil {
+		return fmt.Errorf("outdate stock of %s: %w", node, err)
+	}
+	return nil
+}
+
 // adopt stores the figures that were read since start, except where a release to the node may
 // or may not be in them, and ends the reservations that they include.
-func (s *store) adopt(ctx context.Context, start time.Time, figures map[Key]Figure) error {
-	if len(figures) == 0 {
-		return nil
+func (s *store) adopt(ctx context.Context, start time.Time, figures map[Key]Figure, absent []Key) error {
+	if err := s.absent(ctx, start, absent); err != nil || len(figures) == 0 {
+		return err
 	}
 	list := make([]Figure, 0, len(figures))
 	for _, f := range figures {

@@ -14,51 +14,106 @@ type Keeper[K comparable, V any] interface {
 	Kept(ctx context.Context, keys []K) (map[K]V, error)
 }
 
-// Through answers from the copies at hand when all are young enough for the caller; else it asks
-// the source and keeps what it says. Of keys that the source fails to answer it gives what was
-// last known, and says so. provenance points to a value's own.
-func Through[K comparable, V any](ctx context.Context, keeper Keeper[K, V], ask func(context.Context, []K) (Answers[K, V], error), provenance func(*V) *Provenance, keys []K) (Answers[K, V], error) {
-	if age, ok := MaxAge(ctx); ok && age > 0 {
-		kept, err := keeper.Kept(ctx, keys)
-		if err == nil && allYounger(kept, keys, provenance, time.Now().Add(-age)) {
-			return Answers[K, V]{Found: kept, Failed: map[K]error{}}, nil
-		}
+// Ages are how old a value may be that is shown to somebody who does not say.
+type Ages struct {
+	// Fresh is up to when it is shown as it is; zero is never, so that its source is asked.
+	Fresh time.Duration
+	// Stale is up to when it is shown while its source is asked again behind the answer.
+	Stale time.Duration
+}
+
+// For is how old a value may be for this caller, shown as it is and while its source is asked again. A caller
+// that says how old it may be gets nothing older from behind an answer.
+func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
+	if age, ok := MaxAge(ctx); ok {
+		return age, age
 	}
-	answers, err := ask(ctx, keys)
+	return a.Fresh, max(a.Fresh, a.Stale)
+}
+
+// Copied is a source whose answers are kept: it is asked for what is not at hand young enough.
+type Copied[K comparable, V any] struct {
+	keeper     Keeper[K, V]
+	asking     *Flights[K, V]
+	provenance func(*V) *Provenance
+	ages       Ages
+}
+
+// Copy returns a source with copies. provenance points to a value's own.
+func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance func(*V) *Provenance, ages Ages) *Copied[K, V] {
+	c := &Copied[K, V]{keeper: keeper, provenance: provenance, ages: ages}
+	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
+		answers, err := ask(ctx, keys)
+		if err == nil && len(answers.Found) > 0 {
+			err = keeper.Save(ctx, answers.Found)
+		}
+		return answers, err
+	})
+	return c
+}
+
+// Ages are how old an answer may be for a caller that does not say.
+func (c *Copied[K, V]) Ages() Ages { return c.ages }
+
+// Answers answers each key from the copy at hand when it is young enough for the caller, and else from the
+// source. Of a key that the source fails to answer it gives what was last known, and says so, unless the
+// caller refuses that.
+func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], error) {
+	fresh, stale := c.ages.For(ctx)
+	out := Empty[K, V](len(keys))
+	ask := keys
+	if stale > 0 {
+		kept, err := c.keeper.Kept(ctx, keys)
+		if err != nil {
+			return out, err
+		}
+		var behind []K
+		ask, behind = nil, nil
+		now := time.Now()
+		for _, k := range keys {
+			v, ok := kept[k]
+			age := now.Sub(c.provenance(&v).AsOf)
+			if !ok || age > stale {
+				ask = append(ask, k)
+				continue
+			}
+			out.Found[k] = v
+			if age > fresh {
+				behind = append(behind, k)
+			}
+		}
+		c.asking.Start(ctx, behind)
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	answers, err := c.asking.Ask(ctx, ask)
 	if err != nil {
 		return answers, err
 	}
-	if len(answers.Found) > 0 {
-		if err := keeper.Save(ctx, answers.Found); err != nil {
-			return answers, err
-		}
-	}
+	out.Merge(answers)
+	return out, c.lastKnown(ctx, out)
+}
+
+// lastKnown fills in what the source failed to answer.
+func (c *Copied[K, V]) lastKnown(ctx context.Context, out Answers[K, V]) error {
 	var failed []K
-	for k, err := range answers.Failed {
+	for k, err := range out.Failed {
 		if fault.Retryable(err) {
 			failed = append(failed, k)
 		}
 	}
-	if len(failed) == 0 {
-		return answers, nil
+	if len(failed) == 0 || !TakesLastKnown(ctx) {
+		return nil
 	}
-	kept, err := keeper.Kept(ctx, failed)
+	kept, err := c.keeper.Kept(ctx, failed)
 	if err != nil {
-		return answers, err
+		return err
 	}
 	for k, v := range kept {
-		provenance(&v).Freshness = LastKnown
-		answers.Found[k] = v
-		delete(answers.Failed, k)
+		c.provenance(&v).Freshness = LastKnown
+		out.Found[k] = v
+		delete(out.Failed, k)
 	}
-	return answers, nil
-}
-
-func allYounger[K comparable, V any](kept map[K]V, keys []K, provenance func(*V) *Provenance, than time.Time) bool {
-	for _, k := range keys {
-		if v, ok := kept[k]; !ok || provenance(&v).AsOf.Before(than) {
-			return false
-		}
-	}
-	return true
+	return nil
 }

@@ -106,3 +106,13 @@ func MaxAge(ctx context.Context) (time.Duration, bool) {
 	d, ok := ctx.Value(maxAgeKey{}).(time.Duration)
 	return d, ok
 }
+
+type refuseKey struct{}
+
+// WithoutLastKnown returns a context whose reads rather fail than answer with what was last known.
+func WithoutLastKnown(ctx context.Context) context.Context {
+	return context.WithValue(ctx, refuseKey{}, true)
+}
+
+// TakesLastKnown reports whether what was last known is better than nothing for the caller.
+func TakesLastKnown(ctx context.Context) bool { return ctx.Value(refuseKey{}) == nil }

@@ -4,9 +4,11 @@ package pricing
 
 import (
 	"context"
+	"time"
 
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
 )
 
 // Key is one price question, whole: two questions that may have different answers have
@@ -70,12 +72,19 @@ type Source interface {
 }
 
 // Service holds the verbs of pricing.
-type Service struct{ source Source }
+type Service struct {
+	store  store
+	prices *lookup.Copied[Key, Price]
+}
 
-// New returns pricing over a source.
-func New(source Source) *Service { return &Service{source} }
+// New returns pricing over a source. What it says is kept for the minutes in which it is young enough, and the
+// hours in which it does not answer.
+func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
+	kept := store{table(pool)}
+	return &Service{kept, lookup.Copy(kept, source.Prices, kept.Provenance, ages)}
+}
 
-// Prices answers each key of an account that the viewer may see.
+// Prices answers each key of an account that the viewer may see, as catalog.Service.Items does.
 func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
 	mine := make([]Key, 0, len(keys))
 	for _, k := range lookup.Unique(keys) {
@@ -86,5 +95,13 @@ func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (loo
 	if len(mine) == 0 {
 		return lookup.Empty[Key, Price](0), nil
 	}
-	return s.source.Prices(ctx, mine)
+	return s.prices.Answers(ctx, mine)
 }
+
+// Forget drops prices that nobody has asked for since a time.
+func (s *Service) Forget(ctx context.Context, before time.Time) error {
+	return s.store.forget(ctx, before)
+}
+
+// Ages are how old what is shown may be.
+func (s *Service) Ages() lookup.Ages { return s.prices.Ages() }

@@ -21,7 +21,7 @@ import (
 
 type AccountResolver interface {
 	ShipTos(ctx context.Context, objs []*accounts.Account) ([][]*accounts.ShipTo, error)
-	Credit(ctx context.Context, objs []*accounts.Account) ([]*finance.Position, error)
+	Credit(ctx context.Context, objs []*accounts.Account, maxAge *int, orLastKnown bool) ([]*finance.Position, error)
 	Orders(ctx context.Context, obj *accounts.Account, first *int, after *string) (*model.OrderConnection, error)
 	Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error)
 }
@@ -29,6 +29,28 @@ type AccountResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Account_credit_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "maxAge",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
+	return args, nil
+}
 
 func (ec *executionContext) field_Account_invoices_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -330,7 +352,7 @@ func (ec *executionContext) _Account_credit(ctx context.Context, field graphql.C
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Account_credit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Account_credit(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Account",
 		Field:      field,
@@ -340,13 +362,25 @@ func (ec *executionContext) fieldContext_Account_credit(_ context.Context, field
 			return ec.childFields_Credit(ctx, field)
 		},
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Account_credit_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
 	return fc, nil
 }
 func (ec *executionContext) resolveBatch_Account_credit(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (any, error) {
 	resolver := ec.Resolvers.Account()
+	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*accounts.Account](ctx, "Account"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Credit(ctx, batch.Parents)
+			return resolver.Credit(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*finance.Position](
 			ctx,
@@ -357,7 +391,7 @@ func (ec *executionContext) resolveBatch_Account_credit(ctx context.Context, fie
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Credit(ctx, []*accounts.Account{obj})
+	results, err := resolver.Credit(ctx, []*accounts.Account{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*finance.Position](
 		ctx,
 		results,

@@ -47,15 +47,15 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*trade.Viewer, error)
 	Node(ctx context.Context, id string) (scalar.Node, error)
 	Nodes(ctx context.Context, ids []string) ([]scalar.Node, error)
-	Account(ctx context.Context, id string, maxAge *int) (*accounts.Account, error)
-	Item(ctx context.Context, sku string, maxAge *int) (*catalog.Item, error)
+	Account(ctx context.Context, id string, maxAge *int, orLastKnown bool) (*accounts.Account, error)
+	Item(ctx context.Context, sku string, maxAge *int, orLastKnown bool) (*catalog.Item, error)
 	Items(ctx context.Context, search *string, first *int, after *string) (*model.ItemConnection, error)
-	Availability(ctx context.Context, skus []string, maxAge *int) ([]*inventory.Availability, error)
+	Availability(ctx context.Context, skus []string, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 	Exceptions(ctx context.Context, status *operations.Status, first *int, after *string) (*model.ExceptionConnection, error)
 	Order(ctx context.Context, id *string, number *string) (*orders.Order, error)
 	Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error)
 	ValidateOrder(ctx context.Context, input model.PlaceOrderInput) (*model.ValidateOrderPayload, error)
-	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) ([]*model.QuotedPrice, error)
+	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error)
 	Return(ctx context.Context, id string) (*returns.Return, error)
 	Returns(ctx context.Context, first *int, after *string) (*model.ReturnConnection, error)
 	Shipment(ctx context.Context, id string) (*shipments.Shipment, error)
@@ -233,6 +233,14 @@ func (ec *executionContext) field_Query_account_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["maxAge"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg2
 	return args, nil
 }
 
@@ -255,6 +263,14 @@ func (ec *executionContext) field_Query_availability_args(ctx context.Context, r
 		return nil, err
 	}
 	args["maxAge"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg2
 	return args, nil
 }
 
@@ -307,6 +323,14 @@ func (ec *executionContext) field_Query_item_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["maxAge"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg2
 	return args, nil
 }
 
@@ -487,6 +511,22 @@ func (ec *executionContext) field_Query_priceQuote_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["branch"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "maxAge",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxAge"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg6
 	return args, nil
 }
 
@@ -1796,7 +1836,7 @@ func (ec *executionContext) _Query_account(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Account(ctx, fc.Args["id"].(string), fc.Args["maxAge"].(*int))
+			return ec.Resolvers.Query().Account(ctx, fc.Args["id"].(string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *accounts.Account) graphql.Marshaler {
@@ -1840,7 +1880,7 @@ func (ec *executionContext) _Query_item(ctx context.Context, field graphql.Colle
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Item(ctx, fc.Args["sku"].(string), fc.Args["maxAge"].(*int))
+			return ec.Resolvers.Query().Item(ctx, fc.Args["sku"].(string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *catalog.Item) graphql.Marshaler {
@@ -1928,7 +1968,7 @@ func (ec *executionContext) _Query_availability(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Availability(ctx, fc.Args["skus"].([]string), fc.Args["maxAge"].(*int))
+			return ec.Resolvers.Query().Availability(ctx, fc.Args["skus"].([]string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*inventory.Availability) graphql.Marshaler {
@@ -2148,7 +2188,7 @@ func (ec *executionContext) _Query_priceQuote(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string))
+			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.QuotedPrice) graphql.Marshaler {

@@ -22,7 +22,7 @@ import (
 type ItemResolver interface {
 	ID(ctx context.Context, obj *catalog.Item) (string, error)
 
-	Availability(ctx context.Context, objs []*catalog.Item, maxAge *int) ([]*inventory.Availability, error)
+	Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -40,6 +40,14 @@ func (ec *executionContext) field_Item_availability_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
 	return args, nil
 }
 
@@ -287,7 +295,7 @@ func (ec *executionContext) resolveBatch_Item_availability(ctx context.Context, 
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*catalog.Item](ctx, "Item"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Availability(ctx, batch.Parents, fc.Args["maxAge"].(*int))
+			return resolver.Availability(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*inventory.Availability](
 			ctx,
@@ -298,7 +306,7 @@ func (ec *executionContext) resolveBatch_Item_availability(ctx context.Context, 
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Availability(ctx, []*catalog.Item{obj}, fc.Args["maxAge"].(*int))
+	results, err := resolver.Availability(ctx, []*catalog.Item{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*inventory.Availability](
 		ctx,
 		results,

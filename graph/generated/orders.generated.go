@@ -27,7 +27,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type OrderResolver interface {
-	Account(ctx context.Context, objs []*orders.Order, maxAge *int) ([]*accounts.Account, error)
+	Account(ctx context.Context, objs []*orders.Order, maxAge *int, orLastKnown bool) ([]*accounts.Account, error)
 
 	FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error)
 	Shipments(ctx context.Context, objs []*orders.Order) ([][]*shipments.Shipment, error)
@@ -38,9 +38,9 @@ type OrderResolver interface {
 	Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) (*model.EventConnection, error)
 }
 type OrderLineResolver interface {
-	Item(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*catalog.Item, error)
-	Price(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*pricing.Price, error)
-	Availability(ctx context.Context, objs []*orders.Line, maxAge *int) ([]*inventory.Availability, error)
+	Item(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*catalog.Item, error)
+	Price(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*pricing.Price, error)
+	Availability(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -58,6 +58,14 @@ func (ec *executionContext) field_OrderLine_availability_args(ctx context.Contex
 		return nil, err
 	}
 	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
 	return args, nil
 }
 
@@ -72,6 +80,14 @@ func (ec *executionContext) field_OrderLine_item_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
 	return args, nil
 }
 
@@ -86,6 +102,14 @@ func (ec *executionContext) field_OrderLine_price_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
 	return args, nil
 }
 
@@ -100,6 +124,14 @@ func (ec *executionContext) field_Order_account_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["maxAge"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orLastKnown"] = arg1
 	return args, nil
 }
 
@@ -1141,7 +1173,7 @@ func (ec *executionContext) resolveBatch_Order_account(ctx context.Context, fiel
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*orders.Order](ctx, "Order"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Account(ctx, batch.Parents, fc.Args["maxAge"].(*int))
+			return resolver.Account(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*accounts.Account](
 			ctx,
@@ -1152,7 +1184,7 @@ func (ec *executionContext) resolveBatch_Order_account(ctx context.Context, fiel
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Account(ctx, []*orders.Order{obj}, fc.Args["maxAge"].(*int))
+	results, err := resolver.Account(ctx, []*orders.Order{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*accounts.Account](
 		ctx,
 		results,
@@ -2401,7 +2433,7 @@ func (ec *executionContext) resolveBatch_OrderLine_item(ctx context.Context, fie
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*orders.Line](ctx, "OrderLine"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Item(ctx, batch.Parents, fc.Args["maxAge"].(*int))
+			return resolver.Item(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*catalog.Item](
 			ctx,
@@ -2412,7 +2444,7 @@ func (ec *executionContext) resolveBatch_OrderLine_item(ctx context.Context, fie
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Item(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int))
+	results, err := resolver.Item(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*catalog.Item](
 		ctx,
 		results,
@@ -2468,7 +2500,7 @@ func (ec *executionContext) resolveBatch_OrderLine_price(ctx context.Context, fi
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*orders.Line](ctx, "OrderLine"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Price(ctx, batch.Parents, fc.Args["maxAge"].(*int))
+			return resolver.Price(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*pricing.Price](
 			ctx,
@@ -2479,7 +2511,7 @@ func (ec *executionContext) resolveBatch_OrderLine_price(ctx context.Context, fi
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Price(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int))
+	results, err := resolver.Price(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*pricing.Price](
 		ctx,
 		results,
@@ -2535,7 +2567,7 @@ func (ec *executionContext) resolveBatch_OrderLine_availability(ctx context.Cont
 	fc := graphql.GetFieldContext(ctx)
 	if batch, ok := graphql.BatchParentsFor[*orders.Line](ctx, "OrderLine"); ok {
 		result := batch.FieldResult(field, func() (any, error) {
-			return resolver.Availability(ctx, batch.Parents, fc.Args["maxAge"].(*int))
+			return resolver.Availability(ctx, batch.Parents, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		})
 		return graphql.ResolveBatchGroupResult[*inventory.Availability](
 			ctx,
@@ -2546,7 +2578,7 @@ func (ec *executionContext) resolveBatch_OrderLine_availability(ctx context.Cont
 			batch.IndexMap,
 		)
 	}
-	results, err := resolver.Availability(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int))
+	results, err := resolver.Availability(ctx, []*orders.Line{obj}, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 	return graphql.ResolveBatchSingleResult[*inventory.Availability](
 		ctx,
 		results,

@@ -50,7 +50,7 @@ type DirectiveRoot struct {
 type ComplexityRoot struct {
 	Account struct {
 		Address    func(childComplexity int) int
-		Credit     func(childComplexity int) int
+		Credit     func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Currency   func(childComplexity int) int
 		ID         func(childComplexity int) int
 		Invoices   func(childComplexity int, open *bool, first *int, after *string) int
@@ -295,7 +295,7 @@ type ComplexityRoot struct {
 	}
 
 	Item struct {
-		Availability func(childComplexity int, maxAge *int) int
+		Availability func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Blocked      func(childComplexity int) int
 		Category     func(childComplexity int) int
 		GTIN         func(childComplexity int) int
@@ -353,7 +353,7 @@ type ComplexityRoot struct {
 	}
 
 	Order struct {
-		Account           func(childComplexity int, maxAge *int) int
+		Account           func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Channel           func(childComplexity int) int
 		CreditMemos       func(childComplexity int) int
 		Currency          func(childComplexity int) int
@@ -403,18 +403,18 @@ type ComplexityRoot struct {
 	OrderLine struct {
 		AllocatedQuantity   func(childComplexity int) int
 		Amount              func(childComplexity int) int
-		Availability        func(childComplexity int, maxAge *int) int
+		Availability        func(childComplexity int, maxAge *int, orLastKnown bool) int
 		BackorderedQuantity func(childComplexity int) int
 		CancelledQuantity   func(childComplexity int) int
 		DeliveredQuantity   func(childComplexity int) int
 		Description         func(childComplexity int) int
 		ExpectedUnitPrice   func(childComplexity int) int
 		InvoicedQuantity    func(childComplexity int) int
-		Item                func(childComplexity int, maxAge *int) int
+		Item                func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Number              func(childComplexity int) int
 		OpenQuantity        func(childComplexity int) int
 		Outcome             func(childComplexity int) int
-		Price               func(childComplexity int, maxAge *int) int
+		Price               func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Promises            func(childComplexity int) int
 		Quantity            func(childComplexity int) int
 		RejectedQuantity    func(childComplexity int) int
@@ -475,16 +475,16 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Account            func(childComplexity int, id string, maxAge *int) int
-		Availability       func(childComplexity int, skus []string, maxAge *int) int
+		Account            func(childComplexity int, id string, maxAge *int, orLastKnown bool) int
+		Availability       func(childComplexity int, skus []string, maxAge *int, orLastKnown bool) int
 		Exceptions         func(childComplexity int, status *operations.Status, first *int, after *string) int
-		Item               func(childComplexity int, sku string, maxAge *int) int
+		Item               func(childComplexity int, sku string, maxAge *int, orLastKnown bool) int
 		Items              func(childComplexity int, search *string, first *int, after *string) int
 		Node               func(childComplexity int, id string) int
 		Nodes              func(childComplexity int, ids []string) int
 		Order              func(childComplexity int, id *string, number *string) int
 		Orders             func(childComplexity int, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) int
-		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) int
+		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
@@ -725,7 +725,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Account.Credit(childComplexity), true
+		args, err := ec.field_Account_credit_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Account.Credit(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Account.currency":
 		if e.ComplexityRoot.Account.Currency == nil {
 			break
@@ -1764,7 +1769,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Item.Availability(childComplexity, args["maxAge"].(*int)), true
+		return e.ComplexityRoot.Item.Availability(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Item.blocked":
 		if e.ComplexityRoot.Item.Blocked == nil {
 			break
@@ -2038,7 +2043,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Order.Account(childComplexity, args["maxAge"].(*int)), true
+		return e.ComplexityRoot.Order.Account(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Order.channel":
 		if e.ComplexityRoot.Order.Channel == nil {
 			break
@@ -2280,7 +2285,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.OrderLine.Availability(childComplexity, args["maxAge"].(*int)), true
+		return e.ComplexityRoot.OrderLine.Availability(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "OrderLine.backordered":
 		if e.ComplexityRoot.OrderLine.BackorderedQuantity == nil {
 			break
@@ -2327,7 +2332,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.OrderLine.Item(childComplexity, args["maxAge"].(*int)), true
+		return e.ComplexityRoot.OrderLine.Item(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "OrderLine.number":
 		if e.ComplexityRoot.OrderLine.Number == nil {
 			break
@@ -2356,7 +2361,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.OrderLine.Price(childComplexity, args["maxAge"].(*int)), true
+		return e.ComplexityRoot.OrderLine.Price(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "OrderLine.allocations":
 		if e.ComplexityRoot.OrderLine.Promises == nil {
 			break
@@ -2574,7 +2579,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Account(childComplexity, args["id"].(string), args["maxAge"].(*int)), true
+		return e.ComplexityRoot.Query.Account(childComplexity, args["id"].(string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Query.availability":
 		if e.ComplexityRoot.Query.Availability == nil {
 			break
@@ -2585,7 +2590,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Availability(childComplexity, args["skus"].([]string), args["maxAge"].(*int)), true
+		return e.ComplexityRoot.Query.Availability(childComplexity, args["skus"].([]string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Query.exceptions":
 		if e.ComplexityRoot.Query.Exceptions == nil {
 			break
@@ -2608,7 +2613,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Item(childComplexity, args["sku"].(string), args["maxAge"].(*int)), true
+		return e.ComplexityRoot.Query.Item(childComplexity, args["sku"].(string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Query.items":
 		if e.ComplexityRoot.Query.Items == nil {
 			break
@@ -2674,7 +2679,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string)), true
+		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Query.return":
 		if e.ComplexityRoot.Query.Return == nil {
 			break
@@ -3673,7 +3678,7 @@ type Account implements Node @key(fields: "id") @owner(system: ERP) {
   "Where it has goods sent."
   shipTos: [ShipTo!]
   "What it may still spend; null while the ERP does not answer and nothing is known."
-  credit: Credit
+  credit(maxAge: Int, orLastKnown: Boolean! = true): Credit
   "The account's newest orders."
   orders(first: Int = 20, after: Cursor): OrderConnection! @owner(system: CROSSDOCK)
   "The account's invoices, the newest first; open asks for those that are not paid in full."
@@ -3710,7 +3715,7 @@ type Credit @owner(system: ERP) {
 
 extend type Query {
   "An account by id or number."
-  account(id: ID!, maxAge: Int): Account
+  account(id: ID!, maxAge: Int, orLastKnown: Boolean! = true): Account
 }
 `, BuiltIn: false},
 	{Name: "../schema/base.graphqls", Input: `extend schema
@@ -3823,7 +3828,11 @@ type Provenance @shareable {
   freshness: Freshness!
 }
 
-"How a value came to be in an answer."
+"""
+How a value came to be in an answer. Fields with the argument maxAge, in seconds, answer with nothing older unless
+the source does not answer; 0 asks it. Without the argument the age is the one that is configured. With orLastKnown:
+false they rather fail than answer with what was last known.
+"""
 enum Freshness {
   "Asked for this answer."
   LIVE
@@ -3941,7 +3950,7 @@ type Item implements Node @key(fields: "id") @owner(system: ERP) {
   "The price before any agreement."
   listPrice: Money!
   "What can be promised of it; null while no node answers and nothing is known."
-  availability(maxAge: Int): Availability @owner(system: NODE)
+  availability(maxAge: Int, orLastKnown: Boolean! = true): Availability @owner(system: NODE)
   "Where this comes from."
   provenance: Provenance!
 }
@@ -3968,7 +3977,7 @@ type ItemEdge {
 
 extend type Query {
   "An item by SKU; null when there is none."
-  item(sku: String!, maxAge: Int): Item
+  item(sku: String!, maxAge: Int, orLastKnown: Boolean! = true): Item
   "Items in order of SKU, whose name or SKU holds the text."
   items(search: String, first: Int = 20, after: Cursor): ItemConnection!
 }
@@ -4260,8 +4269,8 @@ type NodeUnavailable @owner(system: CROSSDOCK) {
 }
 
 extend type Query {
-  "What can be promised of each item, in the order asked for; null for an unknown item. maxAge is in seconds: how old figures may be; 0 asks the nodes."
-  availability(skus: [String!]!, maxAge: Int): [Availability]!
+  "What can be promised of each item, in the order asked for; null for an unknown item. maxAge is in seconds: how old figures may be; 0 asks the nodes. With orLastKnown: false a node that does not answer is unavailable, rather than shown as last known."
+  availability(skus: [String!]!, maxAge: Int, orLastKnown: Boolean! = true): [Availability]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/operations.graphqls", Input: `"Something that a person must know or do."
@@ -4392,7 +4401,7 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   "Grows with every change."
   version: Int!
   "Who it is for; null while the ERP does not answer and nothing is known."
-  account(maxAge: Int): Account @owner(system: ERP)
+  account(maxAge: Int, orLastKnown: Boolean! = true): Account @owner(system: ERP)
   "What was asked for."
   lines: [OrderLine!]!
   "What holds it, or held it."
@@ -4456,11 +4465,11 @@ type OrderLine @owner(system: CROSSDOCK) {
   "Invoiced, of what was sent."
   invoiced: Quantity!
   "The item as it is today."
-  item(maxAge: Int): Item @owner(system: ERP)
+  item(maxAge: Int, orLastKnown: Boolean! = true): Item @owner(system: ERP)
   "What the account pays today for this quantity."
-  price(maxAge: Int): Price @owner(system: ERP)
+  price(maxAge: Int, orLastKnown: Boolean! = true): Price @owner(system: ERP)
   "What can be promised today."
-  availability(maxAge: Int): Availability @owner(system: NODE)
+  availability(maxAge: Int, orLastKnown: Boolean! = true): Availability @owner(system: NODE)
 }
 
 "The quantity of a line promised from one node."
@@ -4747,7 +4756,7 @@ type QuotedPrice @owner(system: ERP) {
 
 extend type Query {
   "What an account pays on the date, today when left out; in its own currency and at its own branch, or at those asked for. A buyer of one account may leave accountId out."
-  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String): [QuotedPrice!]!
+  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String, maxAge: Int, orLastKnown: Boolean! = true): [QuotedPrice!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/returns.graphqls", Input: `"Goods coming back, from request to credit."

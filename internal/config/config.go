@@ -29,8 +29,10 @@ type Config struct {
 	Issuers   []Issuer `yaml:"issuers"`
 	Sources   []Source `yaml:"sources"`
 	Nodes     []Node   `yaml:"nodes"`
-	Intake    Intake   `yaml:"intake"`
-	Jobs      Jobs     `yaml:"jobs"`
+	// Freshness is how old what somebody is shown may be.
+	Freshness Freshness `yaml:"freshness"`
+	Intake    Intake    `yaml:"intake"`
+	Jobs      Jobs      `yaml:"jobs"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
 	PollEvery Duration `yaml:"pollEvery"`
 }
@@ -121,6 +123,32 @@ type Node struct {
 	Safety   string `yaml:"safety"`
 	Line     int    `yaml:"-"`
 	mistakes []string
+}
+
+// Freshness is how old what somebody is shown may be who does not say, by what it is.
+type Freshness struct {
+	Accounts Age `yaml:"accounts"`
+	Items    Age `yaml:"items"`
+	Prices   Age `yaml:"prices"`
+	Stock    Age `yaml:"stock"`
+	Credit   Age `yaml:"credit"`
+}
+
+// Age is up to when a value is shown as it is, 0s for never, and how much longer while its source is asked again
+// behind the answer.
+type Age struct {
+	MaxAge               *Duration `yaml:"maxAge"`
+	StaleWhileRevalidate *Duration `yaml:"staleWhileRevalidate"`
+}
+
+// or fills in what is left out.
+func (a *Age) or(maxAge, stale time.Duration) {
+	if a.MaxAge == nil {
+		a.MaxAge = (*Duration)(&maxAge)
+	}
+	if a.StaleWhileRevalidate == nil {
+		a.StaleWhileRevalidate = (*Duration)(&stale)
+	}
 }
 
 // Intake bounds the age of what orders are decided on.
@@ -308,6 +336,12 @@ func (c *Config) defaults() {
 	if c.Database.MaxConns == 0 {
 		c.Database.MaxConns = 40
 	}
+	f := &c.Freshness
+	f.Accounts.or(time.Minute, time.Hour)
+	f.Items.or(time.Minute, time.Hour)
+	f.Prices.or(time.Minute, 10*time.Minute)
+	f.Stock.or(20*time.Second, 30*time.Second)
+	f.Credit.or(30*time.Second, 30*time.Second)
 	set(&c.Intake.StockStale, 15*time.Minute)
 	set(&c.Intake.CreditStale, 15*time.Minute)
 	set(&c.PollEvery, 15*time.Second)

@@ -35,12 +35,27 @@ type Result[V any] struct {
 type Loader[K comparable, V any] struct {
 	gate  *Gate
 	fetch Fetch[K, V]
+	// live is true when a caller that does not say is answered as one that wants it live.
+	live bool
 
 	mu        sync.Mutex
 	announced []K
 	seen      map[K]struct{}
-	// ages holds what was loaded by the age that the caller accepts; no age is zero: live.
-	ages map[time.Duration]*aged[K, V]
+	// ages holds what was loaded, by what the caller accepts.
+	ages map[accepts]*aged[K, V]
+}
+
+// accepts is what a caller takes for an answer.
+type accepts struct {
+	// age is how old it may be, where the caller says.
+	age       time.Duration
+	said      bool
+	lastKnown bool
+}
+
+func (l *Loader[K, V]) acceptedBy(ctx context.Context) accepts {
+	age, said := lookup.MaxAge(ctx)
+	return accepts{age, said || l.live, lookup.TakesLastKnown(ctx)}
 }
 
 // aged is what was loaded at one age.
@@ -53,7 +68,13 @@ type aged[K comparable, V any] struct {
 
 // New returns a loader. The gate may be nil.
 func New[K comparable, V any](gate *Gate, fetch Fetch[K, V]) *Loader[K, V] {
-	return &Loader[K, V]{gate: gate, fetch: fetch, seen: map[K]struct{}{}, ages: map[time.Duration]*aged[K, V]{}}
+	return &Loader[K, V]{gate: gate, fetch: fetch, seen: map[K]struct{}{}, ages: map[accepts]*aged[K, V]{}}
+}
+
+// Aged returns the loader for values that may be so old for a caller that does not say.
+func (l *Loader[K, V]) Aged(a lookup.Ages) *Loader[K, V] {
+	l.live = a == lookup.Ages{}
+	return l
 }
 
 // Announce says that these keys may be loaded soon.
@@ -92,13 +113,13 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 func (l *Loader[K, V]) take(ctx context.Context, keys []K) *aged[K, V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	age, _ := lookup.MaxAge(ctx)
-	a := l.ages[age]
+	want := l.acceptedBy(ctx)
+	a := l.ages[want]
 	if a == nil {
 		c := &cache[K, V]{m: map[K]dataloader.Thunk[Result[V]]{}}
 		a = &aged[K, V]{cache: c}
 		a.loader = dataloader.NewBatchedLoader(l.window, dataloader.WithWait[K, Result[V]](window), dataloader.WithCache[K, Result[V]](c))
-		l.ages[age] = a
+		l.ages[want] = a
 	}
 	wanted := false
 	for _, k := range keys {

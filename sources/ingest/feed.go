@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
@@ -21,6 +22,8 @@ type Feed[V any] struct {
 	Read         func(ctx context.Context, cursor string) (lookup.Page[V], error)
 	// Take takes changes in. It may see a change again.
 	Take func(ctx context.Context, changes []V) error
+	// Current, where somebody wants to know it, is told up to when every change was taken in.
+	Current func(ctx context.Context, at time.Time) error
 }
 
 // ID names the feed among all feeds.
@@ -31,6 +34,7 @@ func (f Feed[V]) ID() string { return f.Source + "/" + f.Name }
 // keeps no other waiting.
 func (f Feed[V]) Poll(ctx context.Context, cursors Cursors, inbox *Inbox) error {
 	for {
+		began := time.Now()
 		cursor, err := cursors.Load(ctx, f.Source, f.Name)
 		if err != nil {
 			return err
@@ -47,9 +51,13 @@ func (f Feed[V]) Poll(ctx context.Context, cursors Cursors, inbox *Inbox) error 
 				return err
 			}
 		}
-		if !page.More {
+		if page.More {
+			continue
+		}
+		if f.Current == nil {
 			return nil
 		}
+		return f.Current(ctx, began)
 	}
 }
 

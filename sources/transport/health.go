@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"crossdock/domains/lookup"
 )
 
 // Health is how a source does, as its calls have shown.
@@ -22,7 +24,7 @@ type Health struct {
 	Used int
 	// Points are what is left of what the product counts in, of MaxPoints; both zero where it does not.
 	Points, MaxPoints float64
-	// Lanes are by Lane.
+	// Lanes are by lookup.Lane.
 	Lanes [3]Traffic
 }
 
@@ -45,14 +47,14 @@ type record struct {
 }
 
 // held counts a call that the budget had no room for.
-func (r *record) held(l Lane) {
+func (r *record) held(l lookup.Lane) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.health.Lanes[l].Held++
 }
 
 // enter counts a call that is made, until it is done.
-func (r *record) enter(l Lane) (done func()) {
+func (r *record) enter(l lookup.Lane) (done func()) {
 	add := func(calls, underWay int64) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"crossdock/domains/lookup"
 )
 
 // limiter holds calls back before the product would refuse them: by number in a span that slides, and by the
@@ -19,14 +21,14 @@ type limiter struct {
 
 // take counts a call of the lane and returns the points that it takes, or says how long it must wait until there
 // is room for it. A repeat is counted whether there is or not: it was promised with its first try.
-func (l *limiter) take(now time.Time, operation string, lane Lane, repeat bool) (points float64, wait time.Duration) {
+func (l *limiter) take(now time.Time, operation string, lane lookup.Lane, repeat bool) (points float64, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !repeat {
 		wait = l.points.wait(now, operation, lane)
 	}
 	if l.rate.Calls > 0 {
-		n, room := l.count(now), lane.of(l.rate.Calls)
+		n, room := l.count(now), of(lane, l.rate.Calls)
 		if n >= room && !repeat {
 			wait = max(wait, l.made[n-room].Add(l.rate.Per).Sub(now))
 		}
@@ -93,11 +95,11 @@ func (p *purse) at(now time.Time) float64 {
 }
 
 // wait is how long it takes until a call of the lane can be paid.
-func (p *purse) wait(now time.Time, operation string, lane Lane) time.Duration {
+func (p *purse) wait(now time.Time, operation string, lane lookup.Lane) time.Duration {
 	if p.costs == nil || p.known.Restore <= 0 {
 		return 0
 	}
-	short := p.costs[operation] + p.known.Max*float64(lane.share())/10 - p.at(now)
+	short := p.costs[operation] + p.known.Max*float64(share(lane))/10 - p.at(now)
 	if short <= 0 {
 		return 0
 	}

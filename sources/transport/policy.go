@@ -2,8 +2,9 @@ package transport
 
 import (
 	"cmp"
-	"context"
 	"time"
+
+	"crossdock/domains/lookup"
 )
 
 // Policy bounds how a source is called. What is zero is as the product's adapter has it, and else as we do.
@@ -48,43 +49,17 @@ func standard() Policy {
 // of is the policy of an operation.
 func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(p) }
 
-// Lane says what a call is for. When the budget of a source runs short, or its places for calls under way, the
-// lanes stop one after the other.
-type Lane int
-
-// The lanes. What has been accepted is worked on before somebody looks, and both before history is read.
-const (
-	Reads Lane = iota
-	Work
-	History
-)
-
-// Lanes are all lanes, in the order in which they stop.
-func Lanes() []Lane { return []Lane{History, Reads, Work} }
-
-func (l Lane) String() string { return [...]string{"READS", "WORK", "HISTORY"}[l] }
+// of is how much of a whole the lane may use, at least one: history half, reads four fifths, work all.
+func of(l lookup.Lane, whole int) int { return max(1, whole-(whole*share(l)+9)/10) }
 
 // share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
-func (l Lane) share() int {
+func share(l lookup.Lane) int {
 	switch l {
-	case Work:
+	case lookup.Work:
 		return 0
-	case History:
+	case lookup.History:
 		return 5
 	default:
 		return 2
 	}
-}
-
-// of is how much of a whole the lane may use, at least one.
-func (l Lane) of(whole int) int { return max(1, whole-(whole*l.share()+9)/10) }
-
-type laneKey struct{}
-
-// In returns a context whose calls are for the lane.
-func In(ctx context.Context, l Lane) context.Context { return context.WithValue(ctx, laneKey{}, l) }
-
-func laneOf(ctx context.Context) Lane {
-	l, _ := ctx.Value(laneKey{}).(Lane)
-	return l
 }

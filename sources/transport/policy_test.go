@@ -3,6 +3,8 @@ package transport
 import (
 	"testing"
 	"time"
+
+	"crossdock/domains/lookup"
 )
 
 // TestLanesStopOneAfterTheOther: history at half of the budget, reads at four fifths, work at all of it; and the
@@ -12,40 +14,40 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	l := &limiter{rate: Rate{Calls: 10, Per: time.Minute}}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	made := 0
-	take := func(l *limiter, at time.Time, lane Lane, repeat bool) time.Duration {
+	take := func(l *limiter, at time.Time, lane lookup.Lane, repeat bool) time.Duration {
 		_, wait := l.take(at, "any", lane, repeat)
 		return wait
 	}
-	fill := func(lane Lane) int {
+	fill := func(lane lookup.Lane) int {
 		for take(l, now.Add(time.Duration(made)*time.Second), lane, false) == 0 {
 			made++
 		}
 		return made
 	}
 	for _, step := range []struct {
-		lane Lane
+		lane lookup.Lane
 		made int
-	}{{History, 5}, {Reads, 8}, {Work, 10}} {
+	}{{lookup.History, 5}, {lookup.Reads, 8}, {lookup.Work, 10}} {
 		if n := fill(step.lane); n != step.made {
 			t.Errorf("lane %d stops after %d calls, not %d", step.lane, n, step.made)
 		}
 	}
 	// The first call was made at 0 s: work has room again 50 s after the tenth second, reads two calls later.
 	at := now.Add(10 * time.Second)
-	if wait := take(l, at, Work, false); wait != 50*time.Second {
+	if wait := take(l, at, lookup.Work, false); wait != 50*time.Second {
 		t.Errorf("work waits %s", wait)
 	}
-	if wait := take(l, at, Reads, false); wait != 52*time.Second {
+	if wait := take(l, at, lookup.Reads, false); wait != 52*time.Second {
 		t.Errorf("reads wait %s", wait)
 	}
-	wait := take(l, at.Add(52*time.Second), Reads, false)
+	wait := take(l, at.Add(52*time.Second), lookup.Reads, false)
 	if used, _, _ := l.left(at.Add(52 * time.Second)); wait != 0 || used != 8 {
 		t.Errorf("after that wait a read waits %s, with %d used", wait, used)
 	}
-	if wait := take(l, at, Work, true); wait != 0 {
+	if wait := take(l, at, lookup.Work, true); wait != 0 {
 		t.Errorf("a repeat waits %s", wait)
 	}
-	if wait := take(&limiter{}, now, History, false); wait != 0 {
+	if wait := take(&limiter{}, now, lookup.History, false); wait != 0 {
 		t.Errorf("without a bound a call waits %s", wait)
 	}
 }
@@ -67,13 +69,13 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	t.Parallel()
 	l := &limiter{}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	if _, wait := l.take(now, "orders", History, false); wait != 0 {
+	if _, wait := l.take(now, "orders", lookup.History, false); wait != 0 {
 		t.Errorf("the first call waits %s", wait)
 	}
 	l.settle(now, "orders", 0, &Budget{Cost: 200, Available: 1000, Max: 1000, Restore: 50})
 	var out []float64
 	for {
-		points, wait := l.take(now, "orders", Reads, false)
+		points, wait := l.take(now, "orders", lookup.Reads, false)
 		if wait > 0 {
 			if wait != 4*time.Second { // 200 points to stay above a reserve of 200, 50 a second
 				t.Errorf("the read after that waits %s", wait)
@@ -85,7 +87,7 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	if len(out) != 4 {
 		t.Errorf("%d reads are paid for, not 4", len(out))
 	}
-	if _, wait := l.take(now, "orders", Work, false); wait != 0 {
+	if _, wait := l.take(now, "orders", lookup.Work, false); wait != 0 {
 		t.Errorf("work waits %s", wait)
 	}
 	// A reply that says what is left is right, whatever was guessed; a call without a reply gives its guess back.

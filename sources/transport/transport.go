@@ -26,6 +26,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
 )
 
 // Config says how to reach one source. Zero fields get defaults.
@@ -70,7 +71,7 @@ type Client struct {
 // way is how a call is made: with so many repeats, in a lane.
 type way struct {
 	repeats int
-	lane    Lane
+	lane    lookup.Lane
 }
 
 // Request is one call. Path is below the base URL; an absolute URL is taken as it is only when
@@ -122,8 +123,8 @@ func New(name, base string, cfg Config) (*Client, error) {
 		return bulkhead.NewBuilder[*Response](uint(n)).WithMaxWaitTime(cfg.Timeout).Build()
 	}
 	all := slots(cfg.Concurrent)
-	for _, lane := range Lanes() {
-		own := slots(lane.of(cfg.Concurrent))
+	for _, lane := range lookup.Lanes() {
+		own := slots(of(lane, cfg.Concurrent))
 		for n := range repeats {
 			retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
 				return failed(res, err) && !errors.Is(err, context.DeadlineExceeded)
@@ -179,7 +180,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 
 // within makes the call when the source's budget has room for it.
 func (c *Client) within(ctx context.Context, r Request, target string) (*Response, error) {
-	lane := laneOf(ctx)
+	lane := lookup.LaneOf(ctx)
 	points, wait := c.limit.take(time.Now(), r.Operation, lane, false)
 	if wait > 0 {
 		c.record.held(lane)
@@ -226,7 +227,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // try makes the call once, with the repeats that a failing network is worth.
-func (c *Client) try(ctx context.Context, r Request, target string, lane Lane) (*Response, error) {
+func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.Lane) (*Response, error) {
 	p, w := c.cfg.of(r.Operation), way{0, lane}
 	if r.Read || r.Method == http.MethodGet {
 		w.repeats = max(0, p.Retries)
@@ -239,7 +240,7 @@ func (c *Client) try(ctx context.Context, r Request, target string, lane Lane) (
 	var unread error
 	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
 		if e.Attempts() > 1 {
-			c.limit.take(time.Now(), r.Operation, Work, true)
+			c.limit.take(time.Now(), r.Operation, lookup.Work, true)
 		}
 		unread = nil
 		return c.guarded(ctx, func() (*Response, error) {

@@ -1,14 +1,4 @@
-// Package fresh keeps reads of a source few: questions that are on their way are shared by everybody
-// who asks the same meanwhile.
-//
-// What is shared is one key's answer, and a key holds everything that its answer depends on, so that
-// nothing is mixed. Who asks is not part of it: sources are asked with our own credentials, and rows are
-// guarded above, in the domains. The answer that a caller joins was asked for before it came, by at most
-// the time that a source may take; its provenance says when.
-//
-// Figures that promises are handed over by (stock, credit) are not shared: a promise needs a read that
-// began after it.
-package fresh
+package lookup
 
 import (
 	"context"
@@ -16,32 +6,42 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
-
-	"crossdock/domains/lookup"
-	"crossdock/sources/transport"
 )
 
 // Ask is one bulk question.
-type Ask[K comparable, V any] func(ctx context.Context, keys []K) (lookup.Answers[K, V], error)
+type Ask[K comparable, V any] func(ctx context.Context, keys []K) (Answers[K, V], error)
 
-// Flights shares a question between the callers in flight.
+// Flights shares a question between the callers in flight: what is on its way is asked for once.
+//
+// What is shared is one key's answer, and a key holds everything that its answer depends on, so that nothing is
+// mixed. Who asks is not part of it: sources are asked with our own credentials, and rows are guarded above, in
+// the domains. The answer that a caller joins was asked for before it came, by at most the time that a source
+// may take; its provenance says when.
+//
+// What a promise is made from is not shared: it needs a read that began after the promise before it.
 type Flights[K comparable, V any] struct {
 	ask Ask[K, V]
 
 	mu    sync.Mutex
-	under map[K]*flight[K, V]
+	under map[seat[K]]*flight[K, V]
+}
+
+// seat is a key on its way. Who decides does not wait with who looks: their lanes stop at different times.
+type seat[K comparable] struct {
+	key  K
+	lane Lane
 }
 
 // flight is one question on its way. Its answers are there when done is closed.
 type flight[K comparable, V any] struct {
 	done    chan struct{}
-	answers lookup.Answers[K, V]
+	answers Answers[K, V]
 	err     error
 }
 
 // Share returns the question, shared.
 func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
-	return &Flights[K, V]{ask: ask, under: map[K]*flight[K, V]{}}
+	return &Flights[K, V]{ask: ask, under: map[seat[K]]*flight[K, V]{}}
 }
 
 // limit bounds a flight that nobody waits for any more.
@@ -49,9 +49,9 @@ const limit = 30 * time.Second
 
 // Ask joins the flights that carry keys already and starts one for the others. A caller that leaves
 // takes nobody's answer along, also when it was the one who asked.
-func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (lookup.Answers[K, V], error) {
-	keys = lookup.Unique(keys)
-	out := lookup.Empty[K, V](len(keys))
+func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error) {
+	keys = Unique(keys)
+	out := Empty[K, V](len(keys))
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
 		return out, err
 	}
@@ -72,6 +72,13 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (lookup.Answers[K, V]
 	return out, nil
 }
 
+// Start has the question asked for keys that nobody asks for yet, and does not wait.
+func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
+	if len(keys) > 0 {
+		f.board(ctx, keys)
+	}
+}
+
 // board finds the flight of each key, starting one for the keys that have none.
 func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V] {
 	out := make(map[K]*flight[K, V], len(keys))
@@ -80,10 +87,11 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, k := range keys {
-		fl := f.under[k]
+		at := seat[K]{k, LaneOf(ctx)}
+		fl := f.under[at]
 		if fl == nil {
 			fl = own
-			f.under[k] = own
+			f.under[at] = own
 			mine = append(mine, k)
 		}
 		out[k] = fl
@@ -94,9 +102,9 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V]
 	return out
 }
 
-// fly asks. Nobody's patience with a busy source is imposed on the others.
+// fly asks.
 func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], keys []K) {
-	ctx, cancel := context.WithTimeout(transport.Patient(ctx, 0), limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
@@ -105,7 +113,7 @@ func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], keys []K) {
 		}
 		f.mu.Lock()
 		for _, k := range keys {
-			delete(f.under, k)
+			delete(f.under, seat[K]{k, LaneOf(ctx)})
 		}
 		f.mu.Unlock()
 		close(fl.done)

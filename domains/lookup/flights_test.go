@@ -1,4 +1,4 @@
-package fresh_test
+package lookup_test
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"crossdock/domains/lookup"
-	"crossdock/sources/fresh"
 )
 
 type key struct{ account, sku string }
@@ -62,7 +61,7 @@ func TestNothingIsMixed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: 20 * time.Millisecond, failKeys: map[key]error{{"B", "3"}: errors.New("B3")}}
-		f := fresh.Share(s.ask)
+		f := lookup.Share(s.ask)
 		r := rand.New(rand.NewPCG(1, 2))
 		var wg sync.WaitGroup
 		var given atomic.Int64
@@ -111,7 +110,7 @@ func TestALeaverTakesNobodyAlong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: time.Second}
-		f := fresh.Share(s.ask)
+		f := lookup.Share(s.ask)
 		leader, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -139,7 +138,7 @@ func TestAFailureIsEverybodysAndEndsThere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: time.Second, fail: errors.New("down")}
-		f := fresh.Share(s.ask)
+		f := lookup.Share(s.ask)
 		k := key{"A", "1"}
 		var wg sync.WaitGroup
 		for range 3 {

@@ -1,0 +1,40 @@
+package pricing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"crossdock/domains/lookup"
+	"crossdock/internal/postgres"
+)
+
+type store struct{ postgres.Copies[Key, Price] }
+
+// table is where prices are kept.
+func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
+	return postgres.Copies[Key, Price]{
+		Pool: pool, Table: "prices", Column: "key",
+		Key:        Key.text,
+		Name:       func(p Price) string { return string(p.Key.Account) + " " + string(p.Key.SKU) },
+		Of:         func(p Price) Key { return p.Key },
+		Provenance: func(p *Price) *lookup.Provenance { return &p.Provenance },
+	}
+}
+
+// text writes a key so that two keys are never the same text.
+func (k Key) text() string {
+	parts := []string{string(k.Account), string(k.SKU), string(k.Unit), k.Quantity, string(k.Date), k.Branch, string(k.Currency)}
+	for i, p := range parts {
+		parts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(p)
+	}
+	return strings.Join(parts, "|")
+}
+
+func (s store) forget(ctx context.Context, before time.Time) error {
+	if _, err := s.Pool.Exec(ctx, `DELETE FROM prices WHERE as_of < $1`, before); err != nil {
+		return fmt.Errorf("forget prices: %w", err)
+	}
+	return nil
+}
