@@ -5,8 +5,6 @@ import (
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/finance"
-	"crossdock/domains/orders"
-	"crossdock/domains/trade"
 	"crossdock/graph/generated"
 	"crossdock/graph/model"
 	"crossdock/graph/scalar"
@@ -25,7 +23,7 @@ func (r *accountResolver) Credit(ctx context.Context, objs []*accounts.Account, 
 }
 
 func (r *accountResolver) Orders(ctx context.Context, obj *accounts.Account, first *int, after *string) (*model.OrderConnection, error) {
-	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orders.Filter{Accounts: []trade.AccountID{obj.ID}}, orders.Paging{First: first, After: value(after)}))
+	return orderPage(ctx)(one(ctx, scopeOf(ctx).ordersOf(pageArgs{number(first, 20), value(after)}), obj.ID))
 }
 
 func (r *accountResolver) Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error) {
@@ -54,8 +52,7 @@ func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int, orL
 	}
 	key, s := scalar.ParseAccountID(id), scopeOf(ctx)
 	s.accounts.Announce(key)
-	s.credit.Announce(key)
-	s.shipTos.Announce(key)
+	s.announceAccount(key)
 	return one(ctx, s.accounts, key)
 }
 

@@ -11,7 +11,10 @@ import (
 
 func (r *queryResolver) Viewer(ctx context.Context) (*trade.Viewer, error) {
 	who := viewer(ctx)
-	scopeOf(ctx).accounts.Announce(who.Accounts...)
+	for _, id := range who.Accounts {
+		announce(scopeOf(ctx), "Viewer.accounts", scopeOf(ctx).accounts, id)
+		scopeOf(ctx).announceAccount(id)
+	}
 	return &who, nil
 }
 

@@ -31,7 +31,7 @@ func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int, orLas
 	}
 	s := scopeOf(ctx)
 	s.items.Announce(trade.SKU(sku))
-	s.availability.Announce(trade.SKU(sku))
+	announce(s, "Item.availability", s.availability, trade.SKU(sku))
 	return one(ctx, s.items, trade.SKU(sku))
 }
 

@@ -208,9 +208,11 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	}
 	roots := 0
 	if op.Operation.Operation == ast.Query {
-		roots = countRoots(op.Operation.SelectionSet)
+		roots = countRoots(op.Operation.SelectionSet, op.Variables)
 	}
-	s := r.newScope(viewer(ctx), roots)
+	selected := map[string]bool{}
+	coordinates(op.Operation.SelectionSet, selected)
+	s := r.newScope(viewer(ctx), roots, selected)
 	ctx = context.WithValue(ctx, scopeKey{}, s)
 	began, recorder := time.Now(), &calls.Recorder{}
 	ctx = calls.Record(ctx, recorder)
@@ -232,50 +234,42 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	return res
 }
 
-// countRoots counts the resolvers that a query starts with. Fields of one name and alias are
-// one; introspection has none of ours.
-func countRoots(set ast.SelectionSet) int {
+// countRoots counts the resolvers that a query starts with. Fields of one name and alias are one; introspection
+// has none of ours, and what @skip or @include leaves out is never begun.
+func countRoots(set ast.SelectionSet, vars map[string]any) int {
 	names := map[string]bool{}
 	var walk func(ast.SelectionSet)
 	walk = func(set ast.SelectionSet) {
 		for _, sel := range set {
 			switch s := sel.(type) {
 			case *ast.Field:
-				if len(s.Name) < 2 || s.Name[:2] != "__" {
+				if included(s.Directives, vars) && !strings.HasPrefix(s.Name, "__") {
 					names[s.Alias] = true
 				}
 			case *ast.InlineFragment:
-				walk(s.SelectionSet)
+				if included(s.Directives, vars) {
+					walk(s.SelectionSet)
+				}
 			case *ast.FragmentSpread:
-				walk(s.Definition.SelectionSet)
+				if included(s.Directives, vars) {
+					walk(s.Definition.SelectionSet)
+				}
 			}
 		}
 	}
 	walk(set)
-	// A field that @skip or @include leaves out never arrives: the gate must not wait for it.
-	if conditional(set) {
-		return 0
-	}
 	return len(names)
 }
 
-func conditional(set ast.SelectionSet) bool {
-	for _, sel := range set {
-		var ds ast.DirectiveList
-		var below ast.SelectionSet
-		switch s := sel.(type) {
-		case *ast.Field:
-			ds = s.Directives
-		case *ast.InlineFragment:
-			ds, below = s.Directives, s.SelectionSet
-		case *ast.FragmentSpread:
-			ds, below = s.Directives, s.Definition.SelectionSet
+// included reports whether @skip and @include leave a selection in.
+func included(directives ast.DirectiveList, vars map[string]any) bool {
+	says := func(name string) any {
+		if d := directives.ForName(name); d != nil {
+			return d.ArgumentMap(vars)["if"]
 		}
-		if ds.ForName("skip") != nil || ds.ForName("include") != nil || conditional(below) {
-			return true
-		}
+		return nil
 	}
-	return false
+	return says("skip") != true && says("include") != false
 }
 
 // root takes a query's root field through the gate, also when its arguments cannot be read.
@@ -296,6 +290,7 @@ func (r *Resolver) resolved(ctx context.Context, next graphql.Resolver) (any, er
 		if err := r.sameKey(ctx, field.Args); err != nil {
 			return nil, err
 		}
+		ctx = representing(ctx, field.Args)
 	}
 	v, err := next(ctx)
 	if field.Object == "Query" {

@@ -5,6 +5,11 @@ package resolvers
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
@@ -57,17 +62,48 @@ type scope struct {
 	returns      *batch.Loader[trade.OrderID, []*returns.Return]
 	documents    *batch.Loader[trade.OrderID, []*finance.Document]
 	failures     failures
+	// selected are the fields of the operation.
+	selected map[string]bool
+
+	mu        sync.Mutex
+	pages     map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]
+	openPages func(pageArgs) *batch.Loader[trade.AccountID, *orders.List]
+	// owners are the accounts whose pages of orders may be asked for.
+	owners []trade.AccountID
 }
 
-func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
+func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]bool) *scope {
+	// What is read from our own tables does not wait at the gate: what it brings is announced before the gate opens.
 	g := batch.NewGate(roots)
 	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []*inventory.Lot], error) {
 		return each(r.Inventory.Lots(ctx, keys))
 	})
-	return &scope{
-		gate: g,
+	s := &scope{pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}}
+	s.openPages = func(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
+		return batch.New(nil, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
+			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
+			for _, id := range ids {
+				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, orders.Paging{First: &a.first, After: a.after})
+				if err != nil {
+					out.Failed[id] = err
+					continue
+				}
+				out.Found[id] = list
+			}
+			for _, list := range out.Found {
+				s.announce(list.Orders...)
+			}
+			return out, ctx.Err()
+		})
+	}
+	*s = scope{
+		gate: g, selected: selected, pages: s.pages, openPages: s.openPages,
 		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *accounts.Account], error) {
-			return pointers(r.Accounts.Accounts(ctx, who, ids))
+			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
+			for id := range out.Found {
+				s.announceAccount(id)
+			}
+			return out, err
 		}).Aged(r.Accounts.Ages()),
 		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []*accounts.ShipTo], error) {
 			return each(r.Accounts.ShipTos(ctx, who, ids))
@@ -76,7 +112,11 @@ func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 			return pointers(r.Finance.Positions(ctx, who, ids))
 		}).Aged(r.Finance.Ages()),
 		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
-			return pointers(r.Catalog.Items(ctx, skus))
+			out, err := pointers(r.Catalog.Items(ctx, skus))
+			for sku := range out.Found {
+				announce(s, "Item.availability", s.availability, sku)
+			}
+			return out, err
 		}).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 			return pointers(r.Pricing.Prices(ctx, who, keys))
@@ -91,40 +131,108 @@ func (r *Resolver) newScope(who trade.Viewer, roots int) *scope {
 			}
 			return out, err
 		}).Aged(r.Inventory.Ages()),
-		orders: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, *orders.Order], error) {
-			return found(r.Orders.Orders(ctx, who, ids))
+		orders: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, *orders.Order], error) {
+			list, err := r.Orders.Orders(ctx, who, ids)
+			s.announce(slices.Collect(maps.Values(list))...)
+			return found(list, err)
 		}),
-		work: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Work], error) {
+		work: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Work], error) {
 			return found(r.Shipments.WorkByOrder(ctx, who, ids))
 		}),
-		shipments: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Shipment], error) {
-			return found(r.Shipments.ByOrder(ctx, who, ids))
+		shipments: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Shipment], error) {
+			list, err := r.Shipments.ByOrder(ctx, who, ids)
+			for id, some := range list {
+				if len(some) > 0 {
+					s.orders.Announce(id)
+				}
+			}
+			return found(list, err)
 		}),
-		returns: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*returns.Return], error) {
-			return found(r.Returns.ByOrder(ctx, who, ids))
+		returns: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*returns.Return], error) {
+			list, err := r.Returns.ByOrder(ctx, who, ids)
+			for id, some := range list {
+				if len(some) > 0 {
+					s.orders.Announce(id)
+				}
+			}
+			return found(list, err)
 		}),
-		documents: batch.New(g, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*finance.Document], error) {
+		documents: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*finance.Document], error) {
 			return found(r.Finance.ByOrder(ctx, who, ids))
 		}),
 	}
+	return s
 }
 
-// announce says that fields beneath these orders may be asked for.
+// pageArgs are those of a page of an account's orders.
+type pageArgs struct {
+	first int
+	after string
+}
+
+// ordersOf loads a page of orders for each account that has been announced, so that what is beneath them all
+// is announced before any of it is asked for.
+func (s *scope) ordersOf(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.pages[a]
+	if l == nil {
+		l = s.openPages(a)
+		s.pages[a] = l
+	}
+	l.Announce(s.owners...)
+	return l
+}
+
+// announceAccount says that fields beneath an account may be asked for.
+func (s *scope) announceAccount(id trade.AccountID) {
+	announce(s, "Account.credit", s.credit, id)
+	announce(s, "Account.shipTos", s.shipTos, id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owners = append(s.owners, id)
+}
+
+// announce says that fields beneath these orders are asked for, those that are selected.
 func (s *scope) announce(list ...*orders.Order) {
 	for _, o := range list {
 		if o == nil {
 			continue
 		}
-		s.accounts.Announce(o.Account)
+		announce(s, "Order.account", s.accounts, o.Account)
 		s.work.Announce(o.ID)
 		s.shipments.Announce(o.ID)
 		s.returns.Announce(o.ID)
 		s.documents.Announce(o.ID)
 		for i := range o.Lines {
 			l := &o.Lines[i]
-			s.items.Announce(l.SKU)
-			s.availability.Announce(l.SKU)
-			s.prices.Announce(priceKey(l))
+			announce(s, "OrderLine.item", s.items, l.SKU)
+			announce(s, "OrderLine.availability", s.availability, l.SKU)
+			announce(s, "OrderLine.price", s.prices, priceKey(l))
+		}
+	}
+}
+
+// announce says that a key is asked for, if a field of the operation does.
+func announce[K comparable, V any](s *scope, coordinate string, l *batch.Loader[K, V], key K) {
+	if s.selected[coordinate] {
+		l.Announce(key)
+	}
+}
+
+// coordinates are the fields that an operation selects, as Type.field.
+func coordinates(set ast.SelectionSet, into map[string]bool) {
+	for _, sel := range set {
+		switch x := sel.(type) {
+		case *ast.Field:
+			if len(x.SelectionSet) > 0 && x.ObjectDefinition != nil { // what fetches is never a leaf
+				into[x.ObjectDefinition.Name+"."+x.Name] = true
+				coordinates(x.SelectionSet, into)
+			}
+		case *ast.InlineFragment:
+			coordinates(x.SelectionSet, into)
+		case *ast.FragmentSpread:
+			coordinates(x.Definition.SelectionSet, into)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package resolvers
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -102,10 +104,15 @@ func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, err
 				}
 			}
 		case scalar.TypeAccount:
-			s.accounts.Announce(convert[trade.AccountID](inner)...)
+			for _, id := range convert[trade.AccountID](inner) {
+				s.accounts.Announce(id)
+				s.announceAccount(id)
+			}
 		case scalar.TypeItem:
-			s.items.Announce(convert[trade.SKU](inner)...)
-			s.availability.Announce(convert[trade.SKU](inner)...)
+			for _, sku := range convert[trade.SKU](inner) {
+				s.items.Announce(sku)
+				announce(s, "Item.availability", s.availability, sku)
+			}
 		}
 	}
 	// What sources answer comes last, when everything is announced.
@@ -153,7 +160,7 @@ func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, erro
 	if err := bounded(ids, maxEntities, "representations"); err != nil {
 		return nil, err
 	}
-	list, err := r.things(ctx, ids)
+	list, err := scopeOf(ctx).together(ctx, r, ids)
 	if list, err = partial(ctx, list, err); err != nil {
 		return nil, err
 	}
@@ -162,6 +169,59 @@ func entities[T any](ctx context.Context, r *Resolver, ids []string) ([]*T, erro
 		out[i], _ = v.(*T)
 	}
 	return out, nil
+}
+
+// represented is what the representations of a question stand for. gqlgen asks for each type by itself, and each
+// would ask its sources before the others have said what they need.
+type represented struct {
+	once sync.Once
+	ids  []string
+	list map[string]scalar.Node
+	errs map[string]error
+}
+
+// together resolves ids with all others of their question. Where one of those cannot be read, it resolves them alone.
+func (s *scope) together(ctx context.Context, r *Resolver, ids []string) ([]scalar.Node, error) {
+	all, _ := ctx.Value(representedKey{}).(*represented)
+	if all == nil {
+		return r.things(ctx, ids)
+	}
+	all.once.Do(func() {
+		list, err := r.things(ctx, all.ids)
+		some, partly := errors.AsType[graphql.BatchErrorList](err)
+		if err != nil && !partly {
+			return
+		}
+		all.list, all.errs = map[string]scalar.Node{}, map[string]error{}
+		for i, id := range all.ids {
+			all.list[id] = list[i]
+			if partly && some[i] != nil {
+				all.errs[id] = some[i]
+			}
+		}
+	})
+	if all.list == nil {
+		return r.things(ctx, ids)
+	}
+	out, errs := make([]scalar.Node, len(ids)), make(graphql.BatchErrorList, len(ids))
+	for i, id := range ids {
+		out[i], errs[i] = all.list[id], all.errs[id]
+	}
+	return out, some(errs)
+}
+
+type representedKey struct{}
+
+// representing is the context of a question with its representations, each by its id.
+func representing(ctx context.Context, args map[string]any) context.Context {
+	all := &represented{}
+	reps, _ := args["representations"].([]map[string]any)
+	for _, rep := range reps {
+		if id, ok := rep["id"].(string); ok && !slices.Contains(all.ids, id) {
+			all.ids = append(all.ids, id)
+		}
+	}
+	return context.WithValue(ctx, representedKey{}, all)
 }
 
 // sameKey gives representations of orders by number their id. One question may mix the keys of a type,

@@ -238,12 +238,12 @@ func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.
 		return nil, c.ended(ctx, r, start, nil, c.translate(ctx, circuitbreaker.ErrOpen))
 	}
 	var unread error
-	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) { //nolint:contextcheck // the execution carries it
+	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
 		if e.Attempts() > 1 {
 			c.limit.take(time.Now(), r.Operation, lookup.Work, true)
 		}
 		unread = nil
-		return c.guarded(ctx, func() (*Response, error) {
+		return c.guarded(ctx, func() (*Response, error) { //nolint:contextcheck // the execution carries it
 			res, err := c.once(e.Context(), r, target, p.Timeout)
 			if err != nil || r.Decode == nil {
 				return res, err
