@@ -31,8 +31,9 @@ func main() {
 	runs := flag.Int("runs", 200, "requests of each kind")
 	at := flag.Int("concurrent", 4, "requests at once")
 	config := flag.String("config", "", "a configuration of real products: measures the order page on them")
+	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
 	flag.Parse()
-	if err := run(context.Background(), *runs, *at, *config); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -44,7 +45,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -58,9 +59,12 @@ func run(ctx context.Context, runs, at int, config string) error {
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
 	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
-	if config == "" {
+	switch {
+	case limits > 0:
+		args = append(args, "--size", "medium")
+	case config == "":
 		args = append(args, "--tick", "1h", "--size", "medium")
-	} else {
+	default:
 		args = append(args, "--config", config, "--buyer", accounts()[0])
 	}
 	server := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary just built
@@ -87,6 +91,9 @@ func run(ctx context.Context, runs, at int, config string) error {
 	}
 	if config != "" {
 		return w.real(ctx, runs)
+	}
+	if limits > 0 {
+		return w.limited(ctx, limits)
 	}
 	// What is measured is Crossdock, not how long the vendors' limits would make it wait.
 	for _, limit := range []string{"/admin/bc/limit?calls=0", "/admin/shipbob/limit?calls=0", "/admin/shipbob-south/limit?calls=0"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
@@ -24,11 +25,13 @@ type Facts struct {
 	Pricing   *pricing.Service
 	Inventory *inventory.Service
 	Finance   *finance.Service
+	// MaxAge is how old facts at hand may be to decide on without asking; zero asks every time.
+	MaxAge time.Duration
 }
 
 // Gather implements orders.Gatherer.
 func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
-	ctx = lookup.WithMaxAge(ctx, 0) // what is decided on is asked for
+	ctx = lookup.WithMaxAge(ctx, f.MaxAge)
 	g := gathering{facts: orders.Facts{Items: map[trade.SKU]orders.ItemFact{}, Prices: map[int]orders.PriceFact{}}}
 	skus := make([]trade.SKU, 0, len(d.Lines))
 	for _, l := range d.Lines {

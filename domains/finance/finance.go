@@ -130,8 +130,18 @@ func New(pool *postgres.Pool, source CreditSource, stale time.Duration, ages loo
 	return s
 }
 
-// Refresh reads the account's figure and adopts it when it is certain.
+// Refresh reads the account's figure and adopts it when it is certain, unless there is one that is young enough for
+// a caller that says how old it may be.
 func (s *Service) Refresh(ctx context.Context, account trade.AccountID) error {
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
+		p, err := s.store.position(ctx, s.store.pool, account, "", s.stale)
+		if err != nil {
+			return err
+		}
+		if p.Provenance.Source != "" && p.age <= age {
+			return nil
+		}
+	}
 	read, err := s.read(ctx, []trade.AccountID{account})
 	if err == nil {
 		err = read.Failed[account]

@@ -281,13 +281,25 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 	return lookup.Empty[Key, []Lot](0), nil
 }
 
-// Refresh reads the items' figures from every node, and returns the nodes that did not answer.
+// Refresh reads the items' figures from every node, those that are not young enough for a caller that says how old
+// they may be, and returns the nodes that did not answer.
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.NodeID]error, error) {
-	read, err := s.read(ctx, s.keys(skus))
+	keys := s.keys(skus)
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
+		known, err := s.store.figures(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		keys = slices.DeleteFunc(keys, func(k Key) bool { return known[k].shown(age) && !known[k].Read.Start.IsZero() })
+	}
+	failed := map[trade.NodeID]error{}
+	if len(keys) == 0 {
+		return failed, nil
+	}
+	read, err := s.read(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	failed := map[trade.NodeID]error{}
 	for k, e := range read.Failed {
 		failed[k.Node] = e
 	}

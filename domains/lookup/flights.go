@@ -3,7 +3,9 @@ package lookup
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +26,8 @@ type Flights[K comparable, V any] struct {
 
 	mu    sync.Mutex
 	under map[seat[K]]*flight[K, V]
+	// later are keys that are asked for behind answers, soon.
+	later map[K]struct{}
 }
 
 // seat is a key on its way. Who decides does not wait with who looks: their lanes stop at different times.
@@ -72,10 +76,29 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error
 	return out, nil
 }
 
-// Start has the question asked for keys that nobody asks for yet, and does not wait.
+// gather is how long keys that nobody waits for are gathered, so that many pages cost one question.
+const gather = 500 * time.Millisecond
+
+// Start has the question asked for keys, soon and with those of others, and does not wait.
 func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
-	if len(keys) > 0 {
-		f.board(ctx, keys)
+	if len(keys) == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.later == nil {
+		f.later = map[K]struct{}{}
+		ctx = context.WithoutCancel(ctx)
+		time.AfterFunc(gather, func() {
+			f.mu.Lock()
+			keys := slices.Collect(maps.Keys(f.later))
+			f.later = nil
+			f.mu.Unlock()
+			f.board(ctx, keys)
+		})
+	}
+	for _, k := range keys {
+		f.later[k] = struct{}{}
 	}
 }
 

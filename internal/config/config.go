@@ -153,7 +153,9 @@ func (a *Age) or(maxAge, stale time.Duration) {
 
 // Intake bounds the age of what orders are decided on.
 type Intake struct {
-	// StockStale and CreditStale are how old a figure may be; 15m.
+	// MaxAge is how old facts at hand may be to decide on without asking for them; 15s, and 0s asks every time.
+	MaxAge *Duration `yaml:"maxAge"`
+	// StockStale and CreditStale are how old a figure may be while its source does not answer; 15m.
 	StockStale  Duration `yaml:"stockStale"`
 	CreditStale Duration `yaml:"creditStale"`
 }
@@ -342,6 +344,10 @@ func (c *Config) defaults() {
 	f.Prices.or(time.Minute, 10*time.Minute)
 	f.Stock.or(20*time.Second, 30*time.Second)
 	f.Credit.or(30*time.Second, 30*time.Second)
+	if c.Intake.MaxAge == nil {
+		c.Intake.MaxAge = new(Duration)
+		*c.Intake.MaxAge = Duration(15 * time.Second)
+	}
 	set(&c.Intake.StockStale, 15*time.Minute)
 	set(&c.Intake.CreditStale, 15*time.Minute)
 	set(&c.PollEvery, 15*time.Second)
