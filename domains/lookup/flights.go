@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"crossdock/domains/fault"
 )
 
 // Ask is one bulk question.
@@ -59,11 +61,20 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
 		return out, err
 	}
+	up, stop := timeUp(ctx)
+	defer stop()
 	for k, fl := range f.board(ctx, keys) {
 		select {
 		case <-ctx.Done():
 			return out, ctx.Err()
+		case <-up.Done():
 		case <-fl.done:
+		}
+		select {
+		case <-fl.done:
+		default:
+			out.Failed[k] = fault.New(fault.Timeout, "the source did not answer while there was time")
+			continue
 		}
 		if v, ok := fl.answers.Found[k]; ok && fl.err == nil {
 			out.Found[k] = v
@@ -74,6 +85,15 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error
 		}
 	}
 	return out, nil
+}
+
+// timeUp ends while the caller has a tenth of its time left, to answer with what was last known.
+func timeUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
 }
 
 // gather is how long keys that nobody waits for are gathered, so that many pages cost one question.

@@ -119,8 +119,9 @@ func New(name, base string, cfg Config) (*Client, error) {
 	for name := range cfg.Operations {
 		repeats[max(0, cfg.of(name).Retries)] = true
 	}
+	// A call waits for two places and then for its answer; whoever waits for it must not wait three times as long.
 	slots := func(n int) bulkhead.Bulkhead[*Response] {
-		return bulkhead.NewBuilder[*Response](uint(n)).WithMaxWaitTime(cfg.Timeout).Build()
+		return bulkhead.NewBuilder[*Response](uint(n)).WithMaxWaitTime(cfg.Timeout / 4).Build()
 	}
 	all := slots(cfg.Concurrent)
 	for _, lane := range lookup.Lanes() {
