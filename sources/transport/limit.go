@@ -20,7 +20,8 @@ type limiter struct {
 }
 
 // take counts a call of the lane and returns the points that it takes, or says how long it must wait until there
-// is room for it. A repeat is counted whether there is or not: it was promised with its first try.
+// is room for it. A repeat is counted whether there is or not: it was promised with its first try, and so were its
+// points.
 func (l *limiter) take(now time.Time, operation string, lane lookup.Lane, repeat bool) (points float64, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,8 +40,10 @@ func (l *limiter) take(now time.Time, operation string, lane lookup.Lane, repeat
 	if l.rate.Calls > 0 {
 		l.made = append(l.made, now)
 	}
-	points = l.points.costs[operation]
-	l.points.out += points
+	if !repeat {
+		points = l.points.costs[operation]
+		l.points.out += points
+	}
 	return points, 0
 }
 

@@ -90,6 +90,9 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	if _, wait := l.take(now, "orders", lookup.Work, false); wait != 0 {
 		t.Errorf("work waits %s", wait)
 	}
+	if points, wait := l.take(now, "orders", lookup.Work, true); points != 0 || wait != 0 {
+		t.Errorf("a repeat takes %v points, which nobody gives back, and waits %s", points, wait)
+	}
 	// A reply that says what is left is right, whatever was guessed; a call without a reply gives its guess back.
 	l.settle(now, "orders", out[0], &Budget{Cost: 100, Available: 900, Max: 1000, Restore: 50})
 	for _, p := range append(out[1:], 200) {
