@@ -51,7 +51,6 @@ func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int, orL
 		return nil, err
 	}
 	key, s := scalar.ParseAccountID(id), scopeOf(ctx)
-	s.accounts.Announce(key)
 	s.announceAccount(key)
 	return one(ctx, s.accounts, key)
 }

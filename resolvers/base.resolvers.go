@@ -11,9 +11,10 @@ import (
 
 func (r *queryResolver) Viewer(ctx context.Context) (*trade.Viewer, error) {
 	who := viewer(ctx)
-	for _, id := range who.Accounts {
-		announce(scopeOf(ctx), "Viewer.accounts", scopeOf(ctx).accounts, id)
-		scopeOf(ctx).announceAccount(id)
+	if s := scopeOf(ctx); s.selected["Viewer.accounts"] {
+		for _, id := range who.Accounts {
+			s.announceAccount(id)
+		}
 	}
 	return &who, nil
 }

@@ -30,8 +30,7 @@ func (r *queryResolver) Item(ctx context.Context, sku string, maxAge *int, orLas
 		return nil, err
 	}
 	s := scopeOf(ctx)
-	s.items.Announce(trade.SKU(sku))
-	announce(s, "Item.availability", s.availability, trade.SKU(sku))
+	s.announceItem(trade.SKU(sku))
 	return one(ctx, s.items, trade.SKU(sku))
 }
 

@@ -78,8 +78,8 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []*inventory.Lot], error) {
 		return each(r.Inventory.Lots(ctx, keys))
 	})
-	s := &scope{pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}}
-	s.openPages = func(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
+	s := &scope{}
+	openPages := func(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
 		return batch.New(nil, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
 			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
 			for _, id := range ids {
@@ -97,7 +97,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		})
 	}
 	*s = scope{
-		gate: g, selected: selected, pages: s.pages, openPages: s.openPages,
+		gate: g, selected: selected, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
 		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *accounts.Account], error) {
 			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
 			for id := range out.Found {
@@ -114,7 +114,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 			out, err := pointers(r.Catalog.Items(ctx, skus))
 			for sku := range out.Found {
-				announce(s, "Item.availability", s.availability, sku)
+				s.announceItem(sku)
 			}
 			return out, err
 		}).Aged(r.Catalog.Ages()),
@@ -141,20 +141,12 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		}),
 		shipments: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Shipment], error) {
 			list, err := r.Shipments.ByOrder(ctx, who, ids)
-			for id, some := range list {
-				if len(some) > 0 {
-					s.orders.Announce(id)
-				}
-			}
+			announceOf(s.orders, list)
 			return found(list, err)
 		}),
 		returns: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*returns.Return], error) {
 			list, err := r.Returns.ByOrder(ctx, who, ids)
-			for id, some := range list {
-				if len(some) > 0 {
-					s.orders.Announce(id)
-				}
-			}
+			announceOf(s.orders, list)
 			return found(list, err)
 		}),
 		documents: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*finance.Document], error) {
@@ -184,8 +176,9 @@ func (s *scope) ordersOf(a pageArgs) *batch.Loader[trade.AccountID, *orders.List
 	return l
 }
 
-// announceAccount says that fields beneath an account may be asked for.
+// announceAccount says that an account is asked for, and fields beneath it those that are selected.
 func (s *scope) announceAccount(id trade.AccountID) {
+	s.accounts.Announce(id)
 	announce(s, "Account.credit", s.credit, id)
 	announce(s, "Account.shipTos", s.shipTos, id)
 	s.mu.Lock()
@@ -213,10 +206,25 @@ func (s *scope) announce(list ...*orders.Order) {
 	}
 }
 
+// announceItem says that an item is asked for, and what can be promised of it if that is selected.
+func (s *scope) announceItem(sku trade.SKU) {
+	s.items.Announce(sku)
+	announce(s, "Item.availability", s.availability, sku)
+}
+
 // announce says that a key is asked for, if a field of the operation does.
 func announce[K comparable, V any](s *scope, coordinate string, l *batch.Loader[K, V], key K) {
 	if s.selected[coordinate] {
 		l.Announce(key)
+	}
+}
+
+// announceOf says that the orders of what they have may be asked for, those that have any.
+func announceOf[V, T any](orders *batch.Loader[trade.OrderID, T], lists map[trade.OrderID][]V) {
+	for id, list := range lists {
+		if len(list) > 0 {
+			orders.Announce(id)
+		}
 	}
 }
 

@@ -105,13 +105,11 @@ func (r *Resolver) things(ctx context.Context, ids []string) ([]scalar.Node, err
 			}
 		case scalar.TypeAccount:
 			for _, id := range convert[trade.AccountID](inner) {
-				s.accounts.Announce(id)
 				s.announceAccount(id)
 			}
 		case scalar.TypeItem:
 			for _, sku := range convert[trade.SKU](inner) {
-				s.items.Announce(sku)
-				announce(s, "Item.availability", s.availability, sku)
+				s.announceItem(sku)
 			}
 		}
 	}

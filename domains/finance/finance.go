@@ -168,15 +168,10 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 			return out, err
 		}
 		var behind []trade.AccountID
-		ask = nil
-		for _, id := range mine {
-			switch p, ok := out.Found[id]; {
-			case !ok || p.age > stale:
-				ask = append(ask, id)
-			case p.age > fresh:
-				behind = append(behind, id)
-			}
-		}
+		ask, behind = lookup.Sort(mine, fresh, stale, func(id trade.AccountID) (time.Duration, bool) {
+			p, ok := out.Found[id]
+			return p.age, ok
+		})
 		s.reading.Start(ctx, behind)
 	}
 	if len(ask) == 0 {

@@ -200,21 +200,17 @@ func (s *Service) keys(skus []trade.SKU) []Key {
 // refuses that.
 func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Availability], error) {
 	keys := s.keys(skus)
-	known, err := s.store.figures(ctx, keys)
-	if err != nil {
-		return lookup.Answers[trade.SKU, *Availability]{}, err
-	}
-	fresh, stale := s.ages.For(ctx)
-	var ask, behind []Key
-	for _, k := range keys {
-		switch c, ok := known[k]; {
-		case !ok || !c.shown(stale):
-			ask = append(ask, k)
-		case !c.shown(fresh):
-			behind = append(behind, k)
+	var known map[Key]counted
+	var err error
+	ask := keys
+	if fresh, stale := s.ages.For(ctx); stale > 0 {
+		if known, err = s.store.figures(ctx, keys); err != nil {
+			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
+		var behind []Key
+		ask, behind = lookup.Sort(keys, fresh, stale, func(k Key) (time.Duration, bool) { return known[k].age, known[k].shown() })
+		s.reading.Start(ctx, behind)
 	}
-	s.reading.Start(ctx, behind)
 	read := lookup.Empty[Key, time.Time](0)
 	if len(ask) > 0 {
 		if read, err = s.reading.Ask(ctx, ask); err != nil {
@@ -290,7 +286,7 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.Node
 		if err != nil {
 			return nil, err
 		}
-		keys = slices.DeleteFunc(keys, func(k Key) bool { return known[k].shown(age) && !known[k].Read.Start.IsZero() })
+		keys = slices.DeleteFunc(keys, func(k Key) bool { return known[k].shown() && known[k].age <= age })
 	}
 	failed := map[trade.NodeID]error{}
 	if len(keys) == 0 {

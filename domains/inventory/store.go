@@ -37,8 +37,8 @@ type counted struct {
 	outdated bool
 }
 
-// shown reports whether the figure may be shown to somebody who takes one of an age.
-func (c counted) shown(age time.Duration) bool { return age > 0 && c.age <= age && !c.outdated }
+// shown reports whether there is a figure that may be shown as it is, to somebody who takes one of its age.
+func (c counted) shown() bool { return !c.Read.Start.IsZero() && !c.outdated }
 
 // clock is the time that all windows are measured by.
 func (s *store) clock(ctx context.Context) (now time.Time, err error) {

@@ -31,6 +31,20 @@ func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
 	return a.Fresh, max(a.Fresh, a.Stale)
 }
 
+// Sort sorts keys by what is at hand: which to ask about before the answer, and which behind it. age says how old
+// what is at hand of a key is, false when there is nothing that can be shown.
+func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(K) (time.Duration, bool)) (ask, behind []K) {
+	for _, k := range keys {
+		switch old, ok := age(k); {
+		case !ok || old > stale:
+			ask = append(ask, k)
+		case old > fresh:
+			behind = append(behind, k)
+		}
+	}
+	return ask, behind
+}
+
 // Copied is a source whose answers are kept: it is asked for what is not at hand young enough.
 type Copied[K comparable, V any] struct {
 	keeper     Keeper[K, V]
@@ -68,19 +82,14 @@ func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], er
 			return out, err
 		}
 		var behind []K
-		ask, behind = nil, nil
 		now := time.Now()
-		for _, k := range keys {
+		ask, behind = Sort(keys, fresh, stale, func(k K) (time.Duration, bool) {
 			v, ok := kept[k]
-			age := now.Sub(c.provenance(&v).AsOf)
-			if !ok || age > stale {
-				ask = append(ask, k)
-				continue
-			}
-			out.Found[k] = v
-			if age > fresh {
-				behind = append(behind, k)
-			}
+			return now.Sub(c.provenance(&v).AsOf), ok
+		})
+		out.Found = kept
+		for _, k := range ask {
+			delete(out.Found, k)
 		}
 		c.asking.Start(ctx, behind)
 	}

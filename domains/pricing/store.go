@@ -26,8 +26,9 @@ func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 // text writes a key so that two keys are never the same text.
 func (k Key) text() string {
 	parts := []string{string(k.Account), string(k.SKU), string(k.Unit), k.Quantity, string(k.Date), k.Branch, string(k.Currency)}
+	escaped := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 	for i, p := range parts {
-		parts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(p)
+		parts[i] = escaped.Replace(p)
 	}
 	return strings.Join(parts, "|")
 }

@@ -8,6 +8,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -390,6 +391,18 @@ func TooMany(res *Response) (time.Duration, bool) {
 		return max(0, time.Until(at)), true
 	}
 	return time.Second, true
+}
+
+// JSON reads a body into out. A body that is no such thing is fault.BadResponse; so is one of which out says that it
+// is not whole, such as a list that has none, which would be read as a list without entries.
+func JSON(body []byte, out any) error {
+	if err := json.Unmarshal(body, out); err != nil {
+		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+	}
+	if p, ok := out.(interface{ Whole() bool }); ok && !p.Whole() {
+		return fault.New(fault.BadResponse, "a reply that is no list")
+	}
+	return nil
 }
 
 // Call is one question put to a source.

@@ -182,8 +182,8 @@ func decode(res *transport.Response, method, session string, out any) (failure [
 		Result json.RawMessage   `json:"result"`
 		Error  []json.RawMessage `json:"error"`
 	}
-	if err := json.Unmarshal(res.Body, &reply); err != nil {
-		return nil, fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+	if err := transport.JSON(res.Body, &reply); err != nil {
+		return nil, err
 	}
 	if len(reply.Error) > 0 || out == nil {
 		return reply.Error, nil

@@ -146,16 +146,13 @@ func (c *Client) decode(res *transport.Response, data any) error {
 		Data   json.RawMessage `json:"data"`
 		Errors json.RawMessage `json:"errors"`
 	}
-	if err := json.Unmarshal(res.Body, &out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+	if err := transport.JSON(res.Body, &out); err != nil {
+		return err
 	}
 	if len(out.Errors) > 0 && string(out.Errors) != "null" {
 		return c.refusal(out.Errors)
 	}
-	if err := json.Unmarshal(out.Data, data); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
-	}
-	return nil
+	return transport.JSON(out.Data, data)
 }
 
 // refusal reads the errors of a reply, which are a list or, at times, a string.

@@ -82,14 +82,14 @@ func decode(res *transport.Response, data any) error {
 			Extensions struct{ Code string }
 		}
 	}
-	err := json.Unmarshal(res.Body, &reply)
+	err := transport.JSON(res.Body, &reply)
 	switch {
 	case err != nil && (res.Status == http.StatusUnauthorized || res.Status == http.StatusForbidden):
 		return fault.New(fault.Denied, "whatever is before Vendure answered %d", res.Status)
 	case err != nil && res.Status != http.StatusOK:
 		return fault.New(fault.Invalid, "whatever is before Vendure answered %d", res.Status)
 	case err != nil:
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
+		return err
 	}
 	if len(reply.Errors) > 0 {
 		first := reply.Errors[0]
@@ -98,10 +98,7 @@ func decode(res *transport.Response, data any) error {
 	if res.Status != http.StatusOK {
 		return fault.New(fault.Invalid, "Vendure answered %d", res.Status)
 	}
-	if err := json.Unmarshal(reply.Data, data); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
-	}
-	return nil
+	return transport.JSON(reply.Data, data)
 }
 
 // kindOf is the kind of an error by its code. What the database refuses has none: a value that it cannot hold,

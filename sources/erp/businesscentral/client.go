@@ -139,8 +139,8 @@ type page[T any] struct {
 	Next  string `json:"@odata.nextLink"`
 }
 
-// whole reports whether it is a page: one without entries has an empty list.
-func (p *page[T]) whole() bool { return p.Value != nil }
+// Whole reports whether it is a page: one without entries has an empty list.
+func (p *page[T]) Whole() bool { return p.Value != nil }
 
 // collect reads a collection to its end.
 func collect[T any](ctx context.Context, c *Client, operation, path string, q url.Values, keys int) ([]T, error) {
@@ -184,18 +184,7 @@ func (c *Client) decode(res *transport.Response, want int, out any) error {
 	if out == nil {
 		return nil
 	}
-	return readInto(res.Body, out)
-}
-
-// readInto decodes a body that is what out is.
-func readInto(body []byte, out any) error {
-	if err := json.Unmarshal(body, out); err != nil {
-		return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
-	}
-	if p, ok := out.(interface{ whole() bool }); ok && !p.whole() {
-		return fault.New(fault.BadResponse, "a reply that is no list")
-	}
-	return nil
+	return transport.JSON(res.Body, out)
 }
 
 // refusal translates an error reply, once, for everybody above.
@@ -327,7 +316,7 @@ func answered[T any](c *Client, answers map[string]told, id string) ([]T, error)
 		return nil, c.refusal(a.Status, a.Body)
 	}
 	var p page[T]
-	if err := readInto(a.Body, &p); err != nil {
+	if err := transport.JSON(a.Body, &p); err != nil {
 		return nil, err
 	}
 	return p.Value, nil

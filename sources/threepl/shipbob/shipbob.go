@@ -125,13 +125,7 @@ func (c *Client) call(ctx context.Context, r transport.Request, want int, out an
 		if out == nil {
 			return nil
 		}
-		if err := json.Unmarshal(res.Body, out); err != nil {
-			return fault.Wrap(fault.BadResponse, err, "a reply that cannot be read")
-		}
-		if p, ok := out.(interface{ whole() bool }); ok && !p.whole() {
-			return fault.New(fault.BadResponse, "a reply that is no list")
-		}
-		return nil
+		return transport.JSON(res.Body, out)
 	}
 	_, err := c.t.Do(ctx, r)
 	return err
@@ -212,8 +206,8 @@ type page[T any] struct {
 	Next  *string `json:"next"`
 }
 
-// whole reports whether it is one: a page without entries has an empty list.
-func (p *page[T]) whole() bool { return p.Items != nil }
+// Whole reports whether it is one: a page without entries has an empty list.
+func (p *page[T]) Whole() bool { return p.Items != nil }
 
 // list reads the ids of all items.
 func (c *Client) list(ctx context.Context) (map[trade.SKU]int64, error) {
