@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -121,7 +122,7 @@ func TestBusinessCentralWritesAsItsVendorsExamplesAnswer(t *testing.T) {
 	page := func(name string) golden { return readGolden(t, ofCentral, name) }
 	order := listed(t, page("sales_order_get").told(t, map[string]any{"externalDocumentNumber": "SO-1", "salesOrderLines": []json.RawMessage{page("sales_order_line_get").Response.Body}}))
 	var did []string
-	s := answering(t, func(r *http.Request) golden {
+	one := func(r *http.Request) golden {
 		answer := golden{}
 		answer.Response.Status, answer.Response.Body = http.StatusOK, json.RawMessage(order)
 		switch {
@@ -142,8 +143,13 @@ func TestBusinessCentralWritesAsItsVendorsExamplesAnswer(t *testing.T) {
 		}
 		did = append(did, r.Method)
 		return answer
-	})
-	c := centralOf(t, s)
+	}
+	c := centralOf(t, answering(t, func(r *http.Request) golden {
+		if strings.HasSuffix(r.URL.Path, "$batch") {
+			return inside(t, r, one)
+		}
+		return one(r)
+	}))
 	for what, do := range map[string]func() error{
 		"posting": func() error {
 			return c.Post(t.Context(), finance.Posting{OrderNumber: "SO-1", Shipped: map[int]trade.Decimal{1: trade.MustDecimal("5")}})
@@ -160,6 +166,29 @@ func TestBusinessCentralWritesAsItsVendorsExamplesAnswer(t *testing.T) {
 			t.Errorf("%s made %v: %v", what, did, err)
 		}
 	}
+}
+
+// inside answers a $batch with what each of its requests is answered.
+func inside(t *testing.T, r *http.Request, one func(*http.Request) golden) golden {
+	t.Helper()
+	var in struct {
+		Requests []struct{ ID, Method, URL string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		t.Error(err)
+	}
+	parts := []map[string]any{}
+	for _, q := range in.Requests {
+		answer := one(httptest.NewRequestWithContext(t.Context(), q.Method, "/"+q.URL, nil)).Response
+		parts = append(parts, map[string]any{"id": q.ID, "status": answer.Status, "headers": answer.Headers, "body": answer.Body})
+	}
+	raw, err := json.Marshal(map[string]any{"responses": parts})
+	if err != nil {
+		t.Error(err)
+	}
+	out := golden{}
+	out.Response.Status, out.Response.Body = http.StatusOK, raw
+	return out
 }
 
 // TestBusinessCentralReadsItsVendorsBatch has the adapter read the page's reply, whose third part failed,

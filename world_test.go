@@ -52,8 +52,8 @@ func worldOf(t *testing.T, from sandbox.Maker) *world {
 	return worldWith(t, from, func(*told, *config.Config) {})
 }
 
-// worldWith is newWorld with another configuration.
-func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *config.Config)) *world {
+// newSandbox is a trading world that moves only when it is told to.
+func newSandbox(t *testing.T, from sandbox.Maker) (*httptest.Server, told, *sandbox.Engine) {
 	t.Helper()
 	w, err := sandbox.Open(t.TempDir(), from, time.Now)
 	if err != nil {
@@ -63,7 +63,13 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	box := sandbox.New(w, sandbox.DefaultSecrets(), 0, slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(box)
 	t.Cleanup(server.Close)
-	said := tell(w, server.URL)
+	return server, tell(w, server.URL), box.Engine
+}
+
+// worldWith is newWorld with another configuration.
+func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *config.Config)) *world {
+	t.Helper()
+	server, said, engine := newSandbox(t, from)
 	cfg, err := config.Parse(strings.NewReader(said.config("127.0.0.1:0")), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +80,7 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	change(&said, cfg)
 	cfg.PollEvery = config.Duration(50 * time.Millisecond)
 	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
-	return &world{app: built(t, cfg, pgtest.Database(t)), t: t, box: server, said: said, engine: box.Engine}
+	return &world{app: built(t, cfg, pgtest.Database(t)), t: t, box: server, said: said, engine: engine}
 }
 
 // always is what is shown of a source that is asked every time.

@@ -64,6 +64,12 @@ func (w *world) limited(ctx context.Context, long time.Duration) error {
 	})
 	wg.Wait()
 	t.print(long)
+	f, err := w.figures(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nof the calls of intake, 95 %% waited at most %g s for budget and place; of those of work %g s; effects that wait: %.0f\n", f.waited("INTAKE", 0.95), f.waited("WORK", 0.95), f.state("crossdock_effects", "WAITING"))
+	f.printCalls(long.Seconds())
 	return nil
 }
 

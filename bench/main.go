@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,8 +33,9 @@ func main() {
 	at := flag.Int("concurrent", 4, "requests at once")
 	config := flag.String("config", "", "a configuration of real products: measures the order page on them")
 	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
+	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
 	flag.Parse()
-	if err := run(context.Background(), *runs, *at, *config, *limits); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -45,7 +47,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow bool) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -97,12 +99,15 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration)
 	}
 	// What is measured is Crossdock, not how long the vendors' limits would make it wait.
 	for _, limit := range []string{"/admin/bc/limit?calls=0", "/admin/shipbob/limit?calls=0", "/admin/shipbob-south/limit?calls=0"} {
-		if err := w.post(ctx, limit); err != nil {
+		if err := w.post(ctx, limit, ""); err != nil {
 			return err
 		}
 	}
 	if err := w.settle(ctx); err != nil {
 		return err
+	}
+	if slow {
+		return w.slowed(ctx, runs, at)
 	}
 	placeOne := func(ctx context.Context, n int) error {
 		lines := []any{}
@@ -146,9 +151,14 @@ func (w *world) settle(ctx context.Context) error {
 	}
 }
 
-// post sets a knob of the sandbox.
-func (w *world) post(ctx context.Context, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Sandbox+path, nil)
+// knobs sets knobs of the sandbox.
+func (w *world) knobs(ctx context.Context, body string) error {
+	return w.post(ctx, "/admin/knobs", body)
+}
+
+// post tells the sandbox something.
+func (w *world) post(ctx context.Context, path, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Sandbox+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -168,11 +178,28 @@ func (w *world) measure(ctx context.Context, what string, runs, at int, fn func(
 	if _, err := w.calls(ctx); err != nil {
 		return err
 	}
+	start := time.Now()
+	took, err := w.times(ctx, runs, at, fn)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	all := time.Since(start)
+	calls, err := w.calls(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.0f | %.1f |\n", what, runs, at, ms(took[runs/2]), ms(took[runs*99/100]), float64(runs)/all.Seconds(), float64(calls)/float64(runs))
+	return nil
+}
+
+// times runs fn so often, so many at once, and returns how long each took.
+func (w *world) times(ctx context.Context, runs, at int, fn func(context.Context, int) error) ([]time.Duration, error) {
 	took := make([]time.Duration, runs)
 	errs := make(chan error, runs)
 	next := make(chan int)
 	var wg sync.WaitGroup
-	start := time.Now()
 	for range at {
 		wg.Go(func() {
 			for n := range next {
@@ -190,18 +217,10 @@ func (w *world) measure(ctx context.Context, what string, runs, at int, fn func(
 	close(errs)
 	for err := range errs {
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return nil, err
 		}
 	}
-	all := time.Since(start)
-	calls, err := w.calls(ctx)
-	if err != nil {
-		return err
-	}
-	slices.Sort(took)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("| %s | %d | %d | %.1f | %.1f | %.0f | %.1f |\n", what, runs, at, ms(took[runs/2]), ms(took[runs*99/100]), float64(runs)/all.Seconds(), float64(calls)/float64(runs))
-	return nil
+	return took, nil
 }
 
 // calls is how many requests the sandbox got since it was last asked.

@@ -112,7 +112,7 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: correlation(op.Headers.Get("traceparent"))})
 	if op.Operation.Operation == ast.Mutation {
 		// What is decided now waits a little for its facts rather than be held for want of them.
-		ctx = lookup.In(calls.Patient(ctx, intakePatience), lookup.Work)
+		ctx = lookup.In(calls.Patient(ctx, intakePatience), lookup.Intake)
 	}
 	if op.Operation.Operation != ast.Subscription {
 		var cancel context.CancelFunc

@@ -97,7 +97,8 @@ func (b *bc) guard(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// batch answers at most 100 operations, stopping at the first failure unless asked to go on.
+// batch answers at most 100 operations, stopping at the first failure unless asked to go on. With Isolation:
+// snapshot a failure takes back what those before it did to orders.
 func (b *bc) batch(root string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { b.runBatch(w, r, root) }
 }
@@ -115,6 +116,10 @@ func (b *bc) runBatch(w http.ResponseWriter, r *http.Request, root string) {
 		return
 	}
 	out := []object{}
+	undo := func() {}
+	if r.Header.Get("Isolation") == "snapshot" {
+		undo = b.snapshot()
+	}
 	for _, q := range in.Requests {
 		inner, err := http.NewRequestWithContext(r.Context(), q.Method, root+strings.TrimPrefix(q.URL, "/"), bytes.NewReader(q.Body))
 		if err != nil {
@@ -130,10 +135,37 @@ func (b *bc) runBatch(w http.ResponseWriter, r *http.Request, root string) {
 		_ = json.Unmarshal(rec.Body.Bytes(), &body)
 		out = append(out, object{"id": q.ID, "status": rec.Code, "headers": object{"content-type": "application/json"}, "body": body})
 		if rec.Code >= 400 && !strings.Contains(r.Header.Get("Prefer"), "odata.continue-on-error") {
+			undo()
 			break
 		}
 	}
 	reply(w, http.StatusOK, object{"responses": out})
+}
+
+// snapshot returns what takes back all that is done to open orders from now on.
+func (b *bc) snapshot() (undo func()) {
+	b.world.mu.Lock()
+	defer b.world.mu.Unlock()
+	before := map[string]salesOrder{}
+	for key, o := range b.world.orders {
+		was := *o
+		was.Lines = make([]*orderLine, len(o.Lines))
+		for i, l := range o.Lines {
+			line := *l
+			was.Lines[i] = &line
+		}
+		before[key] = was
+	}
+	return func() {
+		b.world.mu.Lock()
+		defer b.world.mu.Unlock()
+		for key, was := range before {
+			if o := b.world.orders[key]; o != nil && o.Version != was.Version {
+				*o = was
+				b.world.keep(record("order", o.ID, o))
+			}
+		}
+	}
 }
 
 var bcPath = regexp.MustCompile(`^/bc/api/(?:v2\.0|crossdock/gateway/v1\.0)/companies\(([^)]*)\)/(\w+)(?:\(([^)]*)\))?(?:/([\w.]+)(?:\(([^)]*)\))?)?$`)

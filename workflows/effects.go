@@ -153,6 +153,16 @@ func (q *Queue) Add(ctx context.Context, tx postgres.Tx, subject, destination, k
 	return q.enqueue(ctx, tx, id)
 }
 
+// AddOnce is Add for an effect that brings its destination up to what we know when it runs: one that nobody has
+// begun does for all that happens until then.
+func (q *Queue) AddOnce(ctx context.Context, tx postgres.Tx, subject, destination, kind string, payload any) error {
+	will, err := q.store.unbegun(ctx, tx, subject, destination, kind)
+	if err != nil || will {
+		return err
+	}
+	return q.Add(ctx, tx, subject, destination, kind, payload)
+}
+
 func (q *Queue) enqueue(ctx context.Context, tx postgres.Tx, id string) error {
 	if _, err := q.river.InsertTx(ctx, tx, Job{id}, nil); err != nil {
 		return fmt.Errorf("enqueue effect %s: %w", id, err)

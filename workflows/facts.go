@@ -31,6 +31,7 @@ type Facts struct {
 
 // Gather implements orders.Gatherer.
 func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
+	terms := ctx // as old as the catalogue has them
 	ctx = lookup.WithMaxAge(ctx, f.MaxAge)
 	g := gathering{facts: orders.Facts{Items: map[trade.SKU]orders.ItemFact{}, Prices: map[int]orders.PriceFact{}}}
 	skus := make([]trade.SKU, 0, len(d.Lines))
@@ -42,7 +43,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 	wg.Go(func() { f.items(ctx, d, skus, &g) })
 	rules := map[trade.SKU]catalog.Rule{}
 	wg.Go(func() {
-		answers, err := f.Catalog.Rules(ctx, skus)
+		answers, err := f.Catalog.Rules(terms, skus)
 		for _, e := range answers.Failed {
 			err = e
 		}

@@ -185,6 +185,19 @@ func (s effectStore) cancelUntried(ctx context.Context, tx postgres.Tx, subject,
 	return tag.RowsAffected() > 0, nil
 }
 
+// unbegun reports whether an effect of the kind waits that nobody has begun, and keeps it from being begun until
+// the transaction ends.
+func (s effectStore) unbegun(ctx context.Context, tx postgres.Tx, subject, destination, kind string) (bool, error) {
+	if err := gate(ctx, tx, subject, destination); err != nil {
+		return false, err
+	}
+	tag, err := tx.Exec(ctx, `SELECT FROM effects WHERE subject = $1 AND destination = $2 AND kind = $3 AND state = 'WAITING' AND attempts = 0 FOR UPDATE`, subject, destination, kind)
+	if err != nil {
+		return false, fmt.Errorf("effect %s: %w", kind, err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
 func (s effectStore) exists(ctx context.Context, tx postgres.Tx, subject, kind string) (found bool, err error) {
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM effects WHERE subject = $1 AND kind = $2 AND state <> 'CANCELLED')`, subject, kind).Scan(&found)
 	return found, err
@@ -205,6 +218,12 @@ func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int
 
 // Waiting counts effects that are not finished. For tests and dashboards.
 func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
-	err = q.pool.QueryRow(ctx, `SELECT count(*) FROM effects WHERE state = 'WAITING'`).Scan(&n)
+	n, _, err = q.Depth(ctx)
 	return n, err
+}
+
+// Depth counts effects that are not finished, and those that nothing happens to without a person.
+func (q *Queue) Depth(ctx context.Context) (waiting, dead int, err error) {
+	err = q.pool.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state = 'WAITING'), count(*) FILTER (WHERE state = 'DEAD') FROM effects WHERE state IN ('WAITING', 'DEAD')`).Scan(&waiting, &dead)
+	return waiting, dead, err
 }

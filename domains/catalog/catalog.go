@@ -29,10 +29,10 @@ type Item struct {
 
 // Rule is how an item may be ordered, in its unit.
 type Rule struct {
-	Minimum  trade.Decimal
-	Multiple trade.Decimal
+	Minimum  trade.Decimal `json:"minimum"`
+	Multiple trade.Decimal `json:"multiple"`
 	// Scale is the number of decimal places that a quantity may have.
-	Scale int
+	Scale int `json:"scale"`
 }
 
 // Source is a system of record for items.
@@ -48,13 +48,45 @@ type Source interface {
 type Service struct {
 	store store
 	items *lookup.Copied[trade.SKU, Item]
-	rules *lookup.Flights[trade.SKU, Rule]
+	rules *lookup.Copied[trade.SKU, ruling]
+}
+
+// ruling is what was last known of how an item may be ordered: by a rule, or freely.
+type ruling struct {
+	SKU        trade.SKU         `json:"sku"`
+	Rule       *Rule             `json:"rule,omitempty"`
+	Provenance lookup.Provenance `json:"provenance"`
 }
 
 // New returns the catalogue over its system of record.
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := store{table(pool)}
-	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Share(source.Rules)}
+	ruled := rulings(pool)
+	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
+}
+
+// askRules asks for rules, and remembers which items have none.
+func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
+	return func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, ruling], error) {
+		at := time.Now()
+		answers, err := source.Rules(ctx, skus)
+		out := lookup.Empty[trade.SKU, ruling](len(skus))
+		if err != nil {
+			return out, err
+		}
+		out.Failed = answers.Failed
+		for _, sku := range skus {
+			if answers.Failed[sku] != nil {
+				continue
+			}
+			r := ruling{SKU: sku, Provenance: lookup.Provenance{AsOf: at, Freshness: lookup.Live}}
+			if rule, ok := answers.Found[sku]; ok {
+				r.Rule = &rule
+			}
+			out.Found[sku] = r
+		}
+		return out, nil
+	}
 }
 
 // Items returns the items. They come from the source unless the copies at hand are young
@@ -63,9 +95,18 @@ func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[t
 	return s.items.Answers(ctx, skus)
 }
 
-// Rules returns how items may be ordered.
+// Rules returns how items may be ordered, as far as there is a limit. They are no older than items may be that are
+// shown without asking again.
 func (s *Service) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error) {
-	return s.rules.Ask(ctx, skus)
+	out := lookup.Empty[trade.SKU, Rule](len(skus))
+	answers, err := s.rules.Answers(lookup.WithMaxAge(ctx, s.Ages().Fresh), skus)
+	out.Failed = answers.Failed
+	for sku, r := range answers.Found {
+		if r.Rule != nil {
+			out.Found[sku] = *r.Rule
+		}
+	}
+	return out, err
 }
 
 // Observe keeps items that a poll of the source reported.
@@ -75,6 +116,11 @@ func (s *Service) Observe(ctx context.Context, items []Item) error {
 		m[i.SKU] = i
 	}
 	return s.store.Save(ctx, m)
+}
+
+// Alike returns up to n items whose SKU or name is like a foreign one, the likest first.
+func (s *Service) Alike(ctx context.Context, sku, name string, n int) ([]Item, error) {
+	return s.store.Alike(ctx, sku, name, n)
 }
 
 // Current says that every change up to a time has been observed.

@@ -26,6 +26,17 @@ func table(pool *postgres.Pool) postgres.Copies[trade.SKU, Item] {
 	}
 }
 
+// rulings is where it is kept how items may be ordered.
+func rulings(pool *postgres.Pool) postgres.Copies[trade.SKU, ruling] {
+	return postgres.Copies[trade.SKU, ruling]{
+		Pool: pool, Table: "item_rules", Column: "sku",
+		Key:        func(sku trade.SKU) string { return string(sku) },
+		Name:       func(r ruling) string { return string(r.SKU) },
+		Of:         func(r ruling) trade.SKU { return r.SKU },
+		Provenance: func(r *ruling) *lookup.Provenance { return &r.Provenance },
+	}
+}
+
 const matches = `($1 = '' OR name ILIKE '%' || $1 || '%' OR sku ILIKE '%' || $1 || '%')`
 
 func (s store) count(ctx context.Context, text string) (n int, err error) {

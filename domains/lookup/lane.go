@@ -6,18 +6,19 @@ import "context"
 // the lanes stop one after the other.
 type Lane int
 
-// The lanes. What has been accepted, and what is being decided, is worked on before somebody looks, and both
-// before history is read.
+// The lanes. What somebody waits to have decided goes before the work on what was accepted, that before what
+// somebody looks at, and all of it before history.
 const (
 	Reads Lane = iota
 	Work
 	History
+	Intake
 )
 
 // Lanes are all lanes, in the order in which they stop.
-func Lanes() []Lane { return []Lane{History, Reads, Work} }
+func Lanes() []Lane { return []Lane{History, Reads, Work, Intake} }
 
-func (l Lane) String() string { return [...]string{"READS", "WORK", "HISTORY"}[l] }
+func (l Lane) String() string { return [...]string{"READS", "WORK", "HISTORY", "INTAKE"}[l] }
 
 type laneKey struct{}
 

@@ -5098,7 +5098,7 @@ type SourceLatency @owner(system: CROSSDOCK) {
   p99Ms: Int!
 }
 
-"What bounds calls in a time, in the product's own currency. Work on what was accepted may use all of it, reads four fifths, history half."
+"What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads seven, history half."
 type SourceLimiter @owner(system: CROSSDOCK) {
   "Calls in any span of a time; null where calls are not counted."
   calls: Int
@@ -5118,8 +5118,10 @@ enum SourceLaneName {
   HISTORY
   "What somebody looks at."
   READS
-  "What has been accepted, and what is being decided."
+  "What has been accepted."
   WORK
+  "What somebody waits to have decided."
+  INTAKE
 }
 
 "The calls of one purpose."
@@ -5128,7 +5130,7 @@ type SourceLane @owner(system: CROSSDOCK) {
   name: SourceLaneName!
   "Calls made since the start."
   calls: Int!
-  "Calls that were not made because the budget was spent; reads then show what was last known."
+  "Calls that were not made because the budget was spent; reads then show what was last known, and work waits."
   held: Int!
   "Calls that wait for a place or an answer now."
   underWay: Int!

@@ -634,7 +634,7 @@ type SourceLane struct {
 	Name SourceLaneName `json:"name"`
 	// Calls made since the start.
 	Calls int `json:"calls"`
-	// Calls that were not made because the budget was spent; reads then show what was last known.
+	// Calls that were not made because the budget was spent; reads then show what was last known, and work waits.
 	Held int `json:"held"`
 	// Calls that wait for a place or an answer now.
 	UnderWay int `json:"underWay"`
@@ -648,7 +648,7 @@ type SourceLatency struct {
 	P99Ms int `json:"p99Ms"`
 }
 
-// What bounds calls in a time, in the product's own currency. Work on what was accepted may use all of it, reads four fifths, history half.
+// What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads seven, history half.
 type SourceLimiter struct {
 	// Calls in any span of a time; null where calls are not counted.
 	Calls *int `json:"calls,omitempty"`
@@ -864,19 +864,22 @@ const (
 	SourceLaneNameHistory SourceLaneName = "HISTORY"
 	// What somebody looks at.
 	SourceLaneNameReads SourceLaneName = "READS"
-	// What has been accepted, and what is being decided.
+	// What has been accepted.
 	SourceLaneNameWork SourceLaneName = "WORK"
+	// What somebody waits to have decided.
+	SourceLaneNameIntake SourceLaneName = "INTAKE"
 )
 
 var AllSourceLaneName = []SourceLaneName{
 	SourceLaneNameHistory,
 	SourceLaneNameReads,
 	SourceLaneNameWork,
+	SourceLaneNameIntake,
 }
 
 func (e SourceLaneName) IsValid() bool {
 	switch e {
-	case SourceLaneNameHistory, SourceLaneNameReads, SourceLaneNameWork:
+	case SourceLaneNameHistory, SourceLaneNameReads, SourceLaneNameWork, SourceLaneNameIntake:
 		return true
 	}
 	return false

@@ -104,6 +104,15 @@ func (t Copies[K, V]) List(ctx context.Context, tail string, args ...any) ([]V, 
 	return list, nil
 }
 
+// Alike returns up to n values whose key or name is like a foreign one: the same letters and digits, or most of the
+// words. The likest come first.
+func (t Copies[K, V]) Alike(ctx context.Context, key, name string, n int) ([]V, error) {
+	return t.List(ctx, `, LATERAL (SELECT regexp_replace(lower({key}), '[^a-z0-9]', '', 'g') AS ours, regexp_replace(lower($1), '[^a-z0-9]', '', 'g') AS theirs) k,
+			LATERAL (SELECT count(*) AS words FROM regexp_split_to_table(lower($2), '[^[:alnum:]]+') w WHERE length(w) > 2 AND strpos(lower({table}.name), w) > 0) s
+		WHERE ours = theirs OR words > 0 OR (length(theirs) > 2 AND strpos(ours, theirs) > 0) OR (length(ours) > 2 AND strpos(theirs, ours) > 0)
+		ORDER BY ours = theirs DESC, words DESC, abs(length(ours) - length(theirs)), {key} LIMIT $3`, key, name, n)
+}
+
 // Current records that every change up to a time is in the table.
 func (t Copies[K, V]) Current(ctx context.Context, at time.Time) error {
 	_, err := t.Pool.Exec(ctx, `

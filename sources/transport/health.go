@@ -25,7 +25,7 @@ type Health struct {
 	// Points are what is left of what the product counts in, of MaxPoints; both zero where it does not.
 	Points, MaxPoints float64
 	// Lanes are by lookup.Lane.
-	Lanes [3]Traffic
+	Lanes [4]Traffic
 }
 
 // Traffic is what one lane has done.

@@ -49,17 +49,19 @@ func standard() Policy {
 // of is the policy of an operation.
 func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(p) }
 
-// of is how much of a whole the lane may use, at least one: history half, reads four fifths, work all.
+// of is how much of a whole the lane may use, at least one: history half, reads seven tenths, work nine, intake all.
 func of(l lookup.Lane, whole int) int { return max(1, whole-(whole*share(l)+9)/10) }
 
 // share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
 func share(l lookup.Lane) int {
 	switch l {
-	case lookup.Work:
+	case lookup.Intake:
 		return 0
+	case lookup.Work:
+		return 1
 	case lookup.History:
 		return 5
 	default:
-		return 2
+		return 3
 	}
 }

@@ -66,6 +66,7 @@ type Client struct {
 	breaker circuitbreaker.CircuitBreaker[*Response]
 	limit   *limiter
 	record  record
+	metrics metrics
 	calls   atomic.Int64
 }
 
@@ -113,7 +114,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
 		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true,
 	}
-	c := &Client{name: name, base: u, cfg: cfg, http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
 	c.limit, c.ways = &limiter{rate: cfg.Rate}, map[way]failsafe.Executor[*Response]{}
 	repeats := map[int]bool{0: true, max(0, cfg.Retries): true}
@@ -170,18 +171,19 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	for range maxRefusals {
-		res, err := c.within(ctx, r, target)
+		res, err := c.within(ctx, r, target, began)
 		e, _ := errors.AsType[*fault.Error](err)
 		if e == nil || e.Kind != fault.Throttled || !wait(ctx, e.RetryAfter) {
 			return res, err
 		}
 	}
-	return c.within(ctx, r, target)
+	return c.within(ctx, r, target, began)
 }
 
-// within makes the call when the source's budget has room for it.
-func (c *Client) within(ctx context.Context, r Request, target string) (*Response, error) {
+// within makes the call, which somebody has waited for since it began, when the source's budget has room for it.
+func (c *Client) within(ctx context.Context, r Request, target string, began time.Time) (*Response, error) {
 	lane := lookup.LaneOf(ctx)
 	points, wait := c.limit.take(time.Now(), r.Operation, lane, false)
 	if wait > 0 {
@@ -190,7 +192,7 @@ func (c *Client) within(ctx context.Context, r Request, target string) (*Respons
 		observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: time.Now(), Outcome: string(fault.Throttled)})
 		return nil, err
 	}
-	res, err := c.try(ctx, r, target, lane)
+	res, err := c.try(ctx, r, target, lane, began)
 	var told *Budget
 	if res != nil && c.cfg.Budget != nil {
 		if b, ok := c.cfg.Budget(res); ok {
@@ -229,7 +231,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // try makes the call once, with the repeats that a failing network is worth.
-func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.Lane) (*Response, error) {
+func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.Lane, began time.Time) (*Response, error) {
 	p, w := c.cfg.of(r.Operation), way{0, lane}
 	if r.Read || r.Method == http.MethodGet {
 		w.repeats = max(0, p.Retries)
@@ -242,7 +244,9 @@ func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.
 	var unread error
 	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
 		if e.Attempts() > 1 {
-			c.limit.take(time.Now(), r.Operation, lookup.Work, true)
+			c.limit.take(time.Now(), r.Operation, lane, true)
+		} else {
+			c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
 		}
 		unread = nil
 		return c.guarded(ctx, func() (*Response, error) { //nolint:contextcheck // the execution carries it
@@ -275,6 +279,8 @@ func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.
 func (c *Client) ended(ctx context.Context, r Request, start time.Time, res *Response, err error) error {
 	call := Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)}
 	c.record.add(call)
+	c.metrics.calls.WithLabelValues(call.Operation, call.Outcome).Inc()
+	c.metrics.took.Observe(call.Duration.Seconds())
 	observe(ctx, call)
 	return err
 }

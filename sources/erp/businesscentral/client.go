@@ -231,11 +231,13 @@ func anyOf[K ~string](field string, values []K) string {
 // quoted is a text inside the quotes of a filter.
 func quoted(s string) string { return strings.ReplaceAll(s, "'", "''") }
 
-// ask is one GET of a $batch.
+// ask is one request of a $batch.
 type ask struct {
-	ID     string `json:"id"`
-	Method string `json:"method"`
-	URL    string `json:"url"`
+	ID      string            `json:"id"`
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    any               `json:"body,omitempty"`
 }
 
 type told struct {
@@ -284,6 +286,27 @@ const maxBatch = 100
 
 // batch puts several reads into one request and returns each answer by id.
 func (c *Client) batch(ctx context.Context, operation string, r route, asks []ask, keys int) (map[string]told, error) {
+	return c.send(ctx, transport.Request{Operation: operation, Read: true, Keys: keys, Header: http.Header{"Prefer": {"odata.continue-on-error"}}}, r, asks)
+}
+
+// together has changes made in their order in one request: all of them, or none when one is refused.
+func (c *Client) together(ctx context.Context, operation string, r route, asks []ask) error {
+	answers, err := c.send(ctx, transport.Request{Operation: operation, Keys: 1, Header: http.Header{"Isolation": {"snapshot"}}}, r, asks)
+	if err != nil {
+		return err
+	}
+	for _, a := range asks {
+		switch answer, ok := answers[a.ID]; {
+		case !ok:
+			return fault.New(fault.BadResponse, "the batch has no answer %q", a.ID).From(c.t.Name())
+		case answer.Status >= http.StatusMultipleChoices:
+			return c.refusal(answer.Status, answer.Body)
+		}
+	}
+	return nil
+}
+
+func (c *Client) send(ctx context.Context, req transport.Request, r route, asks []ask) (map[string]told, error) {
 	body, err := json.Marshal(map[string]any{"requests": asks})
 	if err != nil {
 		return nil, fmt.Errorf("batch: %w", err)
@@ -291,11 +314,8 @@ func (c *Client) batch(ctx context.Context, operation string, r route, asks []as
 	var in struct {
 		Responses []told `json:"responses"`
 	}
-	err = c.call(ctx, transport.Request{
-		Operation: operation, Method: http.MethodPost, Path: string(r) + "/$batch", Body: body, Read: true, Keys: keys,
-		Header: http.Header{"Prefer": {"odata.continue-on-error"}},
-	}, http.StatusOK, &in)
-	if err != nil {
+	req.Method, req.Path, req.Body = http.MethodPost, string(r)+"/$batch", body
+	if err := c.call(ctx, req, http.StatusOK, &in); err != nil {
 		return nil, err
 	}
 	out := make(map[string]told, len(in.Responses))

@@ -124,21 +124,31 @@ func (c *Client) registration(o salesOrder) orders.Registration {
 }
 
 // Registrations looks for our numbers among open orders and then, because a posted order is
-// gone, among posted invoices.
+// gone, among posted invoices, in one request.
 func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
 	numbers = lookup.Unique(numbers)
 	out := lookup.Empty[string, orders.Registration](len(numbers))
 	if len(numbers) == 0 {
 		return out, ctx.Err()
 	}
-	// An order that is being posted between the two reads is in the second.
-	open, err := lookIn[salesOrder](ctx, c, "orders", c.standard(), "salesOrders", "externalDocumentNumber", numbers, "salesOrderLines")
-	if err != nil {
-		return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
-	}
-	posted, err := lookIn[salesOrder](ctx, c, "posted orders", c.standard(), "salesInvoices", "externalDocumentNumber", numbers, "")
-	if err != nil {
-		return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
+	var open, posted []salesOrder
+	for _, part := range chunks(numbers, c.cfg.Batch) {
+		filter := anyOf("externalDocumentNumber", part)
+		// They are answered in this order: an order that is posted between the two is in the second.
+		answers, err := c.batch(ctx, "orders", c.standard(), []ask{
+			{ID: "open", Method: http.MethodGet, URL: c.within("salesOrders") + "?" + url.Values{"$filter": {filter}, "$expand": {"salesOrderLines"}}.Encode()},
+			{ID: "posted", Method: http.MethodGet, URL: c.within("salesInvoices") + "?" + url.Values{"$filter": {filter}}.Encode()},
+		}, len(part))
+		for id, into := range map[string]*[]salesOrder{"open": &open, "posted": &posted} {
+			var list []salesOrder
+			if err == nil {
+				list, err = answered[salesOrder](c, answers, id)
+			}
+			*into = append(*into, list...)
+		}
+		if err != nil {
+			return lookup.AllFailed[string, orders.Registration](numbers, err), ctx.Err()
+		}
 	}
 	seen := map[string]map[string]bool{}
 	copies := func(number, theirs string) int {
@@ -226,8 +236,8 @@ func (c *Client) RegistrationsSince(ctx context.Context, cursor string) (lookup.
 	return page, err
 }
 
-// Post sets what is to ship and to invoice so that each line reaches its target, and posts. An
-// order that is gone was posted in full.
+// Post sets what is to ship and to invoice so that each line reaches its target, and posts, in one request
+// that does all of it or nothing. An order that is gone was posted in full.
 func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 	o, err := c.one(ctx, p.OrderNumber)
 	if fault.KindOf(err) == fault.NotFound {
@@ -237,6 +247,7 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 		return err
 	}
 	due := false
+	var steps []ask
 	for _, l := range o.Lines {
 		// A line that somebody added in the ERP is not ours to ship: its target is zero.
 		rest := trade.Less(p.Shipped[ourLine(l.Sequence)], amount(l.ShippedQuantity)).Max(trade.Decimal{})
@@ -244,19 +255,24 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 		if amount(l.ShipQuantity).Cmp(rest) == 0 && amount(l.InvoiceQuantity).Cmp(rest) == 0 {
 			continue
 		}
-		body, err := json.Marshal(map[string]json.Number{"shipQuantity": json.Number(rest.String()), "invoiceQuantity": json.Number(rest.String())})
-		if err != nil {
-			return fmt.Errorf("order %s: %w", p.OrderNumber, err)
-		}
-		// Any version will do: the quantities are ours to set, and nothing else is touched.
-		if err := c.call(ctx, transport.Request{Operation: "set line", Method: http.MethodPatch, Path: c.path(c.standard(), "salesOrders("+o.ID+")/salesOrderLines("+l.ID+")"), Header: http.Header{"If-Match": {"*"}}, Body: body, Keys: 1}, http.StatusOK, nil); err != nil {
-			return err
-		}
+		steps = append(steps, ask{
+			// Any version will do: the quantities are ours to set, and nothing else is touched.
+			ID: l.ID, Method: http.MethodPatch, URL: c.within("salesOrders(" + o.ID + ")/salesOrderLines(" + l.ID + ")"), Headers: map[string]string{"If-Match": "*", "Content-Type": "application/json"},
+			Body: map[string]json.Number{"shipQuantity": json.Number(rest.String()), "invoiceQuantity": json.Number(rest.String())},
+		})
 	}
 	if !due {
 		return nil
 	}
-	return c.call(ctx, transport.Request{Operation: "ship and invoice", Method: http.MethodPost, Path: c.path(c.standard(), "salesOrders("+o.ID+")/Microsoft.NAV.shipAndInvoice"), Keys: 1}, http.StatusNoContent, nil)
+	// Lines beyond what one request takes are set before it; posted is nothing until all of them are.
+	for len(steps) >= maxBatch {
+		if err := c.together(ctx, "set lines", c.standard(), steps[:maxBatch]); err != nil {
+			return err
+		}
+		steps = steps[maxBatch:]
+	}
+	steps = append(steps, ask{ID: "post", Method: http.MethodPost, URL: c.within("salesOrders(" + o.ID + ")/Microsoft.NAV.shipAndInvoice")})
+	return c.together(ctx, "ship and invoice", c.standard(), steps)
 }
 
 // postedInFull checks that an order which is gone was posted up to the target before it went.

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"crossdock/internal/auth"
+)
+
+// metrics serves what the process, its queue and its sources have come to, in Prometheus' exposition format.
+func (a *app) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), queueMetrics{a})
+	for _, t := range a.transports {
+		registry.MustRegister(t)
+	}
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{Timeout: 10 * time.Second, ErrorHandling: promhttp.ContinueOnError})
+}
+
+// queueMetrics counts effects when somebody looks.
+type queueMetrics struct{ app *app }
+
+func (queueMetrics) desc() *prometheus.Desc {
+	return prometheus.NewDesc("crossdock_effects", "What is to be done at other systems: WAITING goes on by itself, DEAD waits for a person.", []string{"state"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (q queueMetrics) Describe(to chan<- *prometheus.Desc) { to <- q.desc() }
+
+// Collect implements prometheus.Collector.
+func (q queueMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	waiting, dead, err := q.app.queue.Depth(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(q.desc(), fmt.Errorf("count effects: %w", err))
+		return
+	}
+	to <- prometheus.MustNewConstMetric(q.desc(), prometheus.GaugeValue, float64(waiting), "WAITING")
+	to <- prometheus.MustNewConstMetric(q.desc(), prometheus.GaugeValue, float64(dead), "DEAD")
+}
+
+// scoped serves callers whose token holds the scope.
+func scoped(scope string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !auth.Viewer(r.Context()).Has(scope) {
+			http.Error(w, fmt.Sprintf("this needs a token with the scope %q", scope), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
