@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"crossdock/domains/inventory"
+	"crossdock/domains/references"
 	"crossdock/domains/trade"
 )
 
@@ -73,7 +74,15 @@ func (o *offer) tell(ctx context.Context, name string, c shop) error {
 		}
 	}
 	if len(changed) > 0 {
-		if err := c.PublishStock(ctx, changed); err != nil {
+		names, err := o.references.Of(ctx, references.Item, name)
+		if err != nil {
+			return err
+		}
+		theirs := make(map[trade.SKU]trade.Decimal, len(changed))
+		for sku, q := range changed {
+			theirs[trade.SKU(names.Theirs(string(sku)))] = q
+		}
+		if err := c.PublishStock(ctx, theirs); err != nil {
 			return err
 		}
 	}

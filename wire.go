@@ -21,6 +21,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
+	"crossdock/domains/references"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -84,6 +85,7 @@ type app struct {
 	shipments  *shipments.Service
 	returns    *returns.Service
 	operations *operations.Service
+	references *references.Service
 
 	queue     *workflows.Queue
 	processes *workflows.Processes
@@ -116,12 +118,15 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 		return nil, err
 	}
 	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
+	a.inbox.Candidates = a.candidates
+	a.references = references.New(pool, a)
+	a.references.Known = a.known
 
 	fresh := cfg.Freshness
 	a.accounts = accounts.New(pool, a.erp, agesOf(fresh.Accounts))
 	a.catalog = catalog.New(pool, a.erp, agesOf(fresh.Items))
 	a.pricing = pricing.New(pool, a.erp, agesOf(fresh.Prices))
-	a.inventory = inventory.New(pool, route.NewStock(nodes, stock), nodes, time.Duration(cfg.Intake.StockStale), agesOf(fresh.Stock))
+	a.inventory = inventory.New(pool, route.NewStock(nodes, stock, a.itemsOf), nodes, time.Duration(cfg.Intake.StockStale), agesOf(fresh.Stock))
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), agesOf(fresh.Credit), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, MaxAge: time.Duration(*cfg.Intake.MaxAge)}
 	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
@@ -129,6 +134,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	a.returns = returns.New(pool, a.processes, a.processes.Returning(), now)
 
 	p := a.processes
+	p.References, p.Candidates = a.references, a.candidates
 	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
 	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Archive: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
 	p.Systems.Confirmer, _ = a.erp.(orders.Confirmer)
@@ -138,7 +144,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	}
 	for _, n := range nodes {
 		if system := a.systems[n.Source]; system != nil {
-			place := route.Place{System: system, Location: trade.NodeID(n.Location)}
+			place := route.Place{System: system, Source: n.Source, Location: trade.NodeID(n.Location), Names: a.itemsOf}
 			p.Systems.Fulfillers[n.ID], p.Systems.Receivers[n.ID] = place, place
 		}
 	}
@@ -146,7 +152,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	for _, s := range cfg.Sources {
 		a.hook(s)
 	}
-	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, Changed: p.ObserveShopOrder, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, Changed: p.ObserveShopOrder, Names: a.references.Of, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
 	for name, c := range a.shops {
 		a.shopping.Feeds[name] = c
 		f := a.shopping.Feed(name, c)
@@ -299,6 +305,9 @@ func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) e
 func (a *app) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(lookup.In(transport.Patient(ctx, 30*time.Second), lookup.Work))
 	every := time.Duration(a.cfg.PollEvery)
+	if err := a.learnNodes(ctx); err != nil {
+		return err
+	}
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
 	g.Go(func() error { return a.subscribe(ctx) })
@@ -338,8 +347,8 @@ type feed interface {
 func (a *app) books() []feed {
 	name := a.erp.Transport().Name()
 	return []feed{
-		ingest.Feed[accounts.Account]{Source: name, Name: "accounts", Read: a.erp.AccountsSince, Take: a.accounts.Observe, Current: a.accounts.Current},
-		ingest.Feed[catalog.Item]{Source: name, Name: "items", Read: a.erp.ItemsSince, Take: a.catalog.Observe, Current: a.catalog.Current},
+		ingest.Feed[accounts.Account]{Source: name, Name: "accounts", Read: a.erp.AccountsSince, Take: a.observeAccounts, Current: a.accounts.Current},
+		ingest.Feed[catalog.Item]{Source: name, Name: "items", Read: a.erp.ItemsSince, Take: a.observeItems, Current: a.catalog.Current},
 		ingest.Feed[orders.Registration]{Source: name, Name: "orders", Read: a.erp.RegistrationsSince, Take: a.processes.ObserveRegistrations},
 		ingest.Feed[finance.Document]{Source: name, Name: "posted invoices", Read: a.postedSince(finance.Invoice), Take: a.processes.ObserveDocuments},
 		ingest.Feed[finance.Document]{Source: name, Name: "posted credit memos", Read: a.postedSince(finance.CreditMemo), Take: a.processes.ObserveDocuments},

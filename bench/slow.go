@@ -13,7 +13,7 @@ const (
 	withoutWarehouse = `{ orders(first: 20) { nodes { number account(maxAge: 0) { name } lines { sku item(maxAge: 0) { name } price(maxAge: 0) { unitPrice { amount } } } shipments { trackingNumber status } } } }`
 	withWarehouse    = `query($skus: [String!]!) { availability(skus: $skus, maxAge: 0) { complete nodes { provenance { freshness } } unavailable { node code } } }`
 	withoutERP       = `{ orders(first: 20) { nodes { number lines { sku availability(maxAge: 0) { complete nodes { node } } } shipments { trackingNumber status } } } }`
-	withERP          = `query($skus: [String!]!) { items(first: 20) { nodes { sku } } priceQuote(lines: [{sku: "SKU-1000", quantity: {value: "1"}}]) { price { unitPrice { amount } } } availability(skus: $skus) { complete } }`
+	withERP          = `query($skus: [String!]!) { item(sku: "SKU-1000", maxAge: 0) { name } availability(skus: $skus) { complete } }`
 )
 
 // deadline is how long an operation may take.

@@ -19,6 +19,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
+	"crossdock/domains/references"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -38,6 +39,7 @@ type Resolver struct {
 	Shipments  *shipments.Service
 	Returns    *returns.Service
 	Operations *operations.Service
+	References *references.Service
 	// Systems are the sources, by name.
 	Systems []System
 	Bus     *bus.Bus

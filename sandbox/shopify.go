@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -35,7 +36,11 @@ type shopOrder struct {
 	PO               string
 	Created, Updated time.Time
 	Cancelled        *time.Time
+	Company          *shopCompany `json:",omitempty"`
 }
+
+// shopCompany is whom the shop sold to, where that is no consumer.
+type shopCompany struct{ ID, Name, ExternalID string }
 
 type shopLine struct {
 	SKU                 string
@@ -82,6 +87,19 @@ func (s *Server) shopify(secrets Secrets) {
 	// An order placed by a customer in the storefront.
 	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
 	s.mux.HandleFunc("POST /admin/shop/cancel", s.callOff)
+	// The storefront's own SKU of an item.
+	s.mux.HandleFunc("POST /admin/shop/rename", func(w http.ResponseWriter, r *http.Request) {
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		i := s.world.items[r.URL.Query().Get("item")]
+		if i == nil {
+			http.Error(w, `{"error":"no such item"}`, http.StatusNotFound)
+			return
+		}
+		i.ShopSKU = r.URL.Query().Get("sku")
+		s.world.keep(record("item", i.Number, i))
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.mux.HandleFunc("POST /admin/shop/touch", func(w http.ResponseWriter, r *http.Request) {
 		s.world.mu.Lock()
 		defer s.world.mu.Unlock()
@@ -109,6 +127,7 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 		// DaysAgo is when it was placed; one that is Fulfilled has left since.
 		DaysAgo   int
 		Fulfilled bool
+		Company   *shopCompany
 		Lines     []struct {
 			SKU      string
 			Quantity int
@@ -122,11 +141,11 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
 	now := s.world.now().AddDate(0, 0, -in.DaysAgo)
-	o := &shopOrder{Number: 820982911946154508 + s.world.next(), PO: in.PO, Created: now, Updated: now, ShipTo: trade.Address{Name: "Wanda Web", Line1: "1 Shop St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}}
+	o := &shopOrder{Number: 820982911946154508 + s.world.next(), PO: in.PO, Company: in.Company, Created: now, Updated: now, ShipTo: trade.Address{Name: "Wanda Web", Line1: "1 Shop St", City: "Columbus", Region: "OH", PostalCode: "43085", Country: "US"}}
 	for _, l := range in.Lines {
 		p, err := trade.ParseDecimal(string(l.Price))
 		if err != nil {
-			if item := s.world.items[l.SKU]; item != nil {
+			if item := s.world.soldAs(l.SKU); item != nil {
 				p = item.Price
 			}
 		}
@@ -245,8 +264,8 @@ func (s *Server) shopField(f *ast.Field, args map[string]any) (any, *gqlerror.Er
 	case "productVariants":
 		out := []any{}
 		for term := range strings.SplitSeq(text("query"), " OR ") {
-			if i := s.world.items[strings.Trim(strings.TrimPrefix(term, "sku:"), `"`)]; i != nil {
-				out = append(out, object{"__typename": "ProductVariant", "id": fmt.Sprintf("gid://shopify/ProductVariant/%d", i.InventoryID), "sku": i.Number, "inventoryItem": object{"id": stockID(i), "sku": i.Number}})
+			if i := s.world.soldAs(strings.Trim(strings.TrimPrefix(term, "sku:"), `"`)); i != nil {
+				out = append(out, object{"__typename": "ProductVariant", "id": fmt.Sprintf("gid://shopify/ProductVariant/%d", i.InventoryID), "sku": i.shopSKU(), "inventoryItem": object{"id": stockID(i), "sku": i.shopSKU()}})
 			}
 		}
 		return object{"nodes": out}, nil
@@ -347,8 +366,16 @@ func (s *Server) shopNode(id string) any {
 	if o.Cancelled != nil {
 		cancelled = stampOf(*o.Cancelled)
 	}
+	var buyer any = object{"__typename": "Customer", "id": fmt.Sprintf("gid://shopify/Customer/%d", o.Number), "displayName": o.ShipTo.Name}
+	if c := o.Company; c != nil {
+		var external any
+		if c.ExternalID != "" {
+			external = c.ExternalID
+		}
+		buyer = object{"__typename": "PurchasingCompany", "company": object{"id": "gid://shopify/Company/" + c.ID, "name": c.Name, "externalId": external}}
+	}
 	return object{
-		"__typename": "Order", "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
+		"__typename": "Order", "purchasingEntity": buyer, "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
 		"displayFulfillmentStatus": o.display(), "cancelledAt": cancelled,
 		"shippingAddress": object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
 		"lineItems":       object{"nodes": lines}, "fulfillments": shipped,
@@ -411,6 +438,22 @@ func (s *Server) fulfilShop(in map[string]any) any {
 	return object{"fulfillment": object{"id": fmt.Sprintf("gid://shopify/Fulfillment/%d", s.world.next()), "status": "SUCCESS"}, "userErrors": []any{}}
 }
 
+// shopSKU is what the storefront calls the item.
+func (i *item) shopSKU() string { return cmp.Or(i.ShopSKU, i.Number) }
+
+// soldAs is the item that the storefront calls so.
+func (w *World) soldAs(sku string) *item {
+	if i := w.items[sku]; i != nil && i.ShopSKU == "" {
+		return i
+	}
+	for _, i := range w.items {
+		if i.ShopSKU == sku {
+			return i
+		}
+	}
+	return nil
+}
+
 // stockID is the id of an item's stock.
 func stockID(i *item) string { return fmt.Sprintf("gid://shopify/InventoryItem/%d", i.InventoryID) }
 
@@ -422,8 +465,8 @@ func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Err
 	in, _ := args["input"].(map[string]any)
 	quantities, _ := in["quantities"].([]any)
 	sold := map[any]string{}
-	for sku, i := range s.world.items {
-		sold[stockID(i)] = sku
+	for _, i := range s.world.items {
+		sold[stockID(i)] = i.shopSKU()
 	}
 	for _, raw := range quantities {
 		q, _ := raw.(map[string]any)

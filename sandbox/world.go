@@ -58,6 +58,8 @@ type (
 		Modified                                            time.Time
 	}
 	item struct {
+		// ShopSKU is what the storefront calls it, where that is something else.
+		ShopSKU                                          string `json:",omitempty"`
 		ID, Number, Name, Category, Unit, TaxGroup, GTIN string
 		Blocked                                          bool
 		Price, Minimum, Multiple                         trade.Decimal

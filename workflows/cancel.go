@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
+	"crossdock/domains/references"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 )
@@ -77,7 +79,16 @@ func (p *Processes) cancelRest(ctx context.Context, e Effect) (Apply, error) {
 	if !ok {
 		return nil, fault.New(fault.Unsupported, "%s cannot be told of cancellations", o.ChannelSource)
 	}
-	return nil, shop.CancelRest(ctx, o)
+	names, err := p.References.Of(ctx, references.Item, o.ChannelSource)
+	if err != nil {
+		return nil, err
+	}
+	theirs := *o
+	theirs.Lines = slices.Clone(o.Lines)
+	for i := range theirs.Lines {
+		theirs.Lines[i].SKU = trade.SKU(names.Theirs(string(theirs.Lines[i].SKU)))
+	}
+	return nil, shop.CancelRest(ctx, &theirs)
 }
 
 // giveUp withdraws an order from the ERP of which nothing is left, or takes off it what was

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -12,6 +13,7 @@ import (
 	"crossdock/domains/inventory"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
+	"crossdock/domains/references"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -48,6 +50,9 @@ type Processes struct {
 	Inventory  *inventory.Service
 	Finance    *finance.Service
 	Returns    *returns.Service
+	References *references.Service
+	// Candidates are things of ours that a name which nobody has mapped could mean.
+	Candidates func(ctx context.Context, n references.Name, label string) ([]references.Candidate, error)
 	Exceptions Exceptions
 	Systems    Systems
 	Now        func() time.Time
@@ -209,10 +214,24 @@ func (p *Processes) GaveBack(ctx context.Context, tx Tx, o *orders.Order) ([]tra
 	return out, err
 }
 
-// Decided implements orders.Dispatcher: the storefront hears what became of its order.
+// Decided implements orders.Dispatcher: the storefront hears what became of its order, and a person of items in it
+// that nobody knows.
 func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 	if p.Systems.Shops[o.ChannelSource] == nil {
 		return nil
+	}
+	for _, sku := range o.Unknown() {
+		n := references.Name{Kind: references.Item, Source: o.ChannelSource, Theirs: string(sku)}
+		candidates, err := p.Candidates(ctx, n, "")
+		if err != nil {
+			return err
+		}
+		err = p.raise(ctx, tx, o, operations.Exception{
+			Code: references.Unmapped, Severity: "ERROR", Title: (&references.UnmappedError{Name: n}).Error(), Key: n.Key(), Source: o.ChannelSource,
+		}, map[string]any{"reference": n, "candidates": candidates})
+		if err != nil {
+			return err
+		}
 	}
 	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
 }
@@ -287,6 +306,11 @@ func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
 			}
 		}
 		if err := p.Finance.Registered(ctx, tx, o.ID); err != nil {
+			return err
+		}
+		if err := p.References.Learn(ctx, tx, []references.Reference{{
+			Name: references.Name{Kind: references.Order, Source: r.Source, Theirs: r.TheirNumber}, Ours: string(o.ID), Label: o.Number, Origin: references.Learned,
+		}}); err != nil {
 			return err
 		}
 		return p.Orders.Registered(ctx, tx, o.ID, r, o.Kept())
@@ -378,10 +402,10 @@ func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *sh
 		return err
 	}
 	t := target{Order: w.Order, Shipment: s.ID}
-	if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), postShipment, t); err != nil {
+	if err := p.Queue.AddOnce(ctx, tx, subject(w.Order), p.erp(), postShipment, t); err != nil {
 		return err
 	}
-	if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), readInvoice, t); err != nil {
+	if err := p.Queue.AddOnce(ctx, tx, subject(w.Order), p.erp(), readInvoice, t); err != nil {
 		return err
 	}
 	shop, err := p.Orders.ShopOf(ctx, tx, w.Order)
@@ -522,5 +546,14 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, found[t.Shipment])
+	names, err := p.References.Of(ctx, references.Item, o.ChannelSource)
+	if err != nil {
+		return nil, err
+	}
+	s := *found[t.Shipment]
+	s.Parts = slices.Clone(s.Parts)
+	for i := range s.Parts {
+		s.Parts[i].SKU = trade.SKU(names.Theirs(string(s.Parts[i].SKU)))
+	}
+	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, &s)
 }

@@ -92,6 +92,11 @@ func (s *Service) Observe(ctx context.Context, accounts []Account) error {
 	return s.kept.Save(ctx, m)
 }
 
+// Alike returns up to n accounts whose number or name is like a foreign one, the likest first.
+func (s *Service) Alike(ctx context.Context, number, name string, n int) ([]Account, error) {
+	return s.kept.Alike(ctx, number, name, n)
+}
+
 // Current says that every change up to a time has been observed.
 func (s *Service) Current(ctx context.Context, at time.Time) error { return s.kept.Current(ctx, at) }
 

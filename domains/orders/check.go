@@ -212,7 +212,7 @@ func checkLine(i int, want DraftLine, currency trade.Currency, f Facts, fs *find
 			l.Outcome = LineHeld
 			return l
 		}
-		fs.add("ITEM_UNKNOWN", trade.Reject, path(i, "sku"), fmt.Sprintf("no item %q", want.SKU), "search items for the right SKU")
+		fs.add(itemUnknown, trade.Reject, path(i, "sku"), fmt.Sprintf("no item %q", want.SKU), "search items for the right SKU")
 		return rejected(l)
 	}
 	l.Description = item.Name

@@ -101,12 +101,20 @@ type Canceller interface {
 type PlacedOrder struct {
 	Ref   string
 	Draft Draft
+	// Buyer is whom the shop sold to, where it tells.
+	Buyer Buyer
 	// PlacedAt is when the shop took it.
 	PlacedAt time.Time
 	// Cancelled is true when the shop has called it off.
 	Cancelled bool
 	// Refunds are what the shop has given back of its price, where it tells.
 	Refunds []Refund
+}
+
+// Buyer is whom a shop sells to, as it calls them.
+type Buyer struct {
+	Ref  string `json:"ref,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 // Refund is money that a shop has given back of an order.

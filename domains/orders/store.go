@@ -483,6 +483,17 @@ func (s *store) watched(ctx context.Context, source, after string, since time.Ti
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// without are the held orders of a channel with a line that was turned down for an item, in order of id.
+func (s *store) without(ctx context.Context, tx postgres.Tx, source string, sku trade.SKU) ([]trade.OrderID, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT id::text FROM orders WHERE channel = 'STOREFRONT' AND status = 'ON_HOLD' AND starts_with(channel_ref, $1 || '/')
+		AND doc->'lines' @> jsonb_build_array(jsonb_build_object('sku', $2::text, 'outcome', 'REJECTED')) ORDER BY id`, source, string(sku))
+	if err != nil {
+		return nil, fmt.Errorf("orders of %s without %s: %w", source, sku, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[trade.OrderID])
+}
+
 // knows returns the id under which the order's channel gave it to us before, empty when it did not,
 // and holds the question until the transaction ends.
 func (s *store) knows(ctx context.Context, tx postgres.Tx, o *Order) (id trade.OrderID, err error) {

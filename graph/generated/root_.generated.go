@@ -206,6 +206,28 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	ExternalReference struct {
+		At     func(childComplexity int) int
+		By     func(childComplexity int) int
+		Kind   func(childComplexity int) int
+		Label  func(childComplexity int) int
+		Origin func(childComplexity int) int
+		Ours   func(childComplexity int) int
+		Source func(childComplexity int) int
+		Theirs func(childComplexity int) int
+	}
+
+	ExternalReferenceConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ExternalReferenceEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Finding struct {
 		AsOf      func(childComplexity int) int
 		Code      func(childComplexity int) int
@@ -330,9 +352,11 @@ type ComplexityRoot struct {
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
 		PlaceOrder       func(childComplexity int, input model.PlaceOrderInput) int
 		ReleaseHold      func(childComplexity int, input model.ReleaseHoldInput) int
+		RemoveReference  func(childComplexity int, input model.RemoveReferenceInput) int
 		RequestReturn    func(childComplexity int, input model.RequestReturnInput) int
 		ResolveException func(childComplexity int, input model.ResolveExceptionInput) int
 		RetryException   func(childComplexity int, input model.RetryExceptionInput) int
+		SetReference     func(childComplexity int, input model.SetReferenceInput) int
 	}
 
 	NodeAvailability struct {
@@ -485,6 +509,7 @@ type ComplexityRoot struct {
 		Order              func(childComplexity int, id *string, number *string) int
 		Orders             func(childComplexity int, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) int
 		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) int
+		References         func(childComplexity int, filter *model.ReferenceFilter, first *int, after *string) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
@@ -511,6 +536,11 @@ type ComplexityRoot struct {
 	ReleaseHoldPayload struct {
 		Errors func(childComplexity int) int
 		Order  func(childComplexity int) int
+	}
+
+	RemoveReferencePayload struct {
+		Errors    func(childComplexity int) int
+		Reference func(childComplexity int) int
 	}
 
 	RequestReturnPayload struct {
@@ -573,6 +603,11 @@ type ComplexityRoot struct {
 		SKU                 func(childComplexity int) int
 		ScrappedQuantity    func(childComplexity int) int
 		UnitPrice           func(childComplexity int) int
+	}
+
+	SetReferencePayload struct {
+		Errors    func(childComplexity int) int
+		Reference func(childComplexity int) int
 	}
 
 	ShipTo struct {
@@ -1384,6 +1419,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ExceptionEdge.Node(childComplexity), true
 
+	case "ExternalReference.at":
+		if e.ComplexityRoot.ExternalReference.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.At(childComplexity), true
+	case "ExternalReference.by":
+		if e.ComplexityRoot.ExternalReference.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.By(childComplexity), true
+	case "ExternalReference.kind":
+		if e.ComplexityRoot.ExternalReference.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Kind(childComplexity), true
+	case "ExternalReference.label":
+		if e.ComplexityRoot.ExternalReference.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Label(childComplexity), true
+	case "ExternalReference.origin":
+		if e.ComplexityRoot.ExternalReference.Origin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Origin(childComplexity), true
+	case "ExternalReference.ours":
+		if e.ComplexityRoot.ExternalReference.Ours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Ours(childComplexity), true
+	case "ExternalReference.source":
+		if e.ComplexityRoot.ExternalReference.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Source(childComplexity), true
+	case "ExternalReference.theirs":
+		if e.ComplexityRoot.ExternalReference.Theirs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReference.Theirs(childComplexity), true
+
+	case "ExternalReferenceConnection.edges":
+		if e.ComplexityRoot.ExternalReferenceConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReferenceConnection.Edges(childComplexity), true
+	case "ExternalReferenceConnection.nodes":
+		if e.ComplexityRoot.ExternalReferenceConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReferenceConnection.Nodes(childComplexity), true
+	case "ExternalReferenceConnection.pageInfo":
+		if e.ComplexityRoot.ExternalReferenceConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReferenceConnection.PageInfo(childComplexity), true
+
+	case "ExternalReferenceEdge.cursor":
+		if e.ComplexityRoot.ExternalReferenceEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReferenceEdge.Cursor(childComplexity), true
+	case "ExternalReferenceEdge.node":
+		if e.ComplexityRoot.ExternalReferenceEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExternalReferenceEdge.Node(childComplexity), true
+
 	case "Finding.asOf":
 		if e.ComplexityRoot.Finding.AsOf == nil {
 			break
@@ -1931,6 +2047,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReleaseHold(childComplexity, args["input"].(model.ReleaseHoldInput)), true
+	case "Mutation.removeReference":
+		if e.ComplexityRoot.Mutation.RemoveReference == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeReference_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveReference(childComplexity, args["input"].(model.RemoveReferenceInput)), true
 	case "Mutation.requestReturn":
 		if e.ComplexityRoot.Mutation.RequestReturn == nil {
 			break
@@ -1964,6 +2091,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetryException(childComplexity, args["input"].(model.RetryExceptionInput)), true
+	case "Mutation.setReference":
+		if e.ComplexityRoot.Mutation.SetReference == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setReference_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetReference(childComplexity, args["input"].(model.SetReferenceInput)), true
 
 	case "NodeAvailability.allocated":
 		if e.ComplexityRoot.NodeAvailability.Allocated == nil {
@@ -2680,6 +2818,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
+	case "Query.references":
+		if e.ComplexityRoot.Query.References == nil {
+			break
+		}
+
+		args, err := ec.field_Query_references_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.References(childComplexity, args["filter"].(*model.ReferenceFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.return":
 		if e.ComplexityRoot.Query.Return == nil {
 			break
@@ -2815,6 +2964,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReleaseHoldPayload.Order(childComplexity), true
+
+	case "RemoveReferencePayload.errors":
+		if e.ComplexityRoot.RemoveReferencePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveReferencePayload.Errors(childComplexity), true
+	case "RemoveReferencePayload.reference":
+		if e.ComplexityRoot.RemoveReferencePayload.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveReferencePayload.Reference(childComplexity), true
 
 	case "RequestReturnPayload.errors":
 		if e.ComplexityRoot.RequestReturnPayload.Errors == nil {
@@ -3051,6 +3213,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReturnLine.UnitPrice(childComplexity), true
+
+	case "SetReferencePayload.errors":
+		if e.ComplexityRoot.SetReferencePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetReferencePayload.Errors(childComplexity), true
+	case "SetReferencePayload.reference":
+		if e.ComplexityRoot.SetReferencePayload.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetReferencePayload.Reference(childComplexity), true
 
 	case "ShipTo.address":
 		if e.ComplexityRoot.ShipTo.Address == nil {
@@ -3559,12 +3734,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PlaceOrderLine", ec.unmarshalInputPlaceOrderLine),
 			graphql.NewInputUnmarshaler("PriceQuoteLine", ec.unmarshalInputPriceQuoteLine),
 			graphql.NewInputUnmarshaler("QuantityInput", ec.unmarshalInputQuantityInput),
+			graphql.NewInputUnmarshaler("ReferenceFilter", ec.unmarshalInputReferenceFilter),
 			graphql.NewInputUnmarshaler("ReleaseHoldInput", ec.unmarshalInputReleaseHoldInput),
+			graphql.NewInputUnmarshaler("RemoveReferenceInput", ec.unmarshalInputRemoveReferenceInput),
 			graphql.NewInputUnmarshaler("RequestReturnInput", ec.unmarshalInputRequestReturnInput),
 			graphql.NewInputUnmarshaler("RequestReturnLine", ec.unmarshalInputRequestReturnLine),
 			graphql.NewInputUnmarshaler("ResolveExceptionInput", ec.unmarshalInputResolveExceptionInput),
 			graphql.NewInputUnmarshaler("RetryExceptionInput", ec.unmarshalInputRetryExceptionInput),
 			graphql.NewInputUnmarshaler("ReturnByIDsInput", ec.unmarshalInputReturnByIDsInput),
+			graphql.NewInputUnmarshaler("SetReferenceInput", ec.unmarshalInputSetReferenceInput),
 			graphql.NewInputUnmarshaler("ShipmentByIDsInput", ec.unmarshalInputShipmentByIDsInput),
 		)
 	}
@@ -4759,6 +4937,130 @@ extend type Query {
   priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String, maxAge: Int, orLastKnown: Boolean! = true): [QuotedPrice!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/references.graphqls", Input: `"What kind of thing a reference is to."
+enum ReferenceKind {
+  "A customer account."
+  ACCOUNT
+  "An item."
+  ITEM
+  "A place that fulfils."
+  NODE
+  "An order."
+  ORDER
+}
+
+"Who says that two names mean the same."
+enum ReferenceOrigin {
+  "The configuration."
+  CONFIGURED
+  "The system itself."
+  LEARNED
+  "A person; no system overrules that."
+  SET
+}
+
+"What another system calls a thing of ours."
+type ExternalReference @owner(system: CROSSDOCK) {
+  "What kind of thing it is."
+  kind: ReferenceKind!
+  "The system that calls it so."
+  source: String!
+  "What it is called there."
+  theirs: String!
+  "Our account number, SKU, node or order."
+  ours: String!
+  "What people call it there."
+  label: String!
+  "Who says so."
+  origin: ReferenceOrigin!
+  "The person who set it; empty otherwise."
+  by: String!
+  "Since when."
+  at: DateTime!
+}
+
+"A page of references."
+type ExternalReferenceConnection {
+  "The references with their cursors."
+  edges: [ExternalReferenceEdge!]!
+  "The references."
+  nodes: [ExternalReference!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A reference in a list."
+type ExternalReferenceEdge {
+  "Its place in the list."
+  cursor: Cursor!
+  "The reference."
+  node: ExternalReference!
+}
+
+"Which references to show. What is left out chooses all."
+input ReferenceFilter {
+  "To things of this kind."
+  kind: ReferenceKind
+  "Of this system."
+  source: String
+  "To this thing of ours."
+  ours: String
+  "By this whole name."
+  theirs: String
+  "With this text in either name or in the label, in upper or lower case."
+  text: String
+}
+
+"What a name means."
+input SetReferenceInput {
+  "What kind of thing it is."
+  kind: ReferenceKind!
+  "The system that calls it so."
+  source: String!
+  "What it is called there, exactly."
+  theirs: String!
+  "Our account number, SKU, node or order."
+  ours: String!
+}
+
+"Which name to forget."
+input RemoveReferenceInput {
+  "What kind of thing it is."
+  kind: ReferenceKind!
+  "The system that calls it so."
+  source: String!
+  "What it is called there, exactly."
+  theirs: String!
+}
+
+"What became of setting a reference."
+type SetReferencePayload {
+  "The reference as it is now."
+  reference: ExternalReference
+  "Why nothing was done."
+  errors: [Error!]!
+}
+
+"What became of forgetting a reference."
+type RemoveReferencePayload {
+  "The reference as it was."
+  reference: ExternalReference
+  "Why nothing was done."
+  errors: [Error!]!
+}
+
+extend type Query {
+  "What other systems call our accounts, items, nodes and orders."
+  references(filter: ReferenceFilter, first: Int = 20, after: Cursor): ExternalReferenceConnection! @requiresScopes(scopes: [["operations"]])
+}
+
+extend type Mutation {
+  "Says what a name of another system means. Orders and deliveries that waited for that go on."
+  setReference(input: SetReferenceInput!): SetReferencePayload! @requiresScopes(scopes: [["operations"]])
+  "Forgets what a name means."
+  removeReference(input: RemoveReferenceInput!): RemoveReferencePayload! @requiresScopes(scopes: [["operations"]])
+}
+`, BuiltIn: false},
 	{Name: "../schema/returns.graphqls", Input: `"Goods coming back, from request to credit."
 type Return implements Node @key(fields: "id") @owner(system: CROSSDOCK) {
   "Opaque and stable; pass it to node."
@@ -5098,7 +5400,7 @@ type SourceLatency @owner(system: CROSSDOCK) {
   p99Ms: Int!
 }
 
-"What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads seven, history half."
+"What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads eight, history half."
 type SourceLimiter @owner(system: CROSSDOCK) {
   "Calls in any span of a time; null where calls are not counted."
   calls: Int
@@ -5521,6 +5823,50 @@ func (ec *executionContext) childFields_ExceptionEdge(ctx context.Context, field
 		return ec.fieldContext_ExceptionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ExceptionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExternalReference(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_ExternalReference_kind(ctx, field)
+	case "source":
+		return ec.fieldContext_ExternalReference_source(ctx, field)
+	case "theirs":
+		return ec.fieldContext_ExternalReference_theirs(ctx, field)
+	case "ours":
+		return ec.fieldContext_ExternalReference_ours(ctx, field)
+	case "label":
+		return ec.fieldContext_ExternalReference_label(ctx, field)
+	case "origin":
+		return ec.fieldContext_ExternalReference_origin(ctx, field)
+	case "by":
+		return ec.fieldContext_ExternalReference_by(ctx, field)
+	case "at":
+		return ec.fieldContext_ExternalReference_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExternalReference", field.Name)
+}
+
+func (ec *executionContext) childFields_ExternalReferenceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ExternalReferenceConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ExternalReferenceConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ExternalReferenceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExternalReferenceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ExternalReferenceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ExternalReferenceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ExternalReferenceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExternalReferenceEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Finding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6003,6 +6349,16 @@ func (ec *executionContext) childFields_ReleaseHoldPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ReleaseHoldPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoveReferencePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reference":
+		return ec.fieldContext_RemoveReferencePayload_reference(ctx, field)
+	case "errors":
+		return ec.fieldContext_RemoveReferencePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveReferencePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "return":
@@ -6113,6 +6469,16 @@ func (ec *executionContext) childFields_ReturnLine(ctx context.Context, field gr
 		return ec.fieldContext_ReturnLine_unitPrice(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnLine", field.Name)
+}
+
+func (ec *executionContext) childFields_SetReferencePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reference":
+		return ec.fieldContext_SetReferencePayload_reference(ctx, field)
+	case "errors":
+		return ec.fieldContext_SetReferencePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetReferencePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ShipTo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -9,6 +9,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
+	"crossdock/domains/references"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -158,6 +159,24 @@ type ExceptionEdge struct {
 	Cursor string `json:"cursor"`
 	// The exception.
 	Node *operations.Exception `json:"node"`
+}
+
+// A page of references.
+type ExternalReferenceConnection struct {
+	// The references with their cursors.
+	Edges []*ExternalReferenceEdge `json:"edges"`
+	// The references.
+	Nodes []*references.Reference `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A reference in a list.
+type ExternalReferenceEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The reference.
+	Node *references.Reference `json:"node"`
 }
 
 // Details of fulfillment.* events.
@@ -434,6 +453,20 @@ type QuotedPrice struct {
 	Price *pricing.Price `json:"price,omitempty"`
 }
 
+// Which references to show. What is left out chooses all.
+type ReferenceFilter struct {
+	// To things of this kind.
+	Kind *references.Kind `json:"kind,omitempty"`
+	// Of this system.
+	Source *string `json:"source,omitempty"`
+	// To this thing of ours.
+	Ours *string `json:"ours,omitempty"`
+	// By this whole name.
+	Theirs *string `json:"theirs,omitempty"`
+	// With this text in either name or in the label, in upper or lower case.
+	Text *string `json:"text,omitempty"`
+}
+
 // Which hold to release.
 type ReleaseHoldInput struct {
 	// The order.
@@ -449,6 +482,24 @@ type ReleaseHoldPayload struct {
 	// The order as it is now.
 	Order *orders.Order `json:"order,omitempty"`
 	// Why it was not released.
+	Errors []Error `json:"errors"`
+}
+
+// Which name to forget.
+type RemoveReferenceInput struct {
+	// What kind of thing it is.
+	Kind references.Kind `json:"kind"`
+	// The system that calls it so.
+	Source string `json:"source"`
+	// What it is called there, exactly.
+	Theirs string `json:"theirs"`
+}
+
+// What became of forgetting a reference.
+type RemoveReferencePayload struct {
+	// The reference as it was.
+	Reference *references.Reference `json:"reference,omitempty"`
+	// Why nothing was done.
 	Errors []Error `json:"errors"`
 }
 
@@ -545,6 +596,26 @@ type ReturnEventDetails struct {
 }
 
 func (ReturnEventDetails) IsEventDetails() {}
+
+// What a name means.
+type SetReferenceInput struct {
+	// What kind of thing it is.
+	Kind references.Kind `json:"kind"`
+	// The system that calls it so.
+	Source string `json:"source"`
+	// What it is called there, exactly.
+	Theirs string `json:"theirs"`
+	// Our account number, SKU, node or order.
+	Ours string `json:"ours"`
+}
+
+// What became of setting a reference.
+type SetReferencePayload struct {
+	// The reference as it is now.
+	Reference *references.Reference `json:"reference,omitempty"`
+	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
 
 type ShipmentByIDsInput struct {
 	ID string `json:"ID"`
@@ -648,7 +719,7 @@ type SourceLatency struct {
 	P99Ms int `json:"p99Ms"`
 }
 
-// What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads seven, history half.
+// What bounds calls in a time, in the product's own currency. Intake may use all of it, work on what was accepted nine tenths, reads eight, history half.
 type SourceLimiter struct {
 	// Calls in any span of a time; null where calls are not counted.
 	Calls *int `json:"calls,omitempty"`

@@ -46,7 +46,8 @@ const (
 	TypeInvoice     = "Invoice"
 	TypeCreditMemo  = "CreditMemo"
 	TypeException   = "Exception"
-	maxIDCharacters = 300
+	TypeReference   = "ExternalReference"
+	maxIDCharacters = 600
 )
 
 // GlobalID returns the opaque id of a thing.

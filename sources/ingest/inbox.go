@@ -14,6 +14,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
+	"crossdock/domains/references"
 	"crossdock/internal/postgres"
 )
 
@@ -39,6 +40,8 @@ type Inbox struct {
 	// Again takes in what a poll read and could not take in, by the feed's id.
 	Again      map[string]func(ctx context.Context, body []byte) error
 	Exceptions Exceptions
+	// Candidates are things of ours that a name which nobody has mapped could mean.
+	Candidates func(ctx context.Context, n references.Name, label string) ([]references.Candidate, error)
 	Now        func() time.Time
 	Log        *slog.Logger
 	wake       chan struct{}
@@ -172,19 +175,37 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 			_, err = tx.Exec(ctx, `UPDATE inbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error())
 			return err
 		}
-		if _, e := tx.Exec(ctx, `UPDATE inbox SET state = 'DEAD', attempts = attempts + 1, last_error = $2 WHERE id = $1`, id, err.Error()); e != nil {
-			return e
-		}
-		detail, e := json.Marshal(map[string]any{"topic": topic, "payload": payload(body), "attempts": attempts + 1, "error": message(err), "errorKind": fault.KindOf(err)})
-		if e != nil {
-			return e
-		}
-		return i.Exceptions.Raise(ctx, tx, operations.Exception{
-			Code: "DELIVERY_DEAD", Severity: "ERROR", Title: fmt.Sprintf("%s from %s could not be taken in: %s", topic, source, message(err)), Detail: detail,
+		awaits := ""
+		about := map[string]any{"topic": topic, "payload": payload(body), "attempts": attempts + 1, "error": message(err), "errorKind": fault.KindOf(err)}
+		e := operations.Exception{
+			Code: "DELIVERY_DEAD", Severity: "ERROR", Title: fmt.Sprintf("%s from %s could not be taken in: %s", topic, source, message(err)),
 			Subject: "inbox/" + id, Key: "inbox/" + id, Source: source, InboxID: id, CreatedAt: i.Now(),
-		})
+		}
+		if unmapped, ok := errors.AsType[*references.UnmappedError](err); ok {
+			candidates, err := i.Candidates(ctx, unmapped.Name, unmapped.Label)
+			if err != nil {
+				return err
+			}
+			awaits, about["reference"], about["candidates"] = unmapped.Key(), unmapped.Name, candidates
+			e.Code, e.Title, e.Subject, e.Key = references.Unmapped, message(unmapped), awaits, awaits
+		}
+		if _, err := tx.Exec(ctx, `UPDATE inbox SET state = 'DEAD', attempts = attempts + 1, last_error = $2, awaits = $3 WHERE id = $1`, id, err.Error(), awaits); err != nil {
+			return err
+		}
+		detail, err := json.Marshal(about)
+		if err != nil {
+			return err
+		}
+		e.Detail = detail
+		return i.Exceptions.Raise(ctx, tx, e)
 	})
 	return more, err
+}
+
+// Mapped makes due what waited for a reference, in the caller's transaction.
+func (i *Inbox) Mapped(ctx context.Context, tx postgres.Tx, key string) error {
+	_, err := tx.Exec(ctx, `UPDATE inbox SET state = 'RECEIVED', attempts = 0, awaits = '' WHERE awaits = $1 AND state = 'DEAD'`, key)
+	return err
 }
 
 // payload is a delivery as a person reads it: as JSON where it is that.

@@ -1,14 +1,17 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/orders"
+	"crossdock/domains/references"
 	"crossdock/domains/trade"
 )
 
@@ -19,6 +22,8 @@ type Shops struct {
 	Feeds map[string]orders.ShopFeed
 	// Changed is told of an order of ours as its shop has it, again and again.
 	Changed func(ctx context.Context, shop string, o orders.PlacedOrder) error
+	// Names is what a shop calls our things.
+	Names   func(ctx context.Context, kind references.Kind, shop string) (references.Names, error)
 	Cursors Cursors
 	Inbox   *Inbox
 	Now     func() time.Time
@@ -70,7 +75,7 @@ func (s *Shops) sweep(ctx context.Context, shop string, feed orders.ShopFeed) er
 	}
 	for _, ref := range refs {
 		if o, ok := placed.Found[ref]; ok {
-			err = errors.Join(err, s.Changed(ctx, shop, o))
+			err = errors.Join(err, s.change(ctx, shop, o))
 		}
 		err = errors.Join(err, placed.Failed[ref])
 	}
@@ -110,7 +115,7 @@ func (s *Shops) Hint(ctx context.Context, shop, ref string) error {
 	case err != nil:
 		return err
 	case known[ref]:
-		return s.Changed(ctx, shop, o)
+		return s.change(ctx, shop, o)
 	case o.Cancelled || o.PlacedAt.Before(began):
 		return nil
 	default:
@@ -151,7 +156,7 @@ func (s *Shops) observe(ctx context.Context, shop string, feed orders.ShopFeed, 
 		switch {
 		case !ok:
 		case known[ref]:
-			if err := s.Changed(ctx, shop, o); err != nil {
+			if err := s.change(ctx, shop, o); err != nil {
 				return err
 			}
 		case !o.Cancelled:
@@ -178,8 +183,44 @@ func (s *Shops) began(ctx context.Context, shop string) (time.Time, error) {
 	return at, s.Cursors.Save(ctx, shop, feed, at.UTC().Format(time.RFC3339Nano))
 }
 
+// change tells of an order of ours as its shop has it, in our names.
+func (s *Shops) change(ctx context.Context, shop string, o orders.PlacedOrder) error {
+	if err := s.translate(ctx, shop, &o); err != nil {
+		return err
+	}
+	return s.Changed(ctx, shop, o)
+}
+
+// anonymous is what a shop's buyers are called that it does not name.
+const anonymous = "anonymous"
+
+// translate puts our names in place of the shop's.
+func (s *Shops) translate(ctx context.Context, shop string, o *orders.PlacedOrder) error {
+	items, err := s.Names(ctx, references.Item, shop)
+	if err != nil {
+		return err
+	}
+	lines := slices.Clone(o.Draft.Lines)
+	for i := range lines {
+		lines[i].SKU = trade.SKU(items.Ours(string(lines[i].SKU)))
+	}
+	o.Draft.Lines = lines
+	o.Buyer.Ref = cmp.Or(o.Buyer.Ref, anonymous)
+	accounts, err := s.Names(ctx, references.Account, shop)
+	if ours, ok := accounts.Mapped(o.Buyer.Ref); ok {
+		o.Draft.Account = trade.AccountID(ours)
+	}
+	return err
+}
+
 // take puts a storefront's order through intake. Its reference is its idempotency key.
 func (s *Shops) take(ctx context.Context, shop string, o orders.PlacedOrder) error {
+	if err := s.translate(ctx, shop, &o); err != nil {
+		return err
+	}
+	if o.Draft.Account == "" {
+		return &references.UnmappedError{Name: references.Name{Kind: references.Account, Source: shop, Theirs: o.Buyer.Ref}, Label: o.Buyer.Name}
+	}
 	who := trade.System("storefront")
 	who.Client = shop
 	_, err := s.Orders.Place(ctx, who, o.Ref, o.Draft)

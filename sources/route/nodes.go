@@ -2,8 +2,10 @@ package route
 
 import (
 	"context"
+	"slices"
 
 	"crossdock/domains/lookup"
+	"crossdock/domains/references"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -15,10 +17,15 @@ type System interface {
 	returns.Receiver
 }
 
-// Place is one node of a system, which calls the node by its own name.
+// Names is what a source calls our items.
+type Names func(ctx context.Context, source string) (references.Names, error)
+
+// Place is one node of a system, which calls the node and our items by names of its own.
 type Place struct {
 	System   System
+	Source   string
 	Location trade.NodeID
+	Names    Names
 }
 
 var (
@@ -29,12 +36,41 @@ var (
 // Release implements shipments.Fulfiller.
 func (p Place) Release(ctx context.Context, w shipments.Work) (string, error) {
 	w.Node = p.Location
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return "", err
+	}
+	w.Parts = renamed(w.Parts, names.Theirs)
 	return p.System.Release(ctx, w)
 }
 
 // Reports implements shipments.Fulfiller.
 func (p Place) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	return p.System.Reports(ctx, p.Location, numbers)
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return lookup.Empty[string, shipments.Report](0), err
+	}
+	answers, err := p.System.Reports(ctx, p.Location, numbers)
+	if names.Same() || err != nil {
+		return answers, err
+	}
+	for number, r := range answers.Found {
+		r.Shipments = slices.Clone(r.Shipments)
+		for i := range r.Shipments {
+			r.Shipments[i].Parts = renamed(r.Shipments[i].Parts, names.Ours)
+		}
+		answers.Found[number] = r
+	}
+	return answers, nil
+}
+
+// renamed are the parts with their items called otherwise.
+func renamed(parts []trade.Part, name func(string) string) []trade.Part {
+	out := slices.Clone(parts)
+	for i := range out {
+		out[i].SKU = trade.SKU(name(string(out[i].SKU)))
+	}
+	return out
 }
 
 // Recall implements shipments.Fulfiller.
@@ -46,10 +82,33 @@ func (p Place) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 // Expect implements returns.Receiver.
 func (p Place) Expect(ctx context.Context, r returns.Return) (string, error) {
 	r.Node = p.Location
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return "", err
+	}
+	r.Lines = slices.Clone(r.Lines)
+	for i := range r.Lines {
+		r.Lines[i].SKU = trade.SKU(names.Theirs(string(r.Lines[i].SKU)))
+	}
 	return p.System.Expect(ctx, r)
 }
 
 // Receipts implements returns.Receiver.
 func (p Place) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, returns.Receipt], error) {
-	return p.System.Receipts(ctx, p.Location, numbers)
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return lookup.Empty[string, returns.Receipt](0), err
+	}
+	answers, err := p.System.Receipts(ctx, p.Location, numbers)
+	if names.Same() || err != nil {
+		return answers, err
+	}
+	for number, r := range answers.Found {
+		r.Units = slices.Clone(r.Units)
+		for i := range r.Units {
+			r.Units[i].SKU = trade.SKU(names.Ours(string(r.Units[i].SKU)))
+		}
+		answers.Found[number] = r
+	}
+	return answers, nil
 }

@@ -22,12 +22,13 @@ type Stock struct {
 	owner   map[trade.NodeID]string
 	local   map[trade.NodeID]trade.NodeID
 	ours    map[string]map[trade.NodeID]trade.NodeID
+	names   Names
 }
 
-// NewStock routes by the nodes' configured source. A source that names its places otherwise
+// NewStock routes by the nodes' configured source. A source that names its places or our items otherwise
 // than we do is asked by its own names.
-func NewStock(nodes []inventory.Node, sources map[string]inventory.Source) *Stock {
-	s := &Stock{sources: sources, owner: map[trade.NodeID]string{}, local: map[trade.NodeID]trade.NodeID{}, ours: map[string]map[trade.NodeID]trade.NodeID{}}
+func NewStock(nodes []inventory.Node, sources map[string]inventory.Source, names Names) *Stock {
+	s := &Stock{sources: sources, names: names, owner: map[trade.NodeID]string{}, local: map[trade.NodeID]trade.NodeID{}, ours: map[string]map[trade.NodeID]trade.NodeID{}}
 	for _, n := range nodes {
 		s.owner[n.ID] = n.Source
 		s.local[n.ID] = trade.NodeID(n.Location)
@@ -80,11 +81,19 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 			continue
 		}
 		wg.Go(func() {
-			answers, err := put(ctx, theirs)
+			names, err := s.names(ctx, name)
+			named := make([]inventory.Key, len(theirs))
+			for i, k := range theirs {
+				named[i] = inventory.Key{Node: k.Node, SKU: trade.SKU(names.Theirs(string(k.SKU)))}
+			}
+			var answers lookup.Answers[inventory.Key, V]
+			if err == nil {
+				answers, err = put(ctx, named)
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			for _, k := range theirs {
-				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: k.SKU}
+			for i, k := range named {
+				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: theirs[i].SKU}
 				if f, ok := answers.Found[k]; ok && err == nil {
 					out.Found[ours] = f
 				} else if e := answers.Failed[k]; e != nil {

@@ -49,7 +49,7 @@ func standard() Policy {
 // of is the policy of an operation.
 func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(p) }
 
-// of is how much of a whole the lane may use, at least one: history half, reads seven tenths, work nine, intake all.
+// of is how much of a whole the lane may use, at least one: history half, reads eight tenths, work nine, intake all.
 func of(l lookup.Lane, whole int) int { return max(1, whole-(whole*share(l)+9)/10) }
 
 // share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
@@ -62,6 +62,6 @@ func share(l lookup.Lane) int {
 	case lookup.History:
 		return 5
 	default:
-		return 3
+		return 2
 	}
 }

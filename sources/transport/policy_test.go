@@ -7,7 +7,7 @@ import (
 	"crossdock/domains/lookup"
 )
 
-// TestLanesStopOneAfterTheOther: history at half of the budget, reads at seven tenths, work at nine,
+// TestLanesStopOneAfterTheOther: history at half of the budget, reads at eight tenths, work at nine,
 // intake at all of it; and the span slides.
 func TestLanesStopOneAfterTheOther(t *testing.T) {
 	t.Parallel()
@@ -27,21 +27,21 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	for _, step := range []struct {
 		lane lookup.Lane
 		made int
-	}{{lookup.History, 5}, {lookup.Reads, 7}, {lookup.Work, 9}, {lookup.Intake, 10}} {
+	}{{lookup.History, 5}, {lookup.Reads, 8}, {lookup.Work, 9}, {lookup.Intake, 10}} {
 		if n := fill(step.lane); n != step.made {
 			t.Errorf("lane %d stops after %d calls, not %d", step.lane, n, step.made)
 		}
 	}
-	// The first call was made at 0 s: intake has room again 50 s after the tenth second, work a call later, reads two more.
+	// The first call was made at 0 s: intake has room again 50 s after the tenth second, work a call later, reads one more.
 	at := now.Add(10 * time.Second)
 	if wait := take(l, at, lookup.Work, false); wait != 51*time.Second {
 		t.Errorf("work waits %s", wait)
 	}
-	if wait := take(l, at, lookup.Reads, false); wait != 53*time.Second {
+	if wait := take(l, at, lookup.Reads, false); wait != 52*time.Second {
 		t.Errorf("reads wait %s", wait)
 	}
-	wait := take(l, at.Add(53*time.Second), lookup.Reads, false)
-	if used, _, _ := l.left(at.Add(53 * time.Second)); wait != 0 || used != 7 {
+	wait := take(l, at.Add(52*time.Second), lookup.Reads, false)
+	if used, _, _ := l.left(at.Add(52 * time.Second)); wait != 0 || used != 8 {
 		t.Errorf("after that wait a read waits %s, with %d used", wait, used)
 	}
 	if wait := take(l, at, lookup.Work, true); wait != 0 {
@@ -77,18 +77,18 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	for {
 		points, wait := l.take(now, "orders", lookup.Reads, false)
 		if wait > 0 {
-			if wait != 2*time.Second { // 200 points to stay above a reserve of 300, of which 400 are there, 50 a second
+			if wait != 4*time.Second { // 200 points to stay above a reserve of 200, 50 a second
 				t.Errorf("the read after that waits %s", wait)
 			}
 			break
 		}
 		out = append(out, points)
 	}
-	if len(out) != 3 {
-		t.Errorf("%d reads are paid for, not 3", len(out))
+	if len(out) != 4 {
+		t.Errorf("%d reads are paid for, not 4", len(out))
 	}
-	if _, wait := l.take(now, "orders", lookup.Work, false); wait != 0 {
-		t.Errorf("work waits %s", wait)
+	if _, wait := l.take(now, "orders", lookup.Intake, false); wait != 0 {
+		t.Errorf("intake waits %s", wait)
 	}
 	if points, wait := l.take(now, "orders", lookup.Work, true); points != 0 || wait != 0 {
 		t.Errorf("a repeat takes %v points, which nobody gives back, and waits %s", points, wait)

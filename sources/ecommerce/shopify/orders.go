@@ -1,6 +1,7 @@
 package shopify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -59,11 +60,22 @@ type order struct {
 		Zip          *string `json:"zip"`
 		CountryCode  *string `json:"countryCodeV2"`
 	} `json:"shippingAddress"`
+	// PurchasingEntity is a company, or a customer.
+	PurchasingEntity *struct {
+		ID      string `json:"id"`
+		Name    string `json:"displayName"`
+		Company *struct {
+			ID         string  `json:"id"`
+			Name       string  `json:"name"`
+			ExternalID *string `json:"externalId"`
+		} `json:"company"`
+	} `json:"purchasingEntity"`
 	LineItems lineItems `json:"lineItems"`
 }
 
 // What one query reads. By the published rule an object costs 1, and a connection 2 and what it
-// could return: an order with its lines costs 2 + 2 + 3 × linesAtOnce.
+// could return: an order with its buyer and its lines costs
+// 4 + 2 + 3 × linesAtOnce.
 const (
 	listedAtOnce = 100
 	ordersAtOnce = 6
@@ -74,7 +86,8 @@ const (
 const lineFields = `nodes { id sku quantity currentQuantity discountedUnitPriceSet { shopMoney { amount currencyCode } } } pageInfo { hasNextPage endCursor }`
 
 const orderFields = `id name createdAt updatedAt cancelledAt poNumber currencyCode displayFulfillmentStatus
-	shippingAddress { name address1 address2 city provinceCode zip countryCodeV2 }`
+	shippingAddress { name address1 address2 city provinceCode zip countryCodeV2 }
+	purchasingEntity { ... on Customer { id displayName } ... on PurchasingCompany { company { id name externalId } } }`
 
 func text(s *string) string {
 	if s == nil {
@@ -142,7 +155,7 @@ func (o order) shipTo() *trade.Address {
 
 func (c *Client) placed(o order) orders.PlacedOrder {
 	d := orders.Draft{
-		Account: c.cfg.Account, PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode), Channel: orders.Storefront, ChannelSource: c.t.Name(), ChannelRef: o.ID, ShipTo: o.shipTo(),
+		Account: c.account(o), PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode), Channel: orders.Storefront, ChannelSource: c.t.Name(), ChannelRef: o.ID, ShipTo: o.shipTo(),
 	}
 	for _, l := range o.LineItems.Nodes {
 		if l.Quantity <= 0 {
@@ -154,7 +167,23 @@ func (c *Client) placed(o order) orders.PlacedOrder {
 		}
 		d.Lines = append(d.Lines, line)
 	}
-	return orders.PlacedOrder{Ref: o.ID, Draft: d, PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
+	out := orders.PlacedOrder{Ref: o.ID, Draft: d, PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
+	switch e := o.PurchasingEntity; {
+	case e == nil:
+	case e.Company != nil:
+		out.Buyer = orders.Buyer{Ref: e.Company.ID, Name: e.Company.Name}
+	default:
+		out.Buyer = orders.Buyer{Ref: e.ID, Name: e.Name}
+	}
+	return out
+}
+
+// account is whom an order is for: where an integration keeps a number of its own with a company, it is ours.
+func (c *Client) account(o order) trade.AccountID {
+	if e := o.PurchasingEntity; e != nil && e.Company != nil {
+		return trade.AccountID(cmp.Or(text(e.Company.ExternalID), string(c.cfg.Account)))
+	}
+	return c.cfg.Account
 }
 
 func whole(n int) trade.Decimal { return trade.MustDecimal(strconv.Itoa(n)) }
@@ -266,7 +295,7 @@ func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[order
 // finished is an order of the past: what was taken off it before it left was never shipped.
 func (c *Client) finished(o order) orders.Registration {
 	r := orders.Registration{
-		Ref: o.ID, TheirNumber: o.Name, Source: c.t.Name(), Account: c.cfg.Account, PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode),
+		Ref: o.ID, TheirNumber: o.Name, Source: c.t.Name(), Account: c.account(o), PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode),
 		PlacedAt: o.CreatedAt, ModifiedAt: o.UpdatedAt, Cancelled: o.CancelledAt != nil, Copies: 1,
 	}
 	if to := o.shipTo(); to != nil {

@@ -33,7 +33,8 @@ import (
 type Config struct {
 	// Token is an Admin API access token.
 	Token string
-	// Account is whom the ERP knows the store's orders by.
+	// Account is whom the ERP knows orders by that no company has placed. Where it is empty, each of them waits for
+	// somebody to say.
 	Account trade.AccountID
 	// Location is the id of the location whose stock we set.
 	Location string
@@ -51,9 +52,6 @@ const path = "/admin/api/2026-04/graphql.json"
 // New returns a client of the store at base, such as https://name.myshopify.com. It opens no
 // connection.
 func New(name, base string, cfg Config) (*Client, error) {
-	if cfg.Account == "" {
-		return nil, fault.New(fault.Invalid, "source %s: account is empty; name the ERP account that the store sells for", name)
-	}
 	t, err := transport.New(name, base, transport.Config{Policy: cfg.Policy.Or(transport.Policy{Concurrent: 4}), Throttled: throttled, Budget: budget, Authorize: func(_ context.Context, r *http.Request) error {
 		r.Header.Set("X-Shopify-Access-Token", cfg.Token)
 		return nil

@@ -1,0 +1,57 @@
+package orders
+
+import (
+	"context"
+
+	"crossdock/domains/event"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Renamed tells that what a channel calls theirs is an item of ours. Orders from there that are held because nobody
+// knew the item are decided again soon, with the item that was meant.
+func (s *Service) Renamed(ctx context.Context, tx postgres.Tx, source string, theirs, ours trade.SKU) error {
+	ids, err := s.store.without(ctx, tx, source, theirs)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+			for i := range o.Lines {
+				if l := &o.Lines[i]; l.SKU == theirs && l.Outcome == LineRejected {
+					l.SKU, l.Outcome, l.Rejected = ours, LineHeld, trade.Decimal{}
+				}
+			}
+			for i := range o.Holds {
+				if h := &o.Holds[i]; h.Code == itemUnknown && h.Status == HoldActive {
+					h.AutoClears = true
+				}
+			}
+			o.derive()
+			return []event.Event{o.event("order.item_renamed", s.now(), map[string]any{"from": theirs, "to": ours, "source": source})}, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// itemUnknown is the code of findings about lines whose item nobody knows.
+const itemUnknown = "ITEM_UNKNOWN"
+
+// Unknown are the items of the order that nobody knows.
+func (o *Order) Unknown() []trade.SKU {
+	var out []trade.SKU
+	for _, f := range o.Findings {
+		if f.Code != itemUnknown {
+			continue
+		}
+		for i, l := range o.Lines {
+			if path(i, "sku") == f.Path {
+				out = append(out, l.SKU)
+			}
+		}
+	}
+	return out
+}

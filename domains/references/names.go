@@ -1,0 +1,79 @@
+package references
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Names translates between our names of one kind and a source's. A name that nobody has mapped is the same on both
+// sides.
+type Names struct{ to, from map[string]string }
+
+// Ours is what we call what the source calls so.
+func (n Names) Ours(theirs string) string { return or(n.from, theirs) }
+
+// Theirs is what the source calls what we call so.
+func (n Names) Theirs(ours string) string { return or(n.to, ours) }
+
+// Mapped is what we call what the source calls so, if somebody has said.
+func (n Names) Mapped(theirs string) (string, bool) {
+	ours, ok := n.from[theirs]
+	return ours, ok
+}
+
+// Same reports whether every name is the same on both sides.
+func (n Names) Same() bool { return len(n.from) == 0 }
+
+func or(m map[string]string, name string) string {
+	if other, ok := m[name]; ok {
+		return other
+	}
+	return name
+}
+
+// renew is how long another process may not hear of a change.
+const renew = 5 * time.Second
+
+type scope struct {
+	kind   Kind
+	source string
+}
+
+type mapping struct {
+	names Names
+	read  time.Time
+}
+
+// names are mappings at hand.
+type names struct {
+	mu   sync.Mutex
+	kept map[scope]*mapping
+}
+
+func (n *names) forget(kind Kind, source string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.kept, scope{kind, source})
+}
+
+// Of returns the names that a source has for a kind of our things. What another process has set is in them some
+// seconds later.
+func (s *Service) Of(ctx context.Context, kind Kind, source string) (Names, error) {
+	at := scope{kind, source}
+	s.names.mu.Lock()
+	m := s.names.kept[at]
+	s.names.mu.Unlock()
+	if m != nil && time.Since(m.read) < renew {
+		return m.names, nil
+	}
+	read := time.Now()
+	got, err := s.store.names(ctx, kind, source)
+	if err != nil {
+		return Names{}, err
+	}
+	s.names.mu.Lock()
+	defer s.names.mu.Unlock()
+	s.names.kept[at] = &mapping{got, read}
+	return got, nil
+}
