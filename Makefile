@@ -1,7 +1,7 @@
 # make check is what CI runs; the other targets are its parts.
 
 GOLANGCI_VERSION := v2.15.0
-GENERATED := graph resolvers sources/ecommerce/vendure/generated.go
+GENERATED := graph resolvers sources/ecommerce/vendure/generated.go docs/crossdock.schema.json
 GOBIN ?= $(shell go env GOPATH)/bin
 
 .PHONY: help check generate diff format lint vet test e2e bench live live-dev web tools
@@ -15,6 +15,7 @@ generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be
 	go tool gqlgen generate
 	go tool genqlient sources/ecommerce/vendure/genqlient.yaml
 	$(GOBIN)/golangci-lint fmt ./resolvers/
+	go run ./internal/config/schema docs/crossdock.schema.json
 
 diff: ## Fail when generated code was not committed
 	git diff --exit-code -- $(GENERATED)

@@ -32,6 +32,9 @@ import (
 //go:embed sandbox.yaml
 var sandboxYAML string
 
+//go:embed docs/crossdock.schema.json
+var configSchema []byte
+
 // version is set by the release build.
 var version = "dev"
 
@@ -46,7 +49,8 @@ type cli struct {
 		Probe probeCmd `cmd:"" help:"Ask a configured source what works: reads only, nothing is written."`
 	} `cmd:"" help:"Look at one source."`
 	Config struct {
-		Check checkCmd `cmd:"" help:"Check a configuration file whole, without starting anything."`
+		Check  checkCmd        `cmd:"" help:"Check a configuration file whole, without starting anything."`
+		Schema configSchemaCmd `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 	} `cmd:"" help:"Look at a configuration."`
 	Token  tokenCmd `cmd:"" help:"Sign a token of the development issuer."`
 	Schema struct {
@@ -258,6 +262,14 @@ func (c *checkCmd) Run(s *shell) error {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	_, err = fmt.Fprintf(s.out, "%s is good: %d sources, %d nodes, %d issuers\n", c.File, len(cfg.Sources), len(cfg.Nodes), len(cfg.Issuers))
+	return err
+}
+
+type configSchemaCmd struct{}
+
+// Run prints the JSON Schema of the configuration.
+func (*configSchemaCmd) Run(s *shell) error {
+	_, err := s.out.Write(configSchema)
 	return err
 }
 

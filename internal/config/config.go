@@ -26,13 +26,18 @@ type Config struct {
 	// PublicURL is where other systems reach us, for webhooks; http://<listen> when empty.
 	PublicURL string   `yaml:"publicUrl"`
 	Database  Database `yaml:"database"`
-	Issuers   []Issuer `yaml:"issuers"`
-	Sources   []Source `yaml:"sources"`
-	Nodes     []Node   `yaml:"nodes"`
+	// Issuers are who may sign tokens.
+	Issuers []Issuer `yaml:"issuers"`
+	// Sources are the systems that we are connected to, exactly one of them an ERP.
+	Sources []Source `yaml:"sources"`
+	// Nodes are the places that fulfil.
+	Nodes []Node `yaml:"nodes"`
 	// Freshness is how old what somebody is shown may be.
 	Freshness Freshness `yaml:"freshness"`
-	Intake    Intake    `yaml:"intake"`
-	Jobs      Jobs      `yaml:"jobs"`
+	// Intake is how old what orders are decided on may be.
+	Intake Intake `yaml:"intake"`
+	// Jobs bounds the work for other systems.
+	Jobs Jobs `yaml:"jobs"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
 	PollEvery Duration `yaml:"pollEvery"`
 }
@@ -40,12 +45,14 @@ type Config struct {
 // Database says where the record is kept.
 type Database struct {
 	// URL is a PostgreSQL connection string; DATABASE_URL when empty.
-	URL      string `yaml:"url"`
-	MaxConns int    `yaml:"maxConns"`
+	URL string `yaml:"url"`
+	// MaxConns bounds the connections of this process; 40.
+	MaxConns int `yaml:"maxConns"`
 }
 
 // Issuer is who may sign tokens.
 type Issuer struct {
+	// Issuer and Audience are what a token's iss and aud must be.
 	Issuer   string `yaml:"issuer"`
 	Audience string `yaml:"audience"`
 	// JWKS is the URL of the issuer's keys.
@@ -54,43 +61,64 @@ type Issuer struct {
 
 // Source is one configured connection to one system.
 type Source struct {
-	Name    string `yaml:"name"`
+	// Name is unique, and stands beside every fact that comes from there.
+	Name string `yaml:"name"`
+	// Product is which adapter speaks to it.
 	Product string `yaml:"product"`
-	URL     string `yaml:"url"`
-	// Secret is the API key, token or client secret; ClientID goes with the latter.
-	Secret   string `yaml:"secret"`
+	// URL is the product's base URL.
+	URL string `yaml:"url"`
+	// Secret is the API key, token, password or client secret.
+	Secret string `yaml:"secret"`
+	// ClientID goes with a client secret (Business Central).
 	ClientID string `yaml:"clientId"`
+	// TokenURL is where tokens come from, and may be below url (Business Central).
 	TokenURL string `yaml:"tokenUrl"`
-	Company  string `yaml:"company"`
+	// Company is the id of the company (Business Central).
+	Company string `yaml:"company"`
+	// Currency is the company's own; USD (Business Central).
 	Currency string `yaml:"currency"`
-	Channel  string `yaml:"channel"`
-	Header   string `yaml:"header"`
-	Account  string `yaml:"account"`
+	// Channel is the channel that orders are placed in (ShipBob).
+	Channel string `yaml:"channel"`
+	// Header is the header that holds the secret (rest).
+	Header string `yaml:"header"`
+	// Account is whom a storefront's orders are for that name nobody.
+	Account string `yaml:"account"`
+	// Location is where a storefront keeps the stock that it is told of.
 	Location string `yaml:"location"`
-	// Database, User and Shop are Tryton's; Secret is the user's password.
+	// Database is Tryton's.
 	Database string `yaml:"database"`
-	User     string `yaml:"user"`
-	Shop     string `yaml:"shop"`
+	// User is who Tryton knows us as.
+	User string `yaml:"user"`
+	// Shop is the web shop of our orders in Tryton; Crossdock.
+	Shop string `yaml:"shop"`
 	// Timeout is the policy's, for those who change nothing else of it.
 	Timeout Duration `yaml:"timeout"`
-	Policy  Policy   `yaml:"policy"`
-	// WebhookSecret signs what the system sends us; RegisterWebhooks asks it to send.
-	WebhookSecret    string    `yaml:"webhookSecret"`
-	RegisterWebhooks bool      `yaml:"registerWebhooks"`
-	Webhook          Webhook   `yaml:"webhook"`
-	Operations       yaml.Node `yaml:"operations"`
-	Line             int       `yaml:"-"`
-	mistakes         []string
+	// Policy bounds how the source is called.
+	Policy Policy `yaml:"policy"`
+	// WebhookSecret signs what the system sends us.
+	WebhookSecret string `yaml:"webhookSecret"`
+	// RegisterWebhooks asks the system to send us what happens.
+	RegisterWebhooks bool `yaml:"registerWebhooks"`
+	// Webhook says how deliveries are signed (rest).
+	Webhook Webhook `yaml:"webhook"`
+	// Operations say how each question is asked and read (rest).
+	Operations yaml.Node `yaml:"operations"`
+	Line       int       `yaml:"-"`
+	mistakes   []string
 }
 
 // Policy bounds how a source is called; what is left out is as its adapter has it.
 type Policy struct {
-	Timeout    Duration `yaml:"timeout"`
-	Concurrent int      `yaml:"concurrent"`
+	// Timeout bounds one try; 10s.
+	Timeout Duration `yaml:"timeout"`
+	// Concurrent bounds the calls under way; 16.
+	Concurrent int `yaml:"concurrent"`
 	// Retries is how often a read that failed is repeated; 0 is never.
-	Retries    *int     `yaml:"retries"`
-	BreakAfter int      `yaml:"breakAfter"`
-	BreakFor   Duration `yaml:"breakFor"`
+	Retries *int `yaml:"retries"`
+	// BreakAfter is how many failures in a row leave the source alone for a while; 10.
+	BreakAfter int `yaml:"breakAfter"`
+	// BreakFor is how long; 2s.
+	BreakFor Duration `yaml:"breakFor"`
 	// Rate is how many calls there may be in any span of a time.
 	Rate struct {
 		Calls int      `yaml:"calls"`
@@ -105,21 +133,29 @@ type Policy struct {
 
 // Webhook says how a product without a package of its own signs its deliveries; see sources/rest.
 type Webhook struct {
+	// Signature, Delivery and Topic are headers.
 	Signature string `yaml:"signature"`
 	Delivery  string `yaml:"delivery"`
 	Topic     string `yaml:"topic"`
-	Number    string `yaml:"number"`
+	// Number is the field of the body that holds our number.
+	Number string `yaml:"number"`
 }
 
 // Node is a place that fulfils.
 type Node struct {
-	ID       string `yaml:"id"`
-	Name     string `yaml:"name"`
-	Kind     string `yaml:"kind"`
-	Source   string `yaml:"source"`
+	ID   string `yaml:"id"`
+	Name string `yaml:"name"`
+	// Kind is such as WAREHOUSE or THIRD_PARTY.
+	Kind string `yaml:"kind"`
+	// Source is the name of the source that the place belongs to.
+	Source string `yaml:"source"`
+	// Location is what the source calls the place.
 	Location string `yaml:"location"`
-	Priority int    `yaml:"priority"`
+	// Priority is the order in which places are promised from, the lowest first.
+	Priority int `yaml:"priority"`
+	// TimeZone is an IANA name such as America/Chicago.
 	TimeZone string `yaml:"timeZone"`
+	// Safety is how much of each item is never promised.
 	Safety   string `yaml:"safety"`
 	Line     int    `yaml:"-"`
 	mistakes []string
@@ -162,11 +198,16 @@ type Intake struct {
 
 // Jobs bounds the work for other systems.
 type Jobs struct {
-	Workers  int      `yaml:"workers"`
-	Attempts int      `yaml:"attempts"`
-	Base     Duration `yaml:"base"`
-	Cap      Duration `yaml:"cap"`
-	Lease    Duration `yaml:"lease"`
+	// Workers are how many run at once; 16.
+	Workers int `yaml:"workers"`
+	// Attempts are how often one is tried before a person must look; 100.
+	Attempts int `yaml:"attempts"`
+	// Base is the pause after the first failure, which doubles up to Cap; 500ms.
+	Base Duration `yaml:"base"`
+	// Cap is the longest pause; 15m.
+	Cap Duration `yaml:"cap"`
+	// Lease is how long one attempt holds its job; 30s.
+	Lease Duration `yaml:"lease"`
 }
 
 // Duration is written as in 250ms, 15s or 10m.
