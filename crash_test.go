@@ -63,7 +63,7 @@ func crashChild() {
 		}
 	}
 	keys := []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: json.RawMessage(os.Getenv("CROSSDOCK_TEST_KEYS"))}}
-	err = s.serve(ctx, l, cfg, keys, func(*app) error {
+	err = s.serve(ctx, l, reading{cfg, keys}, reloads{}, func(*app) error {
 		fmt.Println(l.Addr())
 		return nil
 	})

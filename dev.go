@@ -134,7 +134,7 @@ func (c *devCmd) Run(s *shell) error {
 		case <-ctx.Done():
 		}
 	}()
-	err = s.serve(ctx, l, w.cfg, issuers, func(a *app) error {
+	err = s.serve(ctx, l, reading{w.cfg, issuers}, reloads{}, func(a *app) error {
 		a.pollERP(ctx)
 		go func() {
 			if err := a.backfill(ctx, nil, unseen); err != nil && ctx.Err() == nil {

@@ -105,10 +105,11 @@ type serveCmd struct {
 
 // Run serves until the process is told to stop.
 func (c *serveCmd) Run(s *shell) error {
-	cfg, err := config.Read(c.Config, s.getenv)
+	first, err := c.read(s)()
 	if err != nil {
 		return err
 	}
+	cfg := first.cfg
 	if c.Listen != "" {
 		cfg.Listen = c.Listen
 	}
@@ -118,24 +119,43 @@ func (c *serveCmd) Run(s *shell) error {
 	if cfg.Database.URL == "" {
 		return errors.New("no database: set database.url in the configuration, or DATABASE_URL")
 	}
+	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	return s.serve(s.ctx, l, first, reloads{c.read(s), hup}, nil)
+}
+
+// read reads the configuration again.
+func (c *serveCmd) read(s *shell) func() (reading, error) {
+	return func() (reading, error) {
+		cfg, err := config.Read(c.Config, s.getenv)
+		if err != nil {
+			return reading{}, err
+		}
+		issuers, err := issuersOf(cfg)
+		return reading{cfg, issuers}, err
+	}
+}
+
+func issuersOf(cfg *config.Config) ([]auth.Issuer, error) {
 	issuers := make([]auth.Issuer, len(cfg.Issuers))
 	for i, v := range cfg.Issuers {
 		issuers[i] = auth.Issuer{Issuer: v.Issuer, Audience: v.Audience, JWKS: v.JWKS}
 	}
 	if len(issuers) == 0 {
-		return errors.New("no issuers: nobody could ask anything; name at least one under issuers")
+		return nil, errors.New("no issuers: nobody could ask anything; name at least one under issuers")
 	}
-	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	return s.serve(s.ctx, l, cfg, issuers, nil)
+	return issuers, nil
 }
 
 // serve runs the gateway on the listener until ctx ends: it stops taking requests, ends streams
 // with a cursor to resume from, and then stops the work behind. ready is told once it answers.
-func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, issuers []auth.Issuer, ready func(*app) error) error {
-	pool, err := postgres.Open(ctx, cfg.Database.URL, int32(cfg.Database.MaxConns))
+func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again reloads, ready func(*app) error) error {
+	pool, err := postgres.Open(ctx, first.cfg.Database.URL, int32(first.cfg.Database.MaxConns))
 	if err != nil {
 		return err
 	}
@@ -148,27 +168,24 @@ func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, i
 		return err
 	}
 	defer presence.Leave() //nolint:contextcheck // the presence must end although ctx has
-	a, err := build(cfg, pool, presence.ID, s.log)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	verifier, err := auth.New(ctx, issuers)
-	if err != nil {
-		return err
-	}
 	events := bus.New(pool, s.log)
-	events.Passing, a.queue.Passing, a.orders.Passing = s.passing, s.passing, s.passing
+	events.Passing = s.passing
 	stopping := make(chan struct{})
+	gw := &gateway{shell: s, pool: pool, process: presence.ID, events: events, stopping: stopping, swapped: make(chan struct{}, 1)}
+	if err := gw.use(ctx, first); err != nil {
+		return err
+	}
+	defer gw.close()
 	server := &http.Server{
-		Handler: a.routes(verifier, events, stopping, issuers), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: gw, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	g, gctx := errgroup.WithContext(work)
 	g.Go(func() error { return events.Run(gctx) })
-	g.Go(func() error { return a.run(gctx) })
+	g.Go(func() error { return gw.work(gctx) })
+	g.Go(func() error { return gw.follow(gctx, again) })
 	g.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -177,7 +194,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, cfg *config.Config, i
 	})
 	g.Go(func() error {
 		if ready != nil {
-			if err := ready(a); err != nil {
+			if err := ready(gw.now.app); err != nil {
 				return err
 			}
 		}

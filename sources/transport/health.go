@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -86,6 +87,25 @@ func (r *record) add(c Call) {
 	}
 	r.took[r.next] = c.Duration
 	r.next = (r.next + 1) % remembered
+}
+
+// Inherit takes over what an earlier client of the same source has counted and learned, so that a new reading of the
+// configuration spends no budget twice. It does nothing for another address. It must come before the first call.
+func (c *Client) Inherit(from *Client) {
+	if from == nil || from.Base() != c.Base() || from.name != c.name {
+		return
+	}
+	c.metrics = from.metrics
+	from.record.mu.Lock()
+	c.record.health, c.record.took, c.record.next = from.record.health, slices.Clone(from.record.took), from.record.next
+	from.record.mu.Unlock()
+	for i := range c.record.health.Lanes {
+		c.record.health.Lanes[i].UnderWay = 0
+	}
+	from.limit.mu.Lock()
+	defer from.limit.mu.Unlock()
+	c.limit.made, c.limit.points = slices.Clone(from.limit.made), from.limit.points
+	c.limit.points.costs, c.limit.points.out = maps.Clone(from.limit.points.costs), 0
 }
 
 // Health returns how the source does.
