@@ -85,7 +85,7 @@ func (g *gateway) use(ctx context.Context, r reading) error {
 func (g *generation) retire() {
 	g.requests.Wait()
 	g.end()
-	g.app.close()
+	g.close()
 }
 
 // close frees what the last generation holds.
