@@ -119,7 +119,7 @@ func (r row) money(field string, currency trade.Currency) trade.Money {
 
 // address reads a field through the shape "address".
 func (r row) address(c *Client, field string) trade.Address {
-	if c.ops["address"] == nil || r.value(field) == nil {
+	if c.ops["address"] == nil || !r.value(field).Exists() {
 		return trade.Address{}
 	}
 	a := r.one(c, field, "address")

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -118,7 +119,8 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 // Prices needs the operation "prices", whose body is built from "quote" (account, date, branch, currency,
 // lines of line, sku, unit, quantity) and whose rows have line, unit, price, listPrice, list, currency,
 // breaks, with the shape "break" (from, price). A line without a price is left out. One call asks for
-// one account, date, branch and currency: nothing is mixed.
+// one account, date, branch and currency: nothing is mixed. A product that knows no lines is asked by "keys", the SKUs,
+// and its rows have sku in place of line: it has one price of an item, whatever the quantity.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
 	for g, ks := range pricing.ByContext(keys) {
@@ -135,28 +137,50 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	for i, k := range keys {
 		lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
 	}
+	skus := make([]trade.SKU, len(keys))
+	for i, k := range keys {
+		skus[i] = k.SKU
+	}
 	at := c.live(time.Now())
-	rows, _, err := c.call(ctx, "prices", map[string]any{"quote": map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "lines": lines}}, len(keys))
+	rows, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "lines": lines}}, len(keys))
 	if err != nil {
 		out.Fail(keys, err)
 		return
 	}
 	for _, r := range rows {
-		n := r.integer("line")
-		if n < 1 || n > len(keys) || r.text("price") == "" {
-			continue
+		cur := trade.Currency(r.text("currency"))
+		for _, k := range r.priced(keys) {
+			c.price(r, k, cur, at, out)
 		}
-		k, cur := keys[n-1], trade.Currency(r.text("currency"))
-		p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Provenance: at}
-		for _, b := range r.rows(c, "breaks", "break") {
-			p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
-		}
-		if err := c.unreadable(r); err != nil {
-			out.Failed[k] = err
-			continue
-		}
-		out.Found[k] = p
 	}
+}
+
+// priced are the keys that a row has the price of.
+func (r row) priced(keys []pricing.Key) []pricing.Key {
+	if r.text("price") == "" {
+		return nil
+	}
+	if _, lines := r.op.fields["line"]; !lines {
+		sku := trade.SKU(r.text("sku"))
+		return slices.DeleteFunc(slices.Clone(keys), func(k pricing.Key) bool { return k.SKU != sku })
+	}
+	n := r.integer("line")
+	if n < 1 || n > len(keys) {
+		return nil
+	}
+	return keys[n-1 : n]
+}
+
+func (c *Client) price(r row, k pricing.Key, cur trade.Currency, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {
+	p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Provenance: at}
+	for _, b := range r.rows(c, "breaks", "break") {
+		p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
+	}
+	if err := c.unreadable(r); err != nil {
+		out.Failed[k] = err
+		return
+	}
+	out.Found[k] = p
 }
 
 // registration reads an order of the product: number (ours, or the customer's for orders typed into

@@ -19,7 +19,8 @@ var (
 )
 
 // Stock reads figures. It needs the operation "stock", whose rows have node, sku, onHand,
-// allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for.
+// allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for. A row of an item that
+// lists its places has them in places, each read through the shape "place" (node, onHand, allocated, inbound).
 func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
 	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
 	if len(keys) == 0 {
@@ -47,23 +48,26 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 			return nil
 		}
 		for _, r := range rows {
-			k := inventory.Key{Node: trade.NodeID(r.text("node")), SKU: trade.SKU(r.text("sku"))}
-			if k.SKU == "" {
+			sku := trade.SKU(r.text("sku"))
+			if sku == "" {
 				fail(part, c.aboutNothing("stock"))
 			}
-			if !wanted[k] {
-				continue
+			for _, at := range r.places(c) {
+				k := inventory.Key{Node: trade.NodeID(at.text("node")), SKU: sku}
+				if !wanted[k] {
+					continue
+				}
+				f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: at.number("onHand"), Allocated: at.number("allocated"), Inbound: at.number("inbound")}
+				if err := c.unreadable(r); err != nil {
+					out.Failed[k] = err
+					continue
+				}
+				if was, twice := out.Found[k]; twice && was != f {
+					out.Failed[k] = fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
+					continue
+				}
+				out.Found[k] = f
 			}
-			f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: r.number("onHand"), Allocated: r.number("allocated"), Inbound: r.number("inbound")}
-			if err := c.unreadable(r); err != nil {
-				out.Failed[k] = err
-				continue
-			}
-			if was, twice := out.Found[k]; twice && was != f {
-				out.Failed[k] = fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
-				continue
-			}
-			out.Found[k] = f
 		}
 		return nil
 	})
@@ -71,6 +75,14 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		delete(out.Found, k)
 	}
 	return out, ctx.Err()
+}
+
+// places are the records of a row's figures: those that it lists, or the row itself.
+func (r row) places(c *Client) []row {
+	if _, lists := r.op.fields["places"]; lists {
+		return r.rows(c, "places", "place")
+	}
+	return []row{r}
 }
 
 // Release hands work over. It needs the operation "release", whose body is built from "work"

@@ -18,15 +18,14 @@ package rest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"cel.dev/cel-go/cel"
 
@@ -82,17 +81,20 @@ type Client struct {
 
 type operation struct {
 	Operation
-	name   string
-	query  map[string]cel.Program
+	query  map[string]term
 	body   cel.Program
 	fields map[string]cell
+	// tree finds the cells of a row in one walk.
+	tree *branch
+	// slots is how many cells are read by a path.
+	slots       int
+	items, next []string
 }
 
-// cell reads one field of a row.
-type cell struct {
+// term is a query's value: a variable by its path, or an expression.
+type term struct {
 	path    []string
 	program cel.Program
-	values  map[string]string
 }
 
 // New compiles the configuration. It fails on the first expression that does not compile and
@@ -109,7 +111,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	}
 	c := &Client{t: t, ops: map[string]*operation{}, sellsFor: cfg.Account}
 	for _, op := range slices.Sorted(maps.Keys(cfg.Operations)) {
-		compiled, err := compile(op, cfg.Operations[op])
+		compiled, err := compile(cfg.Operations[op])
 		if err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "source %s: operation %s", name, op)
 		}
@@ -135,7 +137,7 @@ func variables() map[string]any {
 	}
 }
 
-func compile(name string, o Operation) (*operation, error) {
+func compile(o Operation) (*operation, error) {
 	if o.Method == "" {
 		o.Method = http.MethodGet
 	}
@@ -164,11 +166,17 @@ func compile(name string, o Operation) (*operation, error) {
 		}
 		return env.Program(ast, cel.CostLimit(100_000))
 	}
-	out := &operation{Operation: o, name: name, query: map[string]cel.Program{}, fields: map[string]cell{}}
+	out := &operation{Operation: o, query: map[string]term{}, fields: map[string]cell{}, tree: &branch{}, items: dotted(o.Items), next: dotted(o.Next)}
 	for k, v := range o.Query {
-		if out.query[k], err = program(v); err != nil {
+		if t := (term{path: dotted(v)}); variable.MatchString(v) && variables()[t.path[0]] != nil {
+			out.query[k] = t
+			continue
+		}
+		p, err := program(v)
+		if err != nil {
 			return nil, fmt.Errorf("query %s: %w", k, err)
 		}
+		out.query[k] = term{program: p}
 	}
 	if o.Body != "" {
 		if out.body, err = program(o.Body); err != nil {
@@ -182,41 +190,30 @@ func compile(name string, o Operation) (*operation, error) {
 				return nil, fmt.Errorf("field %s: %w", field, err)
 			}
 		} else {
-			f.path = strings.Split(at, ".")
+			f.slot = out.slots
+			out.tree.grow(dotted(at), f.slot)
+			out.slots++
 		}
 		out.fields[field] = f
 	}
 	return out, nil
 }
 
-// row is one record of a reply, read through the field map. What cannot be read is remembered with the
-// record, and reading goes on: whoever has read it all asks for the trouble.
-type row struct {
-	op      *operation
-	raw     any
-	trouble *error
-}
+// variable is an expression that only names one.
+var variable = regexp.MustCompile(`^[a-z]+(\.[a-zA-Z]+)*$`) //nolint:gochecknoglobals // compiled once
 
-func newRow(op *operation, raw any) row { return row{op, raw, new(error)} }
-
-// below is a record inside this one.
-func (r row) below(op *operation, raw any) row { return row{op, raw, r.trouble} }
-
-// unread remembers that a field does not hold what it should.
-func (r row) unread(field, what string) {
-	if *r.trouble == nil {
-		*r.trouble = fault.New(fault.BadResponse, "field %s holds %q, which is no %s: mend the source's map", field, r.text(field), what)
+func (t term) eval(vars map[string]any) (any, error) {
+	if t.program == nil {
+		return at(vars, t.path), nil
 	}
-}
-
-// unreadable is the first thing in the record that could not be read, nil when there is none.
-func (c *Client) unreadable(r row) error {
-	if e, ok := errors.AsType[*fault.Error](*r.trouble); ok {
-		return e.From(c.t.Name())
+	v, _, err := t.program.Eval(vars)
+	if err != nil {
+		return nil, err
 	}
-	return *r.trouble
+	return v.Value(), nil
 }
 
+// at is what a path leads to among variables.
 func at(v any, path []string) any {
 	for _, p := range path {
 		m, ok := v.(map[string]any)
@@ -228,79 +225,12 @@ func at(v any, path []string) any {
 	return v
 }
 
-func (r row) value(field string) any {
-	f, ok := r.op.fields[field]
-	if !ok {
+// dotted are the parts of a dotted path.
+func dotted(path string) []string {
+	if path == "" {
 		return nil
 	}
-	v := at(r.raw, f.path)
-	if f.program != nil {
-		out, _, err := f.program.Eval(map[string]any{"row": r.raw})
-		if err != nil {
-			if *r.trouble == nil {
-				*r.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
-			}
-			return nil
-		}
-		v = out.Value()
-	}
-	if f.values != nil {
-		if mapped, ok := f.values[fmt.Sprint(v)]; ok {
-			return mapped
-		}
-		return f.values["*"]
-	}
-	return v
-}
-
-func (r row) text(field string) string {
-	switch v := r.value(field).(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	default:
-		return fmt.Sprint(v)
-	}
-}
-
-// number reads a decimal number; zero when there is none.
-func (r row) number(field string) trade.Decimal {
-	text := r.text(field)
-	if text == "" {
-		return trade.Decimal{}
-	}
-	d, err := trade.ParseDecimal(text)
-	if err != nil {
-		r.unread(field, "decimal number")
-		return trade.Decimal{}
-	}
-	return d
-}
-
-// time reads a moment; the zero one when there is none.
-func (r row) time(field string) time.Time {
-	text := r.text(field)
-	if text == "" {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		r.unread(field, "time by RFC 3339")
-		return time.Time{}
-	}
-	return t
-}
-
-// rows reads a field that holds records, through the fields of a further operation, which is a
-// map only and is never called.
-func (r row) rows(c *Client, field, shape string) []row {
-	list, _ := r.value(field).([]any)
-	out := make([]row, 0, len(list))
-	for _, v := range list {
-		out = append(out, r.below(c.ops[shape], v))
-	}
-	return out
+	return strings.Split(path, ".")
 }
 
 // call runs an operation and returns its rows. exists is true when the product said that the
@@ -316,12 +246,12 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	}
 	all := variables()
 	maps.Copy(all, vars)
-	for k, p := range op.query {
-		v, _, err := p.Eval(all)
+	for k, t := range op.query {
+		v, err := t.eval(all)
 		if err != nil {
 			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
 		}
-		if text := fmt.Sprint(v.Value()); text != "" {
+		if text := fmt.Sprint(v); text != "" {
 			req.Query.Set(k, text)
 		}
 	}
@@ -361,43 +291,6 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 
 // maxPages bounds a list that does not end.
 const maxPages = 1000
-
-func (op *operation) decode(body []byte) (rows []row, next string, err error) {
-	if len(body) == 0 {
-		return nil, "", nil
-	}
-	dec := json.NewDecoder(strings.NewReader(string(body)))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, "", err
-	}
-	if op.Next != "" {
-		next, _ = at(v, strings.Split(op.Next, ".")).(string)
-	}
-	if op.Items == "" {
-		if list, ok := v.([]any); ok {
-			return rowsOf(op, list), next, nil
-		}
-		return []row{newRow(op, v)}, next, nil
-	}
-	list, ok := at(v, strings.Split(op.Items, ".")).([]any)
-	if !ok {
-		return nil, "", fmt.Errorf("no list at %s", op.Items)
-	}
-	return rowsOf(op, list), next, nil
-}
-
-// rowsOf makes rows of a list. Where a product has nothing it may say null.
-func rowsOf(op *operation, list []any) []row {
-	out := make([]row, 0, len(list))
-	for _, v := range list {
-		if v != nil {
-			out = append(out, newRow(op, v))
-		}
-	}
-	return out
-}
 
 // expand fills {names} of a path.
 func expand(path string, vars map[string]any) (string, error) {

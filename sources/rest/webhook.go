@@ -3,9 +3,10 @@ package rest
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"crossdock/domains/fault"
 	"crossdock/sources/transport"
@@ -40,11 +41,10 @@ func (w Webhook) Verify(secret string, h http.Header, body []byte) (delivery, to
 
 // About returns our number of what a delivery is about.
 func (w Webhook) About(body []byte) (string, error) {
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		return "", fault.Wrap(fault.Invalid, err, "a delivery that cannot be read")
+	if !gjson.ValidBytes(body) {
+		return "", fault.New(fault.Invalid, "a delivery that is no JSON")
 	}
-	number, _ := at(v, strings.Split(w.Number, ".")).(string)
+	number := said(down(gjson.ParseBytes(body), dotted(w.Number)))
 	if number == "" {
 		return "", fault.New(fault.Invalid, "a delivery without %s", w.Number)
 	}

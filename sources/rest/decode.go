@@ -1,0 +1,262 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"github.com/tidwall/gjson"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/trade"
+)
+
+// Field maps are compiled once, into a tree of the names on the way to their fields. A reply is walked once along the
+// tree, and what it holds of each row goes to a slot; nothing else is built. Only a cell with an expression makes a map
+// of its row.
+
+// cell reads one field of a row: from its slot, or by an expression.
+type cell struct {
+	slot    int
+	program cel.Program
+	values  map[string]string
+}
+
+// branch is a place in a row: the slots of what is there, and the names below.
+type branch struct {
+	slots []int
+	below map[string]*branch
+}
+
+// grow makes the way to a field that is read into the slot.
+func (b *branch) grow(path []string, slot int) {
+	for _, name := range path {
+		next := b.below[name]
+		if next == nil {
+			if b.below == nil {
+				b.below = map[string]*branch{}
+			}
+			next = &branch{}
+			b.below[name] = next
+		}
+		b = next
+	}
+	b.slots = append(b.slots, slot)
+}
+
+// fill walks a record.
+func (b *branch) fill(record gjson.Result, slots []gjson.Result) {
+	record.ForEach(func(name, v gjson.Result) bool {
+		next := b.below[name.Str]
+		if next == nil {
+			return true
+		}
+		for _, slot := range next.slots {
+			slots[slot] = v
+		}
+		if len(next.below) > 0 && v.IsObject() {
+			next.fill(v, slots)
+		}
+		return true
+	})
+}
+
+// row is one record of a reply, read through the field map. What cannot be read is remembered with the
+// record, and reading goes on: whoever has read it all asks for the trouble.
+type row struct {
+	op     *operation
+	record gjson.Result
+	slots  []gjson.Result
+	// whole is the record as expressions see it, made for the first that asks.
+	whole   *any
+	trouble *error
+}
+
+func (op *operation) row(record gjson.Result, slots []gjson.Result, trouble *error) row {
+	if record.IsObject() {
+		op.tree.fill(record, slots)
+	}
+	return row{op, record, slots, new(any), trouble}
+}
+
+// below is a record inside this one.
+func (r row) below(op *operation, record gjson.Result) row {
+	return op.row(record, make([]gjson.Result, op.slots), r.trouble)
+}
+
+// unread remembers that a field does not hold what it should.
+func (r row) unread(field, what string) {
+	if *r.trouble == nil {
+		*r.trouble = fault.New(fault.BadResponse, "field %s holds %q, which is no %s: mend the source's map", field, r.text(field), what)
+	}
+}
+
+// unreadable is the first thing in the record that could not be read, nil when there is none.
+func (c *Client) unreadable(r row) error {
+	if e, ok := errors.AsType[*fault.Error](*r.trouble); ok {
+		return e.From(c.t.Name())
+	}
+	return *r.trouble
+}
+
+// value is what a field holds.
+func (r row) value(field string) gjson.Result {
+	f, ok := r.op.fields[field]
+	if !ok {
+		return gjson.Result{}
+	}
+	var v gjson.Result
+	switch {
+	case f.program == nil:
+		v = r.slots[f.slot]
+	default:
+		var err error
+		if v, err = r.worked(f.program); err != nil {
+			if *r.trouble == nil {
+				*r.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
+			}
+			return gjson.Result{}
+		}
+	}
+	if f.values == nil {
+		return v
+	}
+	mapped, ok := f.values[said(v)]
+	if !ok || v.Type == gjson.Null {
+		mapped = f.values["*"]
+	}
+	return gjson.Result{Type: gjson.String, Str: mapped}
+}
+
+// worked is what an expression makes of the row.
+func (r row) worked(program cel.Program) (gjson.Result, error) {
+	if *r.whole == nil {
+		dec := json.NewDecoder(strings.NewReader(r.record.Raw))
+		dec.UseNumber()
+		if err := dec.Decode(r.whole); err != nil {
+			return gjson.Result{}, err
+		}
+	}
+	out, _, err := program.Eval(map[string]any{"row": *r.whole})
+	if err != nil {
+		return gjson.Result{}, err
+	}
+	if s, ok := out.Value().(string); ok {
+		return gjson.Result{Type: gjson.String, Str: s}, nil
+	}
+	raw, err := json.Marshal(native(out))
+	return gjson.ParseBytes(raw), err
+}
+
+// said is a value as a text: a number as it was written, an absent one as nothing.
+func said(v gjson.Result) string {
+	switch v.Type {
+	case gjson.Null:
+		return ""
+	case gjson.String:
+		return v.Str
+	default:
+		return v.Raw
+	}
+}
+
+func (r row) text(field string) string { return said(r.value(field)) }
+
+// number reads a decimal number; zero when there is none.
+func (r row) number(field string) trade.Decimal {
+	text := r.text(field)
+	if text == "" {
+		return trade.Decimal{}
+	}
+	d, err := trade.ParseDecimal(text)
+	if err != nil {
+		r.unread(field, "decimal number")
+		return trade.Decimal{}
+	}
+	return d
+}
+
+// time reads a moment; the zero one when there is none.
+func (r row) time(field string) time.Time {
+	text := r.text(field)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		r.unread(field, "time by RFC 3339")
+		return time.Time{}
+	}
+	return t
+}
+
+// rows reads a field that holds records, through the fields of a further operation, which is a
+// map only and is never called.
+func (r row) rows(c *Client, field, shape string) []row {
+	list, op := r.value(field), c.ops[shape]
+	if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
+		return nil
+	}
+	return op.rows(list, r.trouble)
+}
+
+// shapeless remembers that nothing says how to read the records in a field.
+func (r row) shapeless(field, shape string) bool {
+	if *r.trouble == nil {
+		*r.trouble = fault.New(fault.Invalid, "field %s holds records, and the source has no shape %q: add it", field, shape)
+	}
+	return true
+}
+
+// rows are the records of a list, each with a trouble of its own unless they share one. Where a product has nothing
+// it may say null.
+func (op *operation) rows(list gjson.Result, trouble *error) []row {
+	records := list.Array()
+	slots := make([]gjson.Result, op.slots*len(records))
+	out := make([]row, 0, len(records))
+	for _, record := range records {
+		if record.Type == gjson.Null {
+			continue
+		}
+		own := trouble
+		if own == nil {
+			own = new(error)
+		}
+		n := len(out) * op.slots
+		out = append(out, op.row(record, slots[n:n+op.slots:n+op.slots], own))
+	}
+	return out
+}
+
+// decode reads the rows of a reply, and where the next page is.
+func (op *operation) decode(body []byte) (rows []row, next string, err error) {
+	if len(body) == 0 {
+		return nil, "", nil
+	}
+	if !gjson.ValidBytes(body) {
+		return nil, "", errors.New("it is no JSON")
+	}
+	v := gjson.ParseBytes(body)
+	if op.next != nil {
+		next = said(down(v, op.next))
+	}
+	if op.items == nil && !v.IsArray() {
+		return []row{op.row(v, make([]gjson.Result, op.slots), new(error))}, next, nil
+	}
+	list := down(v, op.items)
+	if !list.IsArray() {
+		return nil, "", fmt.Errorf("no list at %s", op.Items)
+	}
+	return op.rows(list, nil), next, nil
+}
+
+// down is what a path leads to.
+func down(v gjson.Result, path []string) gjson.Result {
+	for _, name := range path {
+		v = v.Get(gjson.Escape(name))
+	}
+	return v
+}
