@@ -121,7 +121,7 @@ func (a *app) subscribe(ctx context.Context) error {
 		c, ok := system.(interface {
 			Subscribe(ctx context.Context, target, secret string) error
 		})
-		if ok && s.RegisterWebhooks && s.WebhookSecret != "" {
+		if ok && s.RegisterWebhooks && s.WebhookSecret != "" && !s.Shadow {
 			open[s.Name] = func(ctx context.Context) error { return c.Subscribe(ctx, target, s.WebhookSecret) }
 		}
 	}

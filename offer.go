@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/references"
+	"crossdock/domains/shadow"
 	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
 )
 
 // offer keeps storefronts told of what they may sell. It belongs to one goroutine.
@@ -57,6 +61,17 @@ func (o *offer) refresh(ctx context.Context) error {
 	return err
 }
 
+// unsent keeps what a storefront in shadow would have been told; any other failure it returns.
+func (o *offer) unsent(ctx context.Context, cause error) error {
+	s, ok := errors.AsType[*fault.ShadowedError](cause)
+	if !ok {
+		return cause
+	}
+	return postgres.InTx(ctx, o.pool, func(tx postgres.Tx) error {
+		return o.shadow.Note(ctx, tx, shadow.Write{Source: s.Source, Operation: s.Operation, Subject: "stock", Method: s.Method, Target: s.Target, Body: s.Body})
+	})
+}
+
 // tell says what may be sold, where that has changed.
 func (o *offer) tell(ctx context.Context, name string, c shop) error {
 	available, err := o.inventory.Sellable(ctx)
@@ -83,7 +98,9 @@ func (o *offer) tell(ctx context.Context, name string, c shop) error {
 			theirs[trade.SKU(names.Theirs(string(sku)))] = q
 		}
 		if err := c.PublishStock(ctx, theirs); err != nil {
-			return err
+			if err = o.unsent(ctx, err); err != nil {
+				return err
+			}
 		}
 	}
 	o.told[name] = offered{stock: available, whole: was.whole}

@@ -218,7 +218,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again 
 func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan struct{}, issuers []auth.Issuer) http.Handler {
 	graph := resolvers.Handler(&resolvers.Resolver{
 		Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, Orders: a.orders,
-		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
+		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
 	}, verifier, a.log)
 	guarded := verifier.Require(graph)
 	mux := http.NewServeMux()

@@ -23,6 +23,7 @@ import (
 	"crossdock/domains/pricing"
 	"crossdock/domains/references"
 	"crossdock/domains/returns"
+	"crossdock/domains/shadow"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
@@ -86,6 +87,7 @@ type app struct {
 	returns    *returns.Service
 	operations *operations.Service
 	references *references.Service
+	shadow     *shadow.Service
 
 	queue     *workflows.Queue
 	processes *workflows.Processes
@@ -117,6 +119,8 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	a.shadow = shadow.New(pool)
+	a.queue.Shadow, a.queue.InShadow = a.shadow, shadows(cfg)
 	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
 	a.inbox.Candidates = a.candidates
 	a.references = references.New(pool, a)
@@ -251,7 +255,7 @@ func policyOf(s config.Source) transport.Policy {
 	p := s.Policy
 	out := transport.Policy{
 		Timeout: time.Duration(cmp.Or(p.Timeout, s.Timeout)), Concurrent: p.Concurrent, Retries: retries(p.Retries), BreakAfter: p.BreakAfter, BreakFor: time.Duration(p.BreakFor),
-		Rate: transport.Rate{Calls: p.Rate.Calls, Per: time.Duration(p.Rate.Per)}, Operations: map[string]transport.Policy{},
+		Rate: transport.Rate{Calls: p.Rate.Calls, Per: time.Duration(p.Rate.Per)}, Operations: map[string]transport.Policy{}, Shadow: s.Shadow,
 	}
 	for name, o := range p.Operations {
 		out.Operations[name] = transport.Policy{Timeout: time.Duration(o.Timeout), Retries: retries(o.Retries)}
@@ -282,6 +286,26 @@ func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 		out = append(out, node)
 	}
 	return out, nil
+}
+
+// shadows says which source behind a destination is in shadow, nil when none is.
+func shadows(cfg *config.Config) func(destination string) string {
+	in := map[string]string{}
+	for _, s := range cfg.Sources {
+		if !s.Shadow {
+			continue
+		}
+		in["erp:"+s.Name], in["shop:"+s.Name] = s.Name, s.Name
+		for _, n := range cfg.Nodes {
+			if n.Source == s.Name {
+				in["node:"+n.ID] = s.Name
+			}
+		}
+	}
+	if len(in) == 0 {
+		return nil
+	}
+	return func(destination string) string { return in[destination] }
 }
 
 // retrier starts dead work again, whichever kind it is.

@@ -21,6 +21,7 @@ import (
 	"crossdock/domains/pricing"
 	"crossdock/domains/references"
 	"crossdock/domains/returns"
+	"crossdock/domains/shadow"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/internal/auth"
@@ -40,6 +41,7 @@ type Resolver struct {
 	Returns    *returns.Service
 	Operations *operations.Service
 	References *references.Service
+	Shadow     *shadow.Service
 	// Systems are the sources, by name.
 	Systems []System
 	Bus     *bus.Bus

@@ -19,7 +19,7 @@ type System struct {
 func (s System) shown() *model.Source {
 	h := s.Client.Health()
 	out := &model.Source{
-		Name: s.Client.Name(), Product: s.Product, Kind: s.Kind, Status: model.SourceStatusUp, Breaker: h.Breaker, Calls: int(h.Calls), Failures: int(h.Failures), Concurrent: h.Policy.Concurrent,
+		Name: s.Client.Name(), Product: s.Product, Kind: s.Kind, Status: model.SourceStatusUp, Breaker: h.Breaker, Calls: int(h.Calls), Failures: int(h.Failures), Concurrent: h.Policy.Concurrent, Shadow: h.Policy.Shadow,
 		LastSuccessAt: moment(h.LastSuccess),
 	}
 	switch {

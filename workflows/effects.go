@@ -6,7 +6,7 @@
 // looks for its own earlier work before it acts. River runs the effects; the effects table is
 // the truth, so that a lost or stuck job loses nothing:
 //
-//	WAITING ──run──▶ DONE            the next of the queue becomes due
+//	WAITING ──run──▶ DONE            the next of the queue becomes due; SHADOWED where nothing may be written
 //	   │ ▲
 //	   │ └─ retry, later each time; after an unsure failure only when the source must have
 //	   │    finished with the first attempt
@@ -97,6 +97,10 @@ type Queue struct {
 	policy     Policy
 	log        *slog.Logger
 	workers    int
+	// InShadow names the source behind a destination if that is in shadow; nil when none is. Shadow keeps what
+	// would have been written there.
+	InShadow func(destination string) string
+	Shadow   Shadow
 	// Passing is told of each point that a run passes: "claimed" before it acts, "acted" when the
 	// other system has answered and nothing is recorded yet. It is for tests that end the process
 	// there; nil otherwise.
@@ -193,12 +197,15 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 		// We are stopping: the lease runs out and the effect is taken up again.
 		return 0, ctx.Err()
 	}
+	if w, ok := q.unsent(e, err); ok {
+		return 0, q.shadowed(ctx, e, w)
+	}
 	return q.failed(ctx, e, err)
 }
 
 func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
 	return postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
-		next, mine, err := q.store.done(ctx, tx, e)
+		next, mine, err := q.store.done(ctx, tx, e, "DONE")
 		if err != nil || !mine {
 			return err // another attempt took over: what it finds counts
 		}

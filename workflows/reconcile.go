@@ -86,6 +86,9 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 		if r.Number != "" {
 			r.PONumber = r.Number // what is no number of ours is the customer's
 		}
+		if ours, err := p.compare(ctx, r); err != nil || ours {
+			return err
+		}
 		_, err = p.Orders.Adopt(ctx, orders.ERP, r)
 		return err
 	}

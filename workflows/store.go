@@ -95,12 +95,12 @@ func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) 
 }
 
 // done marks the effect of this attempt. It reports false when another attempt has taken over.
-func (s effectStore) done(ctx context.Context, tx postgres.Tx, e *Effect) (next string, mine bool, err error) {
+func (s effectStore) done(ctx context.Context, tx postgres.Tx, e *Effect, state string) (next string, mine bool, err error) {
 	if err := gate(ctx, tx, e.Subject, e.Destination); err != nil {
 		return "", false, fmt.Errorf("finish effect: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
-		UPDATE effects SET state = 'DONE', done_at = clock_timestamp(), leased_until = NULL, last_error = '' WHERE id = $1 AND state = 'WAITING' AND attempts = $2`, e.ID, e.Attempts)
+		UPDATE effects SET state = $3, done_at = clock_timestamp(), leased_until = NULL, last_error = '' WHERE id = $1 AND state = 'WAITING' AND attempts = $2`, e.ID, e.Attempts, state)
 	if err != nil {
 		return "", false, fmt.Errorf("finish effect: %w", err)
 	}

@@ -34,9 +34,30 @@ const (
 	BadResponse Kind = "SOURCE_BAD_RESPONSE"
 	// Unsupported: the product behind this source cannot do it.
 	Unsupported Kind = "UNSUPPORTED"
+	// Shadowed: the source is in shadow, and what would have changed something there was not sent.
+	Shadowed Kind = "SOURCE_IN_SHADOW"
 	// Internal: our own defect.
 	Internal Kind = "INTERNAL"
 )
+
+// ShadowedError is a call that was not made because its source is in shadow.
+type ShadowedError struct {
+	Source    string `json:"source"`
+	Operation string `json:"operation"`
+	// Method, Target and Body are what would have been sent; the target is a path with its query.
+	Method string `json:"method"`
+	Target string `json:"target"`
+	Body   string `json:"body"`
+}
+
+func (e *ShadowedError) Error() string {
+	return fmt.Sprintf("%s is in shadow: %s was not sent", e.Source, e.Operation)
+}
+
+// Unwrap makes it an Error of its kind.
+func (e *ShadowedError) Unwrap() error {
+	return &Error{Kind: Shadowed, Message: e.Error(), Source: e.Source, NotSent: true}
+}
 
 // Error is a failure with a kind. Message is safe to show to a client; the cause is not.
 type Error struct {

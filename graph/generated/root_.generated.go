@@ -39,6 +39,7 @@ type ResolverRoot interface {
 	OrderLine() OrderLineResolver
 	Query() QueryResolver
 	Return() ReturnResolver
+	ShadowWrite() ShadowWriteResolver
 	Shipment() ShipmentResolver
 	Subscription() SubscriptionResolver
 	Viewer() ViewerResolver
@@ -512,6 +513,7 @@ type ComplexityRoot struct {
 		References         func(childComplexity int, filter *model.ReferenceFilter, first *int, after *string) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
+		ShadowWrites       func(childComplexity int, source *string, different *bool, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
 		Shipments          func(childComplexity int, first *int, after *string) int
 		Sources            func(childComplexity int) int
@@ -610,6 +612,37 @@ type ComplexityRoot struct {
 		Reference func(childComplexity int) int
 	}
 
+	ShadowComparison struct {
+		At          func(childComplexity int) int
+		Differences func(childComplexity int) int
+		Theirs      func(childComplexity int) int
+	}
+
+	ShadowWrite struct {
+		At        func(childComplexity int) int
+		Body      func(childComplexity int) int
+		Compared  func(childComplexity int) int
+		Method    func(childComplexity int) int
+		Note      func(childComplexity int) int
+		Operation func(childComplexity int) int
+		Order     func(childComplexity int) int
+		Source    func(childComplexity int) int
+		Subject   func(childComplexity int) int
+		Target    func(childComplexity int) int
+		Times     func(childComplexity int) int
+	}
+
+	ShadowWriteConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ShadowWriteEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	ShipTo struct {
 		Address func(childComplexity int) int
 		ID      func(childComplexity int) int
@@ -668,6 +701,7 @@ type ComplexityRoot struct {
 		Limiter       func(childComplexity int) int
 		Name          func(childComplexity int) int
 		Product       func(childComplexity int) int
+		Shadow        func(childComplexity int) int
 		Status        func(childComplexity int) int
 	}
 
@@ -2851,6 +2885,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Returns(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.shadowWrites":
+		if e.ComplexityRoot.Query.ShadowWrites == nil {
+			break
+		}
+
+		args, err := ec.field_Query_shadowWrites_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ShadowWrites(childComplexity, args["source"].(*string), args["different"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Query.shipment":
 		if e.ComplexityRoot.Query.Shipment == nil {
 			break
@@ -3227,6 +3272,124 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetReferencePayload.Reference(childComplexity), true
 
+	case "ShadowComparison.at":
+		if e.ComplexityRoot.ShadowComparison.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowComparison.At(childComplexity), true
+	case "ShadowComparison.differences":
+		if e.ComplexityRoot.ShadowComparison.Differences == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowComparison.Differences(childComplexity), true
+	case "ShadowComparison.theirs":
+		if e.ComplexityRoot.ShadowComparison.Theirs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowComparison.Theirs(childComplexity), true
+
+	case "ShadowWrite.at":
+		if e.ComplexityRoot.ShadowWrite.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.At(childComplexity), true
+	case "ShadowWrite.body":
+		if e.ComplexityRoot.ShadowWrite.Body == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Body(childComplexity), true
+	case "ShadowWrite.compared":
+		if e.ComplexityRoot.ShadowWrite.Compared == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Compared(childComplexity), true
+	case "ShadowWrite.method":
+		if e.ComplexityRoot.ShadowWrite.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Method(childComplexity), true
+	case "ShadowWrite.note":
+		if e.ComplexityRoot.ShadowWrite.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Note(childComplexity), true
+	case "ShadowWrite.operation":
+		if e.ComplexityRoot.ShadowWrite.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Operation(childComplexity), true
+	case "ShadowWrite.order":
+		if e.ComplexityRoot.ShadowWrite.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Order(childComplexity), true
+	case "ShadowWrite.source":
+		if e.ComplexityRoot.ShadowWrite.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Source(childComplexity), true
+	case "ShadowWrite.subject":
+		if e.ComplexityRoot.ShadowWrite.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Subject(childComplexity), true
+	case "ShadowWrite.target":
+		if e.ComplexityRoot.ShadowWrite.Target == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Target(childComplexity), true
+	case "ShadowWrite.times":
+		if e.ComplexityRoot.ShadowWrite.Times == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWrite.Times(childComplexity), true
+
+	case "ShadowWriteConnection.edges":
+		if e.ComplexityRoot.ShadowWriteConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWriteConnection.Edges(childComplexity), true
+	case "ShadowWriteConnection.nodes":
+		if e.ComplexityRoot.ShadowWriteConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWriteConnection.Nodes(childComplexity), true
+	case "ShadowWriteConnection.pageInfo":
+		if e.ComplexityRoot.ShadowWriteConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWriteConnection.PageInfo(childComplexity), true
+
+	case "ShadowWriteEdge.cursor":
+		if e.ComplexityRoot.ShadowWriteEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWriteEdge.Cursor(childComplexity), true
+	case "ShadowWriteEdge.node":
+		if e.ComplexityRoot.ShadowWriteEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShadowWriteEdge.Node(childComplexity), true
+
 	case "ShipTo.address":
 		if e.ComplexityRoot.ShipTo.Address == nil {
 			break
@@ -3484,6 +3647,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Source.Product(childComplexity), true
+	case "Source.shadow":
+		if e.ComplexityRoot.Source.Shadow == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Source.Shadow(childComplexity), true
 	case "Source.status":
 		if e.ComplexityRoot.Source.Status == nil {
 			break
@@ -5354,6 +5523,8 @@ type Source @owner(system: CROSSDOCK) {
   lastFailure: SourceFailure
   "How long its last answers took; null before the first."
   latency: SourceLatency
+  "Whether it is only read: what would change something there is kept back, and shown by shadowWrites."
+  shadow: Boolean!
   "How many calls may be under way."
   concurrent: Int!
   "What bounds its calls in a time; null without a bound."
@@ -5438,7 +5609,63 @@ type SourceLane @owner(system: CROSSDOCK) {
   underWay: Int!
 }
 
+"A call to a source in shadow that was not made."
+type ShadowWrite @owner(system: CROSSDOCK) {
+  "The source."
+  source: String!
+  "What it would have done."
+  operation: String!
+  "What it is about."
+  subject: String!
+  "The order it is about."
+  order: Order
+  "The HTTP method; empty where it did not come so far."
+  method: String!
+  "The path with its query."
+  target: String!
+  "The body, byte for byte."
+  body: String!
+  "Why it did not come so far: what it builds on was not written either. Empty otherwise."
+  note: String!
+  "How often it would have been made; the last is shown."
+  times: Int!
+  "When the last would have been made."
+  at: DateTime!
+  "What the source has made of the order by itself; null until that is known."
+  compared: ShadowComparison
+}
+
+"What a source in shadow has made of an order that we decided, too."
+type ShadowComparison @owner(system: CROSSDOCK) {
+  "What the source calls the order."
+  theirs: String!
+  "What it decided differently; none when it did the same."
+  differences: [String!]!
+  "When we saw it."
+  at: DateTime!
+}
+
+"A page of calls that were not made."
+type ShadowWriteConnection {
+  "The calls with their cursors."
+  edges: [ShadowWriteEdge!]!
+  "The calls."
+  nodes: [ShadowWrite!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"A call that was not made, in a list."
+type ShadowWriteEdge {
+  "Its place in the list."
+  cursor: Cursor!
+  "The call."
+  node: ShadowWrite!
+}
+
 extend type Query {
+  "What would have been written to sources in shadow, the newest first: of one source, or only where the source has decided differently."
+  shadowWrites(source: String, different: Boolean = false, first: Int = 20, after: Cursor): ShadowWriteConnection! @requiresScopes(scopes: [["operations"]])
   "The systems that Crossdock is connected to, by name."
   sources: [Source!]! @requiresScopes(scopes: [["sources"]])
 }
@@ -6481,6 +6708,68 @@ func (ec *executionContext) childFields_SetReferencePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SetReferencePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ShadowComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "theirs":
+		return ec.fieldContext_ShadowComparison_theirs(ctx, field)
+	case "differences":
+		return ec.fieldContext_ShadowComparison_differences(ctx, field)
+	case "at":
+		return ec.fieldContext_ShadowComparison_at(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShadowComparison", field.Name)
+}
+
+func (ec *executionContext) childFields_ShadowWrite(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return ec.fieldContext_ShadowWrite_source(ctx, field)
+	case "operation":
+		return ec.fieldContext_ShadowWrite_operation(ctx, field)
+	case "subject":
+		return ec.fieldContext_ShadowWrite_subject(ctx, field)
+	case "order":
+		return ec.fieldContext_ShadowWrite_order(ctx, field)
+	case "method":
+		return ec.fieldContext_ShadowWrite_method(ctx, field)
+	case "target":
+		return ec.fieldContext_ShadowWrite_target(ctx, field)
+	case "body":
+		return ec.fieldContext_ShadowWrite_body(ctx, field)
+	case "note":
+		return ec.fieldContext_ShadowWrite_note(ctx, field)
+	case "times":
+		return ec.fieldContext_ShadowWrite_times(ctx, field)
+	case "at":
+		return ec.fieldContext_ShadowWrite_at(ctx, field)
+	case "compared":
+		return ec.fieldContext_ShadowWrite_compared(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShadowWrite", field.Name)
+}
+
+func (ec *executionContext) childFields_ShadowWriteConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ShadowWriteConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ShadowWriteConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShadowWriteConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShadowWriteConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShadowWriteEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShadowWriteEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShadowWriteEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShadowWriteEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_ShipTo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6571,6 +6860,8 @@ func (ec *executionContext) childFields_Source(ctx context.Context, field graphq
 		return ec.fieldContext_Source_lastFailure(ctx, field)
 	case "latency":
 		return ec.fieldContext_Source_latency(ctx, field)
+	case "shadow":
+		return ec.fieldContext_Source_shadow(ctx, field)
 	case "concurrent":
 		return ec.fieldContext_Source_concurrent(ctx, field)
 	case "limiter":

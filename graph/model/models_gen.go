@@ -11,6 +11,7 @@ import (
 	"crossdock/domains/pricing"
 	"crossdock/domains/references"
 	"crossdock/domains/returns"
+	"crossdock/domains/shadow"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/graph/scalar"
@@ -617,6 +618,24 @@ type SetReferencePayload struct {
 	Errors []Error `json:"errors"`
 }
 
+// A page of calls that were not made.
+type ShadowWriteConnection struct {
+	// The calls with their cursors.
+	Edges []*ShadowWriteEdge `json:"edges"`
+	// The calls.
+	Nodes []*shadow.Write `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A call that was not made, in a list.
+type ShadowWriteEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The call.
+	Node *shadow.Write `json:"node"`
+}
+
 type ShipmentByIDsInput struct {
 	ID string `json:"ID"`
 }
@@ -683,6 +702,8 @@ type Source struct {
 	LastFailure *SourceFailure `json:"lastFailure,omitempty"`
 	// How long its last answers took; null before the first.
 	Latency *SourceLatency `json:"latency,omitempty"`
+	// Whether it is only read: what would change something there is kept back, and shown by shadowWrites.
+	Shadow bool `json:"shadow"`
 	// How many calls may be under way.
 	Concurrent int `json:"concurrent"`
 	// What bounds its calls in a time; null without a bound.

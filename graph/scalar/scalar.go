@@ -47,6 +47,7 @@ const (
 	TypeCreditMemo  = "CreditMemo"
 	TypeException   = "Exception"
 	TypeReference   = "ExternalReference"
+	TypeShadowWrite = "ShadowWrite"
 	maxIDCharacters = 600
 )
 

@@ -95,6 +95,9 @@ type Source struct {
 	Timeout Duration `yaml:"timeout"`
 	// Policy bounds how the source is called.
 	Policy Policy `yaml:"policy"`
+	// Shadow keeps back everything that would change something at the source: it is read, and what would have been
+	// written is kept to be looked at.
+	Shadow bool `yaml:"shadow"`
 	// WebhookSecret signs what the system sends us.
 	WebhookSecret string `yaml:"webhookSecret"`
 	// RegisterWebhooks asks the system to send us what happens.

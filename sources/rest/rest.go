@@ -199,6 +199,16 @@ func compile(o Operation) (*operation, error) {
 	return out, nil
 }
 
+// changing reports whether an operation is a command.
+func changing(operation string) bool {
+	switch operation {
+	case "register", "withdraw", "reduce", "post", "issue", "release", "recall", "expect", "acknowledge", "fulfil", "publish", "subscribe":
+		return true
+	default:
+		return false
+	}
+}
+
 // variable is an expression that only names one.
 var variable = regexp.MustCompile(`^[a-z]+(\.[a-zA-Z]+)*$`) //nolint:gochecknoglobals // compiled once
 
@@ -241,6 +251,9 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		return nil, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
 	}
 	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys, Read: op.Safe}
+	if changing(name) {
+		req.Change = transport.Something // though it may be repeated
+	}
 	if req.Path, err = expand(op.Path, vars); err != nil {
 		return nil, false, err
 	}

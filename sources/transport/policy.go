@@ -23,6 +23,8 @@ type Policy struct {
 	Rate Rate
 	// Operations have a timeout and retries of their own, by name.
 	Operations map[string]Policy
+	// Shadow keeps back every call that changes something: it fails with fault.ShadowedError, and nothing is sent.
+	Shadow bool
 }
 
 // Rate is how many calls there may be in any span of a time; none is no bound.
@@ -35,7 +37,7 @@ type Rate struct {
 func (p Policy) Or(rest Policy) Policy {
 	p.Timeout, p.Concurrent, p.Retries = cmp.Or(p.Timeout, rest.Timeout), cmp.Or(p.Concurrent, rest.Concurrent), cmp.Or(p.Retries, rest.Retries)
 	p.BreakAfter, p.BreakFor = cmp.Or(p.BreakAfter, rest.BreakAfter), cmp.Or(p.BreakFor, rest.BreakFor)
-	p.Rate = cmp.Or(p.Rate, rest.Rate)
+	p.Rate, p.Shadow = cmp.Or(p.Rate, rest.Rate), p.Shadow || rest.Shadow
 	if p.Operations == nil {
 		p.Operations = rest.Operations
 	}

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,12 +89,32 @@ type Request struct {
 	Body      []byte
 	// Read marks a call that is safe to repeat, whatever its method.
 	Read bool
+	// Change says whether the call changes something at the source, where Read and the method do not tell: without it
+	// all do but GET and reads.
+	Change Change
 	// Keys is how many keys the call asks for.
 	Keys int
 	// Decode reads the reply, and may run several times, each for a reply of its own. When it says that the
 	// source did not answer (fault.Unavailable, Timeout or BadResponse), that is the source's failure as if no
 	// reply had come: the breaker counts it, and a read is repeated. What it fails with is what Do does.
 	Decode func(*Response) error
+}
+
+// Change is whether a call changes something at its source.
+type Change int
+
+// The answers.
+const (
+	Untold Change = iota
+	Nothing
+	Something
+)
+
+func (r Request) changes() bool {
+	if r.Change != Untold {
+		return r.Change == Something
+	}
+	return !r.Read && r.Method != http.MethodGet
 }
 
 // Response is what came back, whatever its status.
@@ -170,6 +191,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	target, err := c.target(r)
 	if err != nil {
 		return nil, err
+	}
+	if c.cfg.Shadow && r.changes() {
+		target = strings.TrimPrefix(target, c.base.Scheme+"://"+c.base.Host)
+		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target, Body: string(r.Body)}
 	}
 	began := time.Now()
 	for range maxRefusals {

@@ -145,6 +145,8 @@ func (c *Client) ask(ctx context.Context, session, operation, method string, par
 	r := transport.Request{Operation: operation, Method: http.MethodPost, Path: "/" + url.PathEscape(c.cfg.Database) + "/", Body: body, Read: read, Keys: keys, Header: http.Header{}}
 	if session != "" {
 		r.Header.Set("Authorization", "Session "+session)
+	} else {
+		r.Change = transport.Nothing // who logs in changes nothing
 	}
 	var failure []json.RawMessage
 	r.Decode = func(res *transport.Response) error {

@@ -124,8 +124,12 @@ func (c *Client) ask(ctx context.Context, operation, query string, vars map[stri
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
+	change := transport.Nothing
+	if strings.HasPrefix(strings.TrimSpace(query), "mutation") {
+		change = transport.Something
+	}
 	_, err = c.t.Do(ctx, transport.Request{
-		Operation: operation, Method: http.MethodPost, Path: path, Body: body, Read: read, Keys: 1,
+		Operation: operation, Method: http.MethodPost, Path: path, Body: body, Read: read, Change: change, Keys: 1,
 		Decode: func(res *transport.Response) error { return c.decode(res, data) },
 	})
 	return err
