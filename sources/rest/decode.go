@@ -109,10 +109,9 @@ func (r row) value(field string) gjson.Result {
 		return gjson.Result{}
 	}
 	var v gjson.Result
-	switch {
-	case f.program == nil:
+	if f.program == nil {
 		v = r.slots[f.slot]
-	default:
+	} else {
 		var err error
 		if v, err = r.worked(f.program); err != nil {
 			if *r.trouble == nil {

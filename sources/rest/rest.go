@@ -210,7 +210,7 @@ func changing(operation string) bool {
 }
 
 // variable is an expression that only names one.
-var variable = regexp.MustCompile(`^[a-z]+(\.[a-zA-Z]+)*$`) //nolint:gochecknoglobals // compiled once
+var variable = regexp.MustCompile(`^[a-z]+(\.[a-zA-Z]+)*$`)
 
 func (t term) eval(vars map[string]any) (any, error) {
 	if t.program == nil {
