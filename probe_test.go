@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"crossdock/internal/config"
+	"crossdock/sandbox"
 )
 
 // TestAProbeSaysWhatWorks of every source, and what does not while one is down.
@@ -12,9 +15,20 @@ func TestAProbeSaysWhatWorks(t *testing.T) {
 	w := newWorld(t)
 	for _, s := range w.cfg.Sources {
 		var out bytes.Buffer
-		if err := w.probe(t.Context(), &out, s.Name); err != nil || strings.Count(out.String(), " ok\n") == 0 {
+		if err := w.probe(t.Context(), &out, s.Name); err != nil || strings.Count(out.String(), " ok ") == 0 {
 			t.Errorf("%s: %v\n%s", s.Name, err, out.String())
 		}
+	}
+	wrong := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 5, Items: 20}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Nodes {
+			if cfg.Nodes[i].ID == "DC-EAST" {
+				cfg.Nodes[i].Location = "EASTSIDE"
+			}
+		}
+	})
+	var drifted bytes.Buffer
+	if err := wrong.probe(t.Context(), &drifted, "wms"); err == nil || !strings.Contains(drifted.String(), `none is known at location "EASTSIDE"`) {
+		t.Errorf("a place that is called otherwise: %v\n%s", err, drifted.String())
 	}
 	w.admin("POST", "/admin/knobs", `{"outage":{"shopify":true}}`)
 	var out bytes.Buffer

@@ -75,6 +75,7 @@ type app struct {
 	erp        erp
 	systems    map[string]route.System
 	shops      map[string]shop
+	stock      map[string]inventory.Source
 	transports map[string]*transport.Client
 
 	accounts   *accounts.Service
@@ -105,6 +106,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	a.stock = stock
 	nodes, err := nodesOf(cfg)
 	if err != nil {
 		return nil, err
