@@ -76,6 +76,7 @@ type app struct {
 	systems    map[string]route.System
 	shops      map[string]shop
 	stock      map[string]inventory.Source
+	historians map[string]shipments.Historian
 	transports map[string]*transport.Client
 
 	accounts   *accounts.Service
@@ -101,7 +102,7 @@ type app struct {
 // build wires everything. It opens no connection to a source and starts nothing. The process is
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
-	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
+	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, historians: map[string]shipments.Historian{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -143,6 +144,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	p.References, p.Candidates = a.references, a.candidates
 	p.Queue, p.Orders, p.Shipments, p.Inventory, p.Finance, p.Returns = a.queue, a.orders, a.shipments, a.inventory, a.finance, a.returns
 	p.Systems = workflows.Systems{ERP: a.erp.Transport().Name(), Registrar: a.erp, Archive: a.erp, Books: a.erp, Fulfillers: map[trade.NodeID]shipments.Fulfiller{}, Receivers: map[trade.NodeID]returns.Receiver{}}
+	p.Systems.Historians = a.historians
 	p.Systems.Confirmer, _ = a.erp.(orders.Confirmer)
 	p.Systems.Shops, p.Systems.Notifiers = map[string]orders.Shop{}, map[string]shipments.Notifier{}
 	for name, c := range a.shops {
@@ -224,6 +226,9 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 			a.transports[s.Name] = c.Transport()
 			if c.Has("stock") {
 				stock[s.Name] = c
+			}
+			if c.Has("shipped", "shipment") {
+				a.historians[s.Name] = c
 			}
 			if c.Has("release", "reports", "recall", "expect", "receipts") {
 				a.systems[s.Name] = c

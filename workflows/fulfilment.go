@@ -36,6 +36,8 @@ type Systems struct {
 	// Fulfillers and Receivers are by node.
 	Fulfillers map[trade.NodeID]shipments.Fulfiller
 	Receivers  map[trade.NodeID]returns.Receiver
+	// Historians are by source.
+	Historians map[string]shipments.Historian
 	// Shops and Notifiers are by source.
 	Shops     map[string]orders.Shop
 	Notifiers map[string]shipments.Notifier

@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/finance"
 	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
+	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
 )
@@ -127,6 +128,41 @@ func (p *Processes) ObserveFinished(ctx context.Context, list []orders.Registrat
 	for _, r := range list {
 		if _, err := p.Orders.Adopt(ctx, orders.Storefront, r); err != nil {
 			return fmt.Errorf("order %s of %s: %w", r.TheirNumber, r.Source, err)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	for name, h := range p.Systems.Historians {
+		if err := p.observeSent(ctx, name, h, list); err != nil {
+			return fmt.Errorf("what %s has sent: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// observeSent makes known what a system has sent for finished orders of one shop.
+func (p *Processes) observeSent(ctx context.Context, source string, h shipments.Historian, list []orders.Registration) error {
+	refs, numbers := make([]string, len(list)), make([]string, len(list))
+	for i, r := range list {
+		refs[i], numbers[i] = r.Ref, r.TheirNumber
+	}
+	sent, err := h.Shipped(ctx, refs)
+	if err != nil {
+		return err
+	}
+	for _, err := range sent.Failed {
+		return err
+	}
+	known, err := p.Orders.ByReference(ctx, trade.System("history"), list[0].Source, numbers)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if o := known[r.TheirNumber]; o != nil && o.History && len(sent.Found[r.Ref]) > 0 {
+			if err := p.Shipments.Adopt(ctx, shipments.Adopted{ID: o.ID, Number: o.Number, Account: o.Account}, source, sent.Found[r.Ref]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

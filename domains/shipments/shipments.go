@@ -181,6 +181,47 @@ type Fulfiller interface {
 	Recall(ctx context.Context, w Work) (bool, error)
 }
 
+// Historian is a system that knows what it sent for orders before we came.
+type Historian interface {
+	// Shipped returns what was sent for orders, by what their channels call them.
+	Shipped(ctx context.Context, refs []string) (lookup.Answers[string, []ReportedShipment], error)
+}
+
+// Adopted is an order whose work was somebody else's.
+type Adopted struct {
+	ID      trade.OrderID
+	Number  string
+	Account trade.AccountID
+}
+
+// Adopt makes known what a system sent for an order before we came. We show it and do nothing. What is known already
+// stays as it is.
+func (s *Service) Adopt(ctx context.Context, o Adopted, source string, sent []ReportedShipment) error {
+	return postgres.InTx(ctx, s.store.pool, func(tx postgres.Tx) error {
+		for _, rs := range sent {
+			known, err := s.store.shipmentByRef(ctx, tx, source, rs.Ref)
+			if err != nil || known != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			sh := &Shipment{
+				ID: postgres.NewID(), Number: o.Number + "/" + rs.Ref, Order: o.ID, OrderNumber: o.Number, Account: o.Account, Source: source, SourceRef: rs.Ref,
+				Carrier: rs.Carrier, Service: rs.Service, TrackingNumber: rs.TrackingNumber, TrackingURL: rs.TrackingURL, Parts: rs.Parts, Status: LabelCreated, ShippedAt: rs.ShippedAt, ObservedAt: s.now(), Version: 1,
+			}
+			for _, e := range rs.Events {
+				sh.Events = append(sh.Events, e)
+				sh.Status = e.Status
+			}
+			if err := s.store.insertShipment(ctx, tx, sh); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Followup is what happens elsewhere when work moves on, in the same transaction.
 type Followup interface {
 	Released(ctx context.Context, tx postgres.Tx, w *Work) error

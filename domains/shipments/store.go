@@ -86,7 +86,7 @@ func (s *store) insertShipment(ctx context.Context, tx postgres.Tx, sh *Shipment
 	if err != nil {
 		return fmt.Errorf("shipment %s: %w", sh.Number, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO shipments (id, number, order_id, account_id, work_id, source, source_ref, status, shipped_at, version, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	_, err = tx.Exec(ctx, `INSERT INTO shipments (id, number, order_id, account_id, work_id, source, source_ref, status, shipped_at, version, doc) VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, $6, $7, $8, $9, $10, $11)`,
 		sh.ID, sh.Number, sh.Order, sh.Account, sh.Work, sh.Source, sh.SourceRef, sh.Status, sh.ShippedAt, sh.Version, doc)
 	if err != nil {
 		return fmt.Errorf("shipment %s: %w", sh.Number, err)

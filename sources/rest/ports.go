@@ -16,6 +16,7 @@ var (
 	_ inventory.Source    = (*Client)(nil)
 	_ shipments.Fulfiller = (*Client)(nil)
 	_ returns.Receiver    = (*Client)(nil)
+	_ shipments.Historian = (*Client)(nil)
 )
 
 // Stock reads figures. It needs the operation "stock", whose rows have node, sku, onHand,
@@ -116,6 +117,21 @@ func (c *Client) report(r row) shipments.Report {
 	out := shipments.Report{
 		Number: r.text("number"), Source: c.t.Name(), NodeRef: r.text("ref"), Status: shipments.WorkStatus(r.text("status")), Pick: shipments.PickStatus(r.text("pick")), Reason: r.text("reason"),
 	}
+	out.Shipments = c.shipments(r)
+	return out
+}
+
+// Shipped needs the operation "shipped": by what channels call their orders, rows of order and shipments, with the
+// shapes of "reports".
+func (c *Client) Shipped(ctx context.Context, refs []string) (lookup.Answers[string, []shipments.ReportedShipment], error) {
+	return ask(ctx, c, "shipped", refs, func(r row, into map[string][]shipments.ReportedShipment) string {
+		ref := r.text("order")
+		into[ref] = append(into[ref], c.shipments(r)...)
+		return ref
+	})
+}
+
+func (c *Client) shipments(r row) (out []shipments.ReportedShipment) {
 	for _, s := range r.rows(c, "shipments", "shipment") {
 		sh := shipments.ReportedShipment{Ref: s.text("ref"), Carrier: s.text("carrier"), Service: s.text("service"), TrackingNumber: s.text("tracking"), TrackingURL: s.text("url"), ShippedAt: s.time("shippedAt")}
 		for _, p := range s.rows(c, "parts", "part") {
@@ -128,7 +144,7 @@ func (c *Client) report(r row) shipments.Report {
 		for _, e := range s.rows(c, "scans", "scan") {
 			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(e.text("status")), RawCode: e.text("code"), OccurredAt: e.time("at"), Location: e.text("location")})
 		}
-		out.Shipments = append(out.Shipments, sh)
+		out = append(out, sh)
 	}
 	return out
 }

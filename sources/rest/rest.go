@@ -199,6 +199,16 @@ func compile(o Operation) (*operation, error) {
 	return out, nil
 }
 
+// uses reports whether a query names the variable.
+func (op *operation) uses(variable string) bool {
+	for _, t := range op.query {
+		if len(t.path) == 1 && t.path[0] == variable {
+			return true
+		}
+	}
+	return false
+}
+
 // changing reports whether an operation is a command.
 func changing(operation string) bool {
 	switch operation {

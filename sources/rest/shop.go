@@ -61,13 +61,30 @@ func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[or
 }
 
 // Finished needs "finished": orders that are shipped whole or cancelled, as registrations, and modified;
-// it is asked with "since".
+// it is asked with "since". One that is asked with "after" and "limit" instead goes on after the ref of its last row.
 func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[orders.Registration], error) {
-	return since(ctx, c, "finished", cursor, func(r row) orders.Registration {
+	finished := func(r row) orders.Registration {
 		out := c.registration(r)
 		out.Account = c.buyer(r)
 		return out
-	})
+	}
+	if op := c.ops["finished"]; op == nil || !op.uses("after") {
+		return since(ctx, c, "finished", cursor, finished)
+	}
+	page := lookup.Page[orders.Registration]{Next: cursor}
+	rows, _, err := c.call(ctx, "finished", map[string]any{"after": cursor, "limit": afterPage}, 0)
+	if err != nil {
+		return page, err
+	}
+	for _, r := range rows {
+		item := finished(r)
+		if err := c.unreadable(r); err != nil {
+			return lookup.Page[orders.Registration]{Next: cursor}, err
+		}
+		page.Items, page.Next = append(page.Items, item), item.Ref
+	}
+	page.More = len(rows) >= afterPage
+	return page, ctx.Err()
 }
 
 // Acknowledge needs the operation "acknowledge", with "order" (ref, number, decision). Repeating it must
