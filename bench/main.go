@@ -33,9 +33,14 @@ func main() {
 	at := flag.Int("concurrent", 4, "requests at once")
 	config := flag.String("config", "", "a configuration of real products: measures the order page on them")
 	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
+	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
 	flag.Parse()
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow); err != nil {
+	if as := os.Getenv(role); as != "" {
+		fmt.Fprintln(os.Stderr, play(as))
+		return
+	}
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -47,7 +52,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow bool) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside bool) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -60,6 +65,9 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, ".").CombinedOutput(); err != nil { //nolint:gosec // our own binary, in our own folder
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
+	if beside {
+		return side(ctx, binary, dir, 3)
+	}
 	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
 	switch {
 	case limits > 0:
@@ -69,28 +77,14 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 	default:
 		args = append(args, "--config", config, "--buyer", accounts()[0])
 	}
-	server := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary just built
-	server.Stderr = os.Stderr
-	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
-	stdout, err := server.StdoutPipe()
+	w, server, err := start(ctx, binary, args...)
 	if err != nil {
-		return err
-	}
-	if err := server.Start(); err != nil {
 		return err
 	}
 	defer func() {
 		_ = server.Process.Signal(os.Interrupt)
 		_ = server.Wait()
 	}()
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err != nil {
-		return fmt.Errorf("crossdock dev: %w", err)
-	}
-	var w world
-	if err := json.Unmarshal(line, &w); err != nil {
-		return err
-	}
 	if config != "" {
 		return w.real(ctx, runs)
 	}
@@ -135,6 +129,31 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 		}
 	}
 	return nil
+}
+
+// start starts Crossdock and waits until it answers.
+func start(ctx context.Context, binary string, args ...string) (*world, *exec.Cmd, error) {
+	server := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary just built
+	server.Stderr = os.Stderr
+	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := server.Start(); err != nil {
+		return nil, nil, err
+	}
+	var w world
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &w)
+	}
+	if err != nil {
+		_ = server.Process.Signal(os.Interrupt)
+		_ = server.Wait()
+		return nil, nil, fmt.Errorf("crossdock dev: %w", err)
+	}
+	return &w, server, nil
 }
 
 // settle waits until the history that dev loads at its first start has been loaded.

@@ -104,7 +104,7 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 
 // Reports reads the state of works. It needs the operation "reports" (number, ref, status, pick,
 // reason, shipments) and the shapes "shipment" (ref, carrier, service, tracking, url, shippedAt,
-// parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
+// status, parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
 	return ask(ctx, c, "reports", numbers, func(r row, into map[string]shipments.Report) string {
 		report := c.report(r)
@@ -140,6 +140,9 @@ func (c *Client) shipments(r row) (out []shipments.ReportedShipment) {
 				n, _, _ := line.Int64(0)
 				sh.Parts = append(sh.Parts, trade.Part{Line: int(n), SKU: trade.SKU(p.text("sku")), Quantity: q})
 			}
+		}
+		if status := s.text("status"); status != "" { // where it is, without how it got there
+			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(status), OccurredAt: sh.ShippedAt})
 		}
 		for _, e := range s.rows(c, "scans", "scan") {
 			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(e.text("status")), RawCode: e.text("code"), OccurredAt: e.time("at"), Location: e.text("location")})
