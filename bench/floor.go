@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -90,7 +91,7 @@ func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	page, err := f.page(in.Variables.After)
+	page, err := f.page(r.Context(), in.Variables.After)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -99,8 +100,12 @@ func (f *floor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"data": map[string]any{"orders": page}})
 }
 
-func (f *floor) get(system int, path string, into any) error {
-	res, err := f.client.Get(f.bases[system] + path)
+func (f *floor) get(ctx context.Context, system int, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.bases[system]+path, nil)
+	if err != nil {
+		return err
+	}
+	res, err := f.client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -130,9 +135,9 @@ func (k *keys) add(key string) {
 
 func (k *keys) joined() string { return strings.Join(k.list, ",") }
 
-func (f *floor) page(after string) ([]*pageOrder, error) {
+func (f *floor) page(ctx context.Context, after string) ([]*pageOrder, error) {
 	var orders []*pageOrder
-	if err := f.get(0, fmt.Sprintf("/orders?first=%d&after=%s", perPage, after), &orders); err != nil {
+	if err := f.get(ctx, 0, fmt.Sprintf("/orders?first=%d&after=%s", perPage, after), &orders); err != nil {
 		return nil, err
 	}
 	var buyers, skus, ids keys
@@ -154,13 +159,13 @@ func (f *floor) page(after string) ([]*pageOrder, error) {
 	var sent []*pageSent
 	prices := make([][]*pagePrice, len(buyers.list))
 	var g errgroup.Group
-	g.Go(func() error { return f.get(1, "/customers?ids="+buyers.joined(), &customers) })
-	g.Go(func() error { return f.get(1, "/items?ids="+skus.joined(), &items) })
-	g.Go(func() error { return f.get(2, "/inventory?skus="+skus.joined(), &stock) })
-	g.Go(func() error { return f.get(3, "/shipments?orderIds="+ids.joined(), &sent) })
+	g.Go(func() error { return f.get(ctx, 1, "/customers?ids="+buyers.joined(), &customers) })
+	g.Go(func() error { return f.get(ctx, 1, "/items?ids="+skus.joined(), &items) })
+	g.Go(func() error { return f.get(ctx, 2, "/inventory?skus="+skus.joined(), &stock) })
+	g.Go(func() error { return f.get(ctx, 3, "/shipments?orderIds="+ids.joined(), &sent) })
 	for i, buyer := range buyers.list {
 		g.Go(func() error {
-			return f.get(1, "/prices?customer="+buyer+"&skus="+ofBuyer[buyer].joined(), &prices[i])
+			return f.get(ctx, 1, "/prices?customer="+buyer+"&skus="+ofBuyer[buyer].joined(), &prices[i])
 		})
 	}
 	if err := g.Wait(); err != nil {

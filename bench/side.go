@@ -61,7 +61,7 @@ func spawn(ctx context.Context, as string, env ...string) (*exec.Cmd, []string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.CommandContext(ctx, self)
+	cmd := exec.CommandContext(ctx, self) //nolint:gosec // ourselves
 	cmd.Env = append(append(os.Environ(), role+"="+as), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -213,7 +213,7 @@ func (p peer) load(ctx context.Context, clients int, long time.Duration, pages i
 	var wg sync.WaitGroup
 	for n := range clients {
 		wg.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // pages to ask for
+			rng := rand.New(rand.NewPCG(seed, uint64(n)))
 			for time.Now().Before(end) {
 				begin := time.Now()
 				raw, err := p.ask(ctx, client, 1+rng.IntN(pages-1))

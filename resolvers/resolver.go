@@ -87,7 +87,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		return batch.New(nil, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
 			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
 			for _, id := range ids {
-				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, orders.Paging{First: &a.first, After: a.after})
+				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, orders.Paging{First: &a.first, After: a.after, Uncounted: !selected["OrderConnection.totalCount"]})
 				if err != nil {
 					out.Failed[id] = err
 					continue
@@ -237,7 +237,7 @@ func coordinates(set ast.SelectionSet, into map[string]bool) {
 	for _, sel := range set {
 		switch x := sel.(type) {
 		case *ast.Field:
-			if len(x.SelectionSet) > 0 && x.ObjectDefinition != nil { // what fetches is never a leaf
+			if (len(x.SelectionSet) > 0 || x.Name == "totalCount") && x.ObjectDefinition != nil { // no other leaf costs anything
 				into[x.ObjectDefinition.Name+"."+x.Name] = true
 				coordinates(x.SelectionSet, into)
 			}

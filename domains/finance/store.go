@@ -161,9 +161,12 @@ func (s *store) documents(ctx context.Context, who trade.Viewer, where string, k
 }
 
 func (s *store) invoices(ctx context.Context, account trade.AccountID, open bool, first int, after string) ([]*Document, bool, error) {
+	if err := postgres.Cursor(after); err != nil {
+		return nil, false, err
+	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT doc FROM finance_documents WHERE account_id = $1 AND kind = 'INVOICE' AND (NOT $2 OR (doc->'remaining'->>'amount')::numeric > 0)
-		AND ($3 = '' OR (posted_on, id) < (SELECT posted_on, id FROM finance_documents WHERE id::text = $3))
+		AND ($3 = '' OR (posted_on, id) < (SELECT posted_on, id FROM finance_documents WHERE id = nullif($3, '')::uuid))
 		ORDER BY posted_on DESC, id DESC LIMIT $4`, account, open, after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("invoices of %s: %w", account, err)
@@ -176,7 +179,7 @@ func (s *store) invoices(ctx context.Context, account trade.AccountID, open bool
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Document, error) {
-	docs, err := s.documents(ctx, who, `order_id::text = ANY($3)`, postgres.Texts(orders))
+	docs, err := s.documents(ctx, who, `order_id = ANY($3::text[]::uuid[])`, postgres.IDs(orders...))
 	out := map[trade.OrderID][]*Document{}
 	for _, d := range docs {
 		out[d.Order] = append(out[d.Order], d)
@@ -185,7 +188,7 @@ func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.Or
 }
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Document, error) {
-	docs, err := s.documents(ctx, who, `id::text = ANY($3)`, ids)
+	docs, err := s.documents(ctx, who, `id = ANY($3::text[]::uuid[])`, postgres.IDs(ids...))
 	out := map[string]*Document{}
 	for _, d := range docs {
 		out[d.ID] = d
@@ -194,7 +197,7 @@ func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[s
 }
 
 func (s *store) byReturn(ctx context.Context, who trade.Viewer, returns []string) (map[string]*Document, error) {
-	docs, err := s.documents(ctx, who, `return_id::text = ANY($3)`, returns)
+	docs, err := s.documents(ctx, who, `return_id = ANY($3::text[]::uuid[])`, postgres.IDs(returns...))
 	out := map[string]*Document{}
 	for _, d := range docs {
 		out[d.Return] = d

@@ -2,6 +2,8 @@ package lookup
 
 import (
 	"context"
+	"reflect"
+	"sync"
 	"time"
 
 	"crossdock/domains/fault"
@@ -56,14 +58,73 @@ type Copied[K comparable, V any] struct {
 // Copy returns a source with copies. provenance points to a value's own.
 func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance func(*V) *Provenance, ages Ages) *Copied[K, V] {
 	c := &Copied[K, V]{keeper: keeper, provenance: provenance, ages: ages}
+	saved := saves[K, V]{last: map[K]save[V]{}, provenance: provenance, every: time.Minute}
+	if ages.Fresh > 0 {
+		saved.every = ages.Fresh / 4
+	}
 	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
 		answers, err := ask(ctx, keys)
-		if err == nil && len(answers.Found) > 0 {
-			err = keeper.Save(ctx, answers.Found)
+		if err != nil {
+			return answers, err
+		}
+		if due := saved.due(answers.Found, time.Now()); len(due) > 0 {
+			if err = keeper.Save(ctx, due); err == nil {
+				saved.note(due, time.Now())
+			}
 		}
 		return answers, err
 	})
 	return c
+}
+
+// saves remembers what was saved last, so that what has not changed is not saved again and again.
+type saves[K comparable, V any] struct {
+	provenance func(*V) *Provenance
+	// every is how soon a value is saved again that has not changed: a copy gets no older by that than it may be.
+	every time.Duration
+
+	mu   sync.Mutex
+	last map[K]save[V]
+}
+
+type save[V any] struct {
+	// value is without its time.
+	value V
+	at    time.Time
+}
+
+// remembered bounds the values that are remembered of one kind.
+const remembered = 10_000
+
+func (s *saves[K, V]) bare(v V) V {
+	s.provenance(&v).AsOf = time.Time{}
+	return v
+}
+
+// due are the values that must be saved.
+func (s *saves[K, V]) due(values map[K]V, now time.Time) map[K]V {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[K]V, len(values))
+	for k, v := range values {
+		was, ok := s.last[k]
+		if !ok || now.Sub(was.at) >= s.every || !reflect.DeepEqual(was.value, s.bare(v)) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// note remembers values that were saved.
+func (s *saves[K, V]) note(values map[K]V, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.last)+len(values) > remembered {
+		clear(s.last)
+	}
+	for k, v := range values {
+		s.last[k] = save[V]{s.bare(v), now}
+	}
 }
 
 // Ages are how old an answer may be for a caller that does not say.

@@ -68,12 +68,15 @@ func (s *store) clear(ctx context.Context, tx postgres.Tx, key, resolution strin
 }
 
 func (s *store) list(ctx context.Context, status Status, first int, after string) ([]*Exception, bool, error) {
+	if err := postgres.Cursor(after); err != nil {
+		return nil, false, err
+	}
 	if first < 1 || first > 100 {
 		return nil, false, fault.New(fault.Invalid, "a page of %d; ask for 1 to 100", first).At("first")
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT `+columns+` FROM exceptions WHERE ($1 = '' OR status = $1)
-		AND ($2 = '' OR (created_at, id) < (SELECT created_at, id FROM exceptions WHERE id::text = $2))
+		AND ($2 = '' OR (created_at, id) < (SELECT created_at, id FROM exceptions WHERE id = nullif($2, '')::uuid))
 		ORDER BY created_at DESC, id DESC LIMIT $3`, status, after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("exceptions: %w", err)
@@ -86,7 +89,7 @@ func (s *store) list(ctx context.Context, status Status, first int, after string
 }
 
 func (s *store) byID(ctx context.Context, ids []string) (map[string]*Exception, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM exceptions WHERE id::text = ANY($1)`, ids)
+	rows, err := s.pool.Query(ctx, `SELECT `+columns+` FROM exceptions WHERE id = ANY($1::text[]::uuid[])`, postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("exceptions: %w", err)
 	}
@@ -101,7 +104,7 @@ func (s *store) byID(ctx context.Context, ids []string) (map[string]*Exception, 
 func (s *store) update(ctx context.Context, id string, fn func(postgres.Tx, *Exception) error) (*Exception, error) {
 	var out *Exception
 	err := postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+columns+` FROM exceptions WHERE id::text = $1 FOR UPDATE`, id)
+		rows, err := tx.Query(ctx, `SELECT `+columns+` FROM exceptions WHERE id = ANY($1::text[]::uuid[]) FOR UPDATE`, postgres.IDs(id))
 		if err != nil {
 			return fmt.Errorf("exception %s: %w", id, err)
 		}

@@ -69,6 +69,8 @@ type Paging struct {
 	After, Before string
 	SortBy        SortBy
 	Ascending     bool
+	// Uncounted leaves out how many there are in all, for callers that do not ask.
+	Uncounted bool
 }
 
 // List is one page of orders.

@@ -185,7 +185,7 @@ func (o *Order) attach() {
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []trade.OrderID) (map[trade.OrderID]*Order, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(ids))
+	rows, err := s.pool.Query(ctx, `SELECT doc, updated_at FROM orders WHERE `+visible+` AND id = ANY($3::text[]::uuid[])`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("orders: %w", err)
 	}
@@ -275,7 +275,9 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		and(`doc->'lines' @> jsonb_build_array(jsonb_build_object('sku', $%d::text))`, f.SKU)
 	}
 	var total int
-	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM orders WHERE `+strings.Join(where, " AND "), args...).Scan(&total); err != nil {
+	if p.Uncounted {
+		total = -1
+	} else if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM orders WHERE `+strings.Join(where, " AND "), args...).Scan(&total); err != nil {
 		return nil, fmt.Errorf("count orders: %w", err)
 	}
 	column, kind := p.SortBy.column()

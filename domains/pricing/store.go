@@ -26,9 +26,10 @@ func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 // text writes a key so that two keys are never the same text.
 func (k Key) text() string {
 	parts := []string{string(k.Account), string(k.SKU), string(k.Unit), k.Quantity, string(k.Date), k.Branch, string(k.Currency)}
-	escaped := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 	for i, p := range parts {
-		parts[i] = escaped.Replace(p)
+		if strings.ContainsAny(p, `\|`) {
+			parts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(p)
+		}
 	}
 	return strings.Join(parts, "|")
 }

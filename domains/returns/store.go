@@ -94,7 +94,7 @@ func (s *store) awaited(ctx context.Context, node trade.NodeID, limit int) ([]st
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Return, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND id = ANY($3::text[]::uuid[])`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("returns: %w", err)
 	}
@@ -120,7 +120,7 @@ func (s *store) known(ctx context.Context, numbers []string) (map[string]bool, e
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Return, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY requested_at`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM returns WHERE `+visible+` AND order_id = ANY($3::text[]::uuid[]) ORDER BY requested_at`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(orders...))
 	if err != nil {
 		return nil, fmt.Errorf("returns: %w", err)
 	}
@@ -133,12 +133,15 @@ func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.Or
 }
 
 func (s *store) list(ctx context.Context, who trade.Viewer, first int, after string) ([]*Return, bool, error) {
+	if err := postgres.Cursor(after); err != nil {
+		return nil, false, err
+	}
 	if first < 1 || first > 100 {
 		return nil, false, fault.New(fault.Invalid, "a page of %d; ask for 1 to 100", first).At("first")
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT doc FROM returns WHERE `+visible+`
-		AND ($3 = '' OR (requested_at, id) < (SELECT requested_at, id FROM returns WHERE id::text = $3))
+		AND ($3 = '' OR (requested_at, id) < (SELECT requested_at, id FROM returns WHERE id = nullif($3, '')::uuid))
 		ORDER BY requested_at DESC, id DESC LIMIT $4`, who.AllAccounts, postgres.Texts(who.Accounts), after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("returns: %w", err)

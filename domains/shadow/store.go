@@ -36,11 +36,14 @@ func (s store) compared(ctx context.Context, tx postgres.Tx, order trade.OrderID
 }
 
 func (s store) list(ctx context.Context, f Filter, first int, after string) ([]*Write, bool, error) {
+	if err := postgres.Cursor(after); err != nil {
+		return nil, false, err
+	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT w.id::text, w.source, w.operation, w.subject, coalesce(w.order_id::text, ''), w.method, w.target, w.body, w.note, w.times, w.at, o.theirs, o.differences, o.at
 		FROM shadow_writes w LEFT JOIN shadow_orders o ON o.order_id = w.order_id AND o.source = w.source
 		WHERE ($1 = '' OR w.source = $1) AND (NOT $2 OR o.differences <> '{}')
-		AND ($3 = '' OR (w.at, w.id) < (SELECT at, id FROM shadow_writes WHERE id::text = $3))
+		AND ($3 = '' OR (w.at, w.id) < (SELECT at, id FROM shadow_writes WHERE id = nullif($3, '')::uuid))
 		ORDER BY w.at DESC, w.id DESC LIMIT $4`, f.Source, f.Different, after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("what was not written: %w", err)

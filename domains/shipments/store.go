@@ -121,7 +121,7 @@ func (s *store) openWork(ctx context.Context, node trade.NodeID, limit int) ([]s
 const visible = `($1 OR account_id = ANY($2))`
 
 func (s *store) workByID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Work, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND id = ANY($3::text[]::uuid[])`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("fulfilment orders: %w", err)
 	}
@@ -134,7 +134,7 @@ func (s *store) workByID(ctx context.Context, who trade.Viewer, ids []string) (m
 }
 
 func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Work, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY number`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM fulfillment_orders WHERE `+visible+` AND order_id = ANY($3::text[]::uuid[]) ORDER BY number`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(orders...))
 	if err != nil {
 		return nil, fmt.Errorf("fulfilment orders: %w", err)
 	}
@@ -147,7 +147,7 @@ func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trad
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Shipment, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id::text = ANY($3) ORDER BY shipped_at, id`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(orders))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id = ANY($3::text[]::uuid[]) ORDER BY shipped_at, id`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(orders...))
 	if err != nil {
 		return nil, fmt.Errorf("shipments: %w", err)
 	}
@@ -160,7 +160,7 @@ func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.Or
 }
 
 func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[string]*Shipment, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND id::text = ANY($3)`, who.AllAccounts, postgres.Texts(who.Accounts), ids)
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND id = ANY($3::text[]::uuid[])`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("shipments: %w", err)
 	}
@@ -173,12 +173,15 @@ func (s *store) byID(ctx context.Context, who trade.Viewer, ids []string) (map[s
 }
 
 func (s *store) list(ctx context.Context, who trade.Viewer, first int, after string) ([]*Shipment, bool, error) {
+	if err := postgres.Cursor(after); err != nil {
+		return nil, false, err
+	}
 	if first < 1 || first > 100 {
 		return nil, false, fault.New(fault.Invalid, "a page of %d; ask for 1 to 100", first).At("first")
 	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT doc FROM shipments WHERE `+visible+`
-		AND ($3 = '' OR (shipped_at, id) < (SELECT shipped_at, id FROM shipments WHERE id::text = $3))
+		AND ($3 = '' OR (shipped_at, id) < (SELECT shipped_at, id FROM shipments WHERE id = nullif($3, '')::uuid))
 		ORDER BY shipped_at DESC, id DESC LIMIT $4`, who.AllAccounts, postgres.Texts(who.Accounts), after, first+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("shipments: %w", err)

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -161,8 +160,13 @@ func (r row) priced(keys []pricing.Key) []pricing.Key {
 		return nil
 	}
 	if _, lines := r.op.fields["line"]; !lines {
-		sku := trade.SKU(r.text("sku"))
-		return slices.DeleteFunc(slices.Clone(keys), func(k pricing.Key) bool { return k.SKU != sku })
+		var out []pricing.Key
+		for _, k := range keys {
+			if string(k.SKU) == r.text("sku") {
+				out = append(out, k)
+			}
+		}
+		return out
 	}
 	n := r.integer("line")
 	if n < 1 || n > len(keys) {
