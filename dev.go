@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -30,6 +31,8 @@ type devCmd struct {
 	Tick    time.Duration `default:"3s" help:"How long each step of picking, packing and carrying takes."`
 	Seed    int64         `default:"1" help:"What the simulated distributor is made from, at its first start."`
 	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
+	// Unlimited is for measuring Crossdock rather than how long its limits make it wait.
+	Unlimited bool `help:"Hold no call back that a product's rate would not allow. For measuring."`
 	// Postgres comes before every other place where a server may be.
 	Postgres string `type:"existingdir" placeholder:"DIR" help:"A folder with initdb and postgres, in place of those found on the machine."`
 	// Config and Buyer put systems of one's own in the sandbox's place.
@@ -114,6 +117,12 @@ func (c *devCmd) Run(s *shell) error {
 	}
 	defer w.stop()
 	w.cfg.Database.URL = url
+	for i := range w.cfg.Sources {
+		if c.Unlimited {
+			r := &w.cfg.Sources[i].Policy.Rate
+			r.Calls, r.Per = math.MaxInt32, config.Duration(time.Second)
+		}
+	}
 	issuer, err := auth.OpenDev(c.DataDir)
 	if err != nil {
 		return err

@@ -135,7 +135,7 @@ func TestTheCommandsThatLookAtAConfiguration(t *testing.T) {
 		t.Errorf("without its secrets: %v", err)
 	}
 	for _, source := range []string{"erp", "webshop", "wms", "threepl"} {
-		if out, err := command(secrets, "source", "probe", source, "--config", file); err != nil || !strings.Contains(out, " ok\n") {
+		if out, err := command(secrets, "source", "probe", source, "--config", file); err != nil || !strings.Contains(out, " ok ") {
 			t.Errorf("probe of %s: %s, %v", source, out, err)
 		}
 	}

@@ -73,7 +73,7 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 	case limits > 0:
 		args = append(args, "--size", "medium")
 	case config == "":
-		args = append(args, "--tick", "1h", "--size", "medium")
+		args = append(args, "--tick", "1h", "--size", "medium", "--unlimited")
 	default:
 		args = append(args, "--config", config, "--buyer", accounts()[0])
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -35,6 +36,17 @@ func (w *world) slowed(ctx context.Context, runs, at int) error {
 	return nil
 }
 
+// recovered waits until a source that was slow is asked again.
+func (w *world) recovered(ctx context.Context, with string) error {
+	for range 100 {
+		if err := w.ask(ctx, "service", with, map[string]any{"skus": []string{"SKU-1000"}}, &struct{}{}); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("it does not recover")
+}
+
 func (w *world) slow(ctx context.Context, system, source, without, with string, runs, at int) error {
 	const rounds = 4
 	var before, then, asked []time.Duration
@@ -46,6 +58,11 @@ func (w *world) slow(ctx context.Context, system, source, without, with string, 
 		}
 		if err := w.knobs(ctx, `{"latency":{"`+system+`":"`+latency+`"}}`); err != nil {
 			return err
+		}
+		if !slow {
+			if err := w.recovered(ctx, with); err != nil {
+				return err
+			}
 		}
 		waiting, leave := context.WithCancel(ctx)
 		var wg sync.WaitGroup
@@ -74,6 +91,9 @@ func (w *world) slow(ctx context.Context, system, source, without, with string, 
 		}
 	}
 	if err := w.knobs(ctx, `{"latency":{"`+system+`":"0s"}}`); err != nil {
+		return err
+	}
+	if err := w.recovered(ctx, with); err != nil {
 		return err
 	}
 	p99 := func(list []time.Duration) float64 {
