@@ -100,8 +100,8 @@ func (a *app) chapters() []chapter {
 		}
 	}
 	out := []chapter{
-		chapterOf(erp, "items", "items", a.erp.ItemsSince, a.catalog.Observe),
-		chapterOf(erp, "accounts", "accounts", a.erp.AccountsSince, a.accounts.Observe),
+		chapterOf(erp, "items", "items", a.erp.ItemsSince, a.observeItems),
+		chapterOf(erp, "accounts", "accounts", a.erp.AccountsSince, a.observeAccounts),
 		chapterOf(erp, "open orders", "orders", a.erp.RegistrationsSince, a.processes.ObserveRegistrations),
 		chapterOf(erp, "invoices", "history of invoices", documents(finance.Invoice), a.processes.ObserveDocuments),
 		chapterOf(erp, "credit memos", "history of credit memos", documents(finance.CreditMemo), a.processes.ObserveDocuments),

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"reflect"
 	"sync"
+	"time"
 
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
+	"crossdock/sources/ingest"
 )
 
 // reading is what one reading of the configuration says.
@@ -44,7 +47,19 @@ type generation struct {
 	*app
 	handler  http.Handler
 	requests sync.WaitGroup
-	end      context.CancelFunc
+	issuers  []auth.Issuer
+	verifier *auth.Verifier
+	// end stops the verifier, if no later generation has taken it over.
+	end context.CancelFunc
+}
+
+// verify gets the keys of the issuers.
+func (g *generation) verify(ctx context.Context) (err error) {
+	ctx, g.end = context.WithCancel(ctx)
+	if g.verifier, err = auth.New(ctx, g.issuers); err != nil {
+		g.end()
+	}
+	return err
 }
 
 // use serves by another reading from now on. When that cannot be, everything stays as it is.
@@ -54,15 +69,16 @@ func (g *gateway) use(ctx context.Context, r reading) error {
 		return err
 	}
 	a.queue.Passing, a.orders.Passing = g.passing, g.passing
-	ctx, end := context.WithCancel(ctx)
-	verifier, err := auth.New(ctx, r.issuers)
-	if err != nil {
-		end()
+	next := &generation{app: a, issuers: r.issuers, end: func() {}}
+	last := g.now // nobody else changes it
+	if last != nil && reflect.DeepEqual(last.issuers, r.issuers) {
+		// Its keys are there already, also while the issuer cannot be asked.
+		next.verifier, next.end, last.end = last.verifier, last.end, next.end
+	} else if err := next.verify(ctx); err != nil {
 		return err
 	}
-	next := &generation{app: a, handler: a.routes(verifier, g.events, g.stopping, r.issuers), end: end}
+	next.handler = a.routes(next.verifier, g.events, g.stopping, r.issuers)
 	g.mu.Lock()
-	last := g.now
 	if last != nil {
 		for name, t := range a.transports {
 			t.Inherit(last.transports[name])
@@ -104,9 +120,10 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now.handler.ServeHTTP(w, r)
 }
 
-// work runs the work behind, by one generation after the other.
+// work runs the work behind, by one generation after the other. What fails at the start of the process ends it; after
+// that a generation that fails is run again.
 func (g *gateway) work(ctx context.Context) error {
-	for {
+	for reloaded := false; ; {
 		g.mu.Lock()
 		now := g.now
 		g.mu.Unlock()
@@ -116,12 +133,22 @@ func (g *gateway) work(ctx context.Context) error {
 		select {
 		case err := <-done:
 			stop()
-			return err
-		case <-g.swapped:
-			stop()
-			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			if ctx.Err() != nil || !reloaded {
 				return err
 			}
+			g.log.ErrorContext(ctx, "the work behind has ended and is begun again", "error", err)
+			if ingest.Pause(ctx, time.Second) != nil {
+				return nil
+			}
+		case <-g.swapped:
+			reloaded = true
+			stop()
+			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+				g.log.WarnContext(ctx, "the work behind has not ended in order", "error", err)
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"crossdock/sources/ecommerce/vendure"
 	"crossdock/sources/ingest"
 	"crossdock/sources/rest"
+	"crossdock/sources/route"
 	"crossdock/sources/threepl/shipbob"
 )
 
@@ -38,8 +39,12 @@ func (a *app) hook(s config.Source) {
 				if err != nil {
 					return err
 				}
+				names, err := a.itemsOf(ctx, s.Name)
+				if err != nil {
+					return err
+				}
 				for _, r := range reports {
-					if err := a.shipments.Observe(ctx, r); err != nil && fault.KindOf(err) != fault.NotFound {
+					if err := a.shipments.Observe(ctx, route.Reported(r, names)); err != nil && fault.KindOf(err) != fault.NotFound {
 						return err // what is not ours was placed by somebody else
 					}
 				}
@@ -56,12 +61,16 @@ func (a *app) hook(s config.Source) {
 				if err != nil {
 					return err
 				}
+				names, err := a.itemsOf(ctx, s.Name)
+				if err != nil {
+					return err
+				}
 				works, err := c.Reports(ctx, "", []string{number})
 				if err != nil {
 					return err
 				}
 				if r, ok := works.Found[number]; ok {
-					if err := a.shipments.Observe(ctx, r); fault.KindOf(err) != fault.NotFound {
+					if err := a.shipments.Observe(ctx, route.Reported(r, names)); fault.KindOf(err) != fault.NotFound {
 						return err
 					}
 					return nil
@@ -74,7 +83,7 @@ func (a *app) hook(s config.Source) {
 					return err
 				}
 				if r, ok := goods.Found[number]; ok {
-					return a.returns.Observe(ctx, r)
+					return a.returns.Observe(ctx, route.Received(r, names))
 				}
 				return goods.Failed[number]
 			},

@@ -95,7 +95,9 @@ func (o *offer) tell(ctx context.Context, name string, c shop) error {
 		}
 		theirs := make(map[trade.SKU]trade.Decimal, len(changed))
 		for sku, q := range changed {
-			theirs[trade.SKU(names.Theirs(string(sku)))] = q
+			for _, name := range names.All(string(sku)) {
+				theirs[trade.SKU(name)] = q
+			}
 		}
 		if err := c.PublishStock(ctx, theirs); err != nil {
 			if err = o.unsent(ctx, err); err != nil {

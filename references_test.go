@@ -74,6 +74,45 @@ func TestAnItemThatAShopCallsOtherwise(t *testing.T) {
 	}
 }
 
+// TestAnOrderWaitsForTheLastOfItsItems: one that is named does not let it go without another that nobody knows.
+func TestAnOrderWaitsForTheLastOfItsItems(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/shop/rename?item=SKU-1000&sku=sku1000", "")
+	w.admin("POST", "/admin/shop/rename?item=SKU-1001&sku=sku1001", "")
+	w.admin("POST", "/admin/shop/orders", `{"po":"WEB-1","lines":[{"sku":"sku1000","quantity":3},{"sku":"sku1001","quantity":2},{"sku":"SKU-1002","quantity":1}]}`)
+	called := func(sku string) references.Name {
+		return references.Name{Kind: references.Item, Source: "webshop", Theirs: sku}
+	}
+	o := w.order(w.unmapped(called("sku1000")).Order)
+	w.unmapped(called("sku1001"))
+	if _, err := w.references.Set(t.Context(), operator(), called("sku1000"), "SKU-1000"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if goes, err := w.orders.Reevaluate(t.Context(), o.ID); err != nil || goes || w.order(o.ID).Status != orders.OnHold {
+			t.Fatalf("with one of two named the order is %s, %v", w.order(o.ID).Status, err)
+		}
+	}
+	if _, err := w.references.Set(t.Context(), operator(), called("sku1001"), "SKU-1001"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("all three items have left, and the shop has their parcels", func() bool {
+		w.step()
+		for _, l := range w.order(o.ID).Lines {
+			if !l.Shipped.Equal(l.Quantity.Value) {
+				return false
+			}
+		}
+		left := 0.0
+		for _, l := range w.admin("GET", "/admin/shop/orders", "")["orders"].([]any)[0].(map[string]any)["lines"].([]any) {
+			left += l.(map[string]any)["Remaining"].(float64)
+		}
+		return left == 0
+	})
+}
+
 // TestACompanyThatAShopCallsOtherwise: an order of a company that nobody has mapped is kept, with what it could be,
 // and taken in for the account that somebody names.
 func TestACompanyThatAShopCallsOtherwise(t *testing.T) {
@@ -156,6 +195,18 @@ func TestReferencesAreLearnedFoundAndMended(t *testing.T) {
 	got = g.query("operations", `mutation($i: RemoveReferenceInput!) { removeReference(input: $i) { reference { ours } errors { code } } }`, map[string]any{"i": map[string]any{"kind": "ITEM", "source": "erp", "theirs": item["theirs"]}})
 	if fmt.Sprint(got.Data["removeReference"]) != "map[errors:[] reference:map[ours:SKU-1002]]" {
 		t.Errorf("it is removed as %v, %v", got.Data, got.Errors)
+	}
+	same := references.Name{Kind: references.Account, Source: "webshop", Theirs: "C10002"}
+	if _, err := w.references.Set(t.Context(), operator(), same, "C10002"); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := w.references.Of(t.Context(), references.Account, "webshop"); err != nil {
+		t.Fatal(err)
+	} else if ours, ok := names.Mapped("C10002"); !ok || ours != "C10002" {
+		t.Errorf("a buyer who is called as we do is %q, %t", ours, ok)
+	}
+	if _, err := w.references.Set(t.Context(), operator(), references.Name{Kind: references.Node, Source: "wms", Theirs: "EAST"}, "DC-EAST"); err == nil {
+		t.Error("a node's name can be set, and nobody would use it")
 	}
 	if got := g.query("C10001", `{ references { nodes { ours } } }`, nil); len(got.Errors) != 1 {
 		t.Errorf("a buyer sees %v", got.Data)

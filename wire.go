@@ -128,6 +128,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	a.inbox.Candidates = a.candidates
 	a.references = references.New(pool, a)
 	a.references.Known = a.known
+	a.inbox.Mapping = a.references.Mapping
 
 	fresh := cfg.Freshness
 	a.accounts = accounts.New(pool, a.erp, agesOf(fresh.Accounts))

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
-	"crossdock/domains/references"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 )
@@ -79,14 +79,10 @@ func (p *Processes) cancelRest(ctx context.Context, e Effect) (Apply, error) {
 	if !ok {
 		return nil, fault.New(fault.Unsupported, "%s cannot be told of cancellations", o.ChannelSource)
 	}
-	names, err := p.References.Of(ctx, references.Item, o.ChannelSource)
-	if err != nil {
-		return nil, err
-	}
 	theirs := *o
 	theirs.Lines = slices.Clone(o.Lines)
 	for i := range theirs.Lines {
-		theirs.Lines[i].SKU = trade.SKU(names.Theirs(string(theirs.Lines[i].SKU)))
+		theirs.Lines[i].SKU = cmp.Or(theirs.Lines[i].Called, theirs.Lines[i].SKU)
 	}
 	return nil, shop.CancelRest(ctx, &theirs)
 }

@@ -92,7 +92,9 @@ type Queue struct {
 	river    *river.Client[postgres.Tx]
 	handlers map[string]Handler
 	// dropped says what to do when a person gives a dead effect up, by kind.
-	dropped    map[string]func(context.Context, postgres.Tx, Effect) error
+	dropped map[string]func(context.Context, postgres.Tx, Effect) error
+	// unwritten says what to do when an effect was kept back because its source is in shadow, by kind.
+	unwritten  map[string]func(context.Context, postgres.Tx, Effect) error
 	exceptions Exceptions
 	policy     Policy
 	log        *slog.Logger
@@ -158,13 +160,13 @@ func (q *Queue) Add(ctx context.Context, tx postgres.Tx, subject, destination, k
 }
 
 // AddOnce is Add for an effect that brings its destination up to what we know when it runs: one that nobody has
-// begun does for all that happens until then.
-func (q *Queue) AddOnce(ctx context.Context, tx postgres.Tx, subject, destination, kind string, payload any) error {
+// begun does for all that happens until then. It reports whether it was added.
+func (q *Queue) AddOnce(ctx context.Context, tx postgres.Tx, subject, destination, kind string, payload any) (bool, error) {
 	will, err := q.store.unbegun(ctx, tx, subject, destination, kind)
 	if err != nil || will {
-		return err
+		return false, err
 	}
-	return q.Add(ctx, tx, subject, destination, kind, payload)
+	return true, q.Add(ctx, tx, subject, destination, kind, payload)
 }
 
 func (q *Queue) enqueue(ctx context.Context, tx postgres.Tx, id string) error {

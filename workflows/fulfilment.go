@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,6 +93,17 @@ func (p *Processes) Attach() {
 				return err
 			}
 			return p.Shipments.Failed(ctx, tx, t.Work, "it could not be handed over")
+		},
+	}
+	p.Queue.unwritten = map[string]func(context.Context, Tx, Effect) error{
+		// Whoever writes there by themselves is counted by the system's own figures.
+		registerOrder: p.Queue.dropped[registerOrder],
+		releaseWork: func(ctx context.Context, tx Tx, e Effect) error {
+			t, err := parse(e)
+			if err != nil {
+				return err
+			}
+			return p.Inventory.Recalled(ctx, tx, t.Work)
 		},
 	}
 	p.Queue.handlers = map[string]Handler{
@@ -222,8 +234,27 @@ func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 	if p.Systems.Shops[o.ChannelSource] == nil {
 		return nil
 	}
-	for _, sku := range o.Unknown() {
+	if err := p.Unknown(ctx, tx, o, o.Unknown()); err != nil {
+		return err
+	}
+	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
+}
+
+// Unknown implements orders.Dispatcher: a person hears of items that nobody knows, with what they could be. One that
+// somebody has named meanwhile is taken for what it is.
+func (p *Processes) Unknown(ctx context.Context, tx Tx, o *orders.Order, skus []trade.SKU) error {
+	for _, sku := range skus {
 		n := references.Name{Kind: references.Item, Source: o.ChannelSource, Theirs: string(sku)}
+		ours, err := p.References.Mapping(ctx, tx, n)
+		if err != nil {
+			return err
+		}
+		if ours != "" && ours != string(sku) {
+			if err := p.Orders.Renamed(ctx, tx, n.Source, sku, trade.SKU(ours)); err != nil {
+				return err
+			}
+			continue
+		}
 		candidates, err := p.Candidates(ctx, n, "")
 		if err != nil {
 			return err
@@ -235,7 +266,7 @@ func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
 			return err
 		}
 	}
-	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
+	return nil
 }
 
 func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order, error) {
@@ -308,11 +339,6 @@ func (p *Processes) register(ctx context.Context, e Effect) (Apply, error) {
 			}
 		}
 		if err := p.Finance.Registered(ctx, tx, o.ID); err != nil {
-			return err
-		}
-		if err := p.References.Learn(ctx, tx, []references.Reference{{
-			Name: references.Name{Kind: references.Order, Source: r.Source, Theirs: r.TheirNumber}, Ours: string(o.ID), Label: o.Number, Origin: references.Learned,
-		}}); err != nil {
 			return err
 		}
 		return p.Orders.Registered(ctx, tx, o.ID, r, o.Kept())
@@ -404,11 +430,14 @@ func (p *Processes) Shipped(ctx context.Context, tx Tx, w *shipments.Work, s *sh
 		return err
 	}
 	t := target{Order: w.Order, Shipment: s.ID}
-	if err := p.Queue.AddOnce(ctx, tx, subject(w.Order), p.erp(), postShipment, t); err != nil {
+	added, err := p.Queue.AddOnce(ctx, tx, subject(w.Order), p.erp(), postShipment, t)
+	if err != nil {
 		return err
 	}
-	if err := p.Queue.AddOnce(ctx, tx, subject(w.Order), p.erp(), readInvoice, t); err != nil {
-		return err
+	if added && p.Queue.shadowing(p.erp()) == "" { // what is not posted has no invoice
+		if err := p.Queue.Add(ctx, tx, subject(w.Order), p.erp(), readInvoice, t); err != nil {
+			return err
+		}
 	}
 	shop, err := p.Orders.ShopOf(ctx, tx, w.Order)
 	if err != nil || p.Systems.Notifiers[shop.Source] == nil {
@@ -548,14 +577,12 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := p.References.Of(ctx, references.Item, o.ChannelSource)
-	if err != nil {
-		return nil, err
-	}
 	s := *found[t.Shipment]
 	s.Parts = slices.Clone(s.Parts)
 	for i := range s.Parts {
-		s.Parts[i].SKU = trade.SKU(names.Theirs(string(s.Parts[i].SKU)))
+		if l := o.Line(s.Parts[i].Line); l != nil {
+			s.Parts[i].SKU = cmp.Or(l.Called, l.SKU)
+		}
 	}
 	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, &s)
 }

@@ -20,20 +20,35 @@ type Shadow interface {
 	Compared(ctx context.Context, tx postgres.Tx, order trade.OrderID, c shadow.Comparison) error
 }
 
+// shadowing is the source behind a destination if that is in shadow, and else empty.
+func (q *Queue) shadowing(destination string) string {
+	if q.InShadow == nil {
+		return ""
+	}
+	return q.InShadow(destination)
+}
+
 // unsent is what an effect on a source in shadow would have written, if that is why it failed. One that fails for good
 // at such a source builds on what was not written either.
 func (q *Queue) unsent(e *Effect, cause error) (shadow.Write, bool) {
-	if q.InShadow == nil || cause == nil {
+	source := q.shadowing(e.Destination)
+	if source == "" || cause == nil {
 		return shadow.Write{}, false
 	}
-	source := q.InShadow(e.Destination)
 	w := shadow.Write{Source: source, Operation: e.Kind, Subject: e.Subject, Order: orderOf(e.Subject)}
+	if t, err := parse(*e); err == nil { // an order can have several works, parcels and returns
+		for _, part := range []string{t.Work, t.Shipment, t.Return} {
+			if part != "" {
+				w.Subject += "/" + part
+			}
+		}
+	}
 	if s, ok := errors.AsType[*fault.ShadowedError](cause); ok {
 		w.Source, w.Operation, w.Method, w.Target, w.Body = s.Source, s.Operation, s.Method, s.Target, s.Body
 		return w, true
 	}
 	w.Note = message(cause)
-	return w, source != "" && fault.Permanent(cause)
+	return w, fault.Permanent(cause)
 }
 
 // shadowed ends an effect with what it would have written.
@@ -43,6 +58,11 @@ func (q *Queue) shadowed(ctx context.Context, e *Effect, w shadow.Write) error {
 		if err != nil || !mine {
 			return err
 		}
+		if do := q.unwritten[e.Kind]; do != nil {
+			if err := do(ctx, tx, *e); err != nil {
+				return err
+			}
+		}
 		if err := q.Shadow.Note(ctx, tx, w); err != nil || next == "" {
 			return err
 		}
@@ -51,9 +71,9 @@ func (q *Queue) shadowed(ctx context.Context, e *Effect, w shadow.Write) error {
 }
 
 // compare looks for the order of ours that a system in shadow has taken by itself, and says what it decided
-// differently. It reports false when there is none. From then on the system's own figures count the order.
+// differently. It reports false when there is none. From then on the system's own figure of credit counts the order.
 func (p *Processes) compare(ctx context.Context, r orders.Registration) (bool, error) {
-	if r.PONumber == "" || p.Queue.InShadow == nil || p.Queue.InShadow(p.erp()) == "" {
+	if r.PONumber == "" || p.Queue.shadowing(p.erp()) == "" {
 		return false, nil
 	}
 	list, err := p.Orders.List(ctx, trade.System("shadow"), orders.Filter{Accounts: []trade.AccountID{r.Account}, PONumber: r.PONumber}, orders.Paging{})
@@ -73,9 +93,6 @@ func (p *Processes) compare(ctx context.Context, r orders.Registration) (bool, e
 			return err
 		}
 		if err := p.Finance.Withdrawn(ctx, tx, o.ID); err != nil {
-			return err
-		}
-		if err := p.Inventory.Adjust(ctx, tx, o.ID, nil); err != nil {
 			return err
 		}
 		return p.Orders.Registered(ctx, tx, o.ID, r, nil)

@@ -171,14 +171,14 @@ func (s effectStore) drop(ctx context.Context, tx postgres.Tx, id string) (dropp
 	return &e, next, err
 }
 
-// cancelUntried takes an effect back that nobody has begun. It returns whether it could.
+// cancelUntried takes an effect back that nobody has begun, or that was never sent. It returns whether it could.
 func (s effectStore) cancelUntried(ctx context.Context, tx postgres.Tx, subject, destination, kind, key, value string) (bool, error) {
 	if err := gate(ctx, tx, subject, destination); err != nil {
 		return false, err
 	}
 	tag, err := tx.Exec(ctx, `
 		UPDATE effects SET state = 'CANCELLED', done_at = clock_timestamp()
-		WHERE subject = $1 AND destination = $2 AND kind = $3 AND payload->>$4 = $5 AND state = 'WAITING' AND attempts = 0`, subject, destination, kind, key, value)
+		WHERE subject = $1 AND destination = $2 AND kind = $3 AND payload->>$4 = $5 AND ((state = 'WAITING' AND attempts = 0) OR state = 'SHADOWED')`, subject, destination, kind, key, value)
 	if err != nil {
 		return false, fmt.Errorf("take back effect: %w", err)
 	}

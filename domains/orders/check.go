@@ -35,6 +35,8 @@ type DraftLine struct {
 	SKU               trade.SKU      `json:"sku"`
 	Quantity          trade.Quantity `json:"quantity"`
 	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
+	// Called is what the channel calls the item, where that is something else.
+	Called trade.SKU `json:"called,omitempty"`
 }
 
 // Facts are what the owners of the facts said about a draft. A nil Account or an absent item
@@ -205,7 +207,7 @@ func checkAccount(d Draft, f Facts, fs *findings) trade.Currency {
 }
 
 func checkLine(i int, want DraftLine, currency trade.Currency, f Facts, fs *findings) Line {
-	l := Line{Number: i + 1, SKU: want.SKU, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Outcome: LineAccepted, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}
+	l := Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Outcome: LineAccepted, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}
 	item, known := f.Items[want.SKU]
 	if !known {
 		if f.missing("items") {

@@ -56,6 +56,8 @@ type Dispatcher interface {
 	LetGo(ctx context.Context, tx postgres.Tx, o *Order) error
 	// Decided tells the channel what became of its order.
 	Decided(ctx context.Context, tx postgres.Tx, o *Order) error
+	// Unknown tells of items of an order that cannot be refused which nobody knows.
+	Unknown(ctx context.Context, tx postgres.Tx, o *Order, skus []trade.SKU) error
 	// Kept is what nodes have sent, have, or may have, by line and node.
 	Kept(ctx context.Context, tx postgres.Tx, o *Order) (map[int]map[trade.NodeID]trade.Decimal, error)
 	// GaveBack are the nodes that have lately given work of the order back, for want of stock or because
@@ -168,7 +170,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 			if !l.Quantity.Value.IsPos() || l.Quantity.Value.Cmp(most()) > 0 {
 				l.Quantity.Value = trade.Decimal{} // the finding says what was asked
 			}
-			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}))
+			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Called: l.Called, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}))
 		}
 	}
 	var answer *Answer

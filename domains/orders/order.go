@@ -103,16 +103,18 @@ type Order struct {
 // Line is one item of an order. Its quantities are in the line's unit and disjoint: what is in
 // none of the buckets is open.
 type Line struct {
-	Order             trade.OrderID   `json:"-"`
-	Account           trade.AccountID `json:"-"`
-	Date              trade.Date      `json:"-"`
-	Number            int             `json:"number"`
-	SKU               trade.SKU       `json:"sku"`
-	Description       string          `json:"description,omitempty"`
-	Quantity          trade.Quantity  `json:"quantity"`
-	UnitPrice         trade.Money     `json:"unitPrice"`
-	ExpectedUnitPrice *trade.Money    `json:"expectedUnitPrice,omitempty"`
-	Amount            trade.Money     `json:"amount"`
+	Order   trade.OrderID   `json:"-"`
+	Account trade.AccountID `json:"-"`
+	Date    trade.Date      `json:"-"`
+	Number  int             `json:"number"`
+	SKU     trade.SKU       `json:"sku"`
+	// Called is what the channel calls the item, where that is something else.
+	Called            trade.SKU      `json:"called,omitempty"`
+	Description       string         `json:"description,omitempty"`
+	Quantity          trade.Quantity `json:"quantity"`
+	UnitPrice         trade.Money    `json:"unitPrice"`
+	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
+	Amount            trade.Money    `json:"amount"`
 	// Registered is the quantity that the system of record had when it last told.
 	Registered  *trade.Decimal `json:"registered,omitempty"`
 	Outcome     LineOutcome    `json:"outcome"`

@@ -18,11 +18,13 @@ type Registration struct {
 	TheirNumber string
 	Source      string
 	Account     trade.AccountID
-	PONumber    string
-	Currency    trade.Currency
-	PlacedAt    time.Time
-	ModifiedAt  time.Time
-	ShipTo      trade.Address
+	// Buyer is whom a shop sold a finished order to, where it tells.
+	Buyer      Buyer
+	PONumber   string
+	Currency   trade.Currency
+	PlacedAt   time.Time
+	ModifiedAt time.Time
+	ShipTo     trade.Address
 	// Posted is true when the system has shipped and invoiced it all and keeps only documents.
 	Posted bool
 	// Cancelled is true when the system has called it off.

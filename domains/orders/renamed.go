@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"slices"
 
 	"crossdock/domains/event"
 	"crossdock/domains/trade"
@@ -19,12 +20,13 @@ func (s *Service) Renamed(ctx context.Context, tx postgres.Tx, source string, th
 		err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
 			for i := range o.Lines {
 				if l := &o.Lines[i]; l.SKU == theirs && l.Outcome == LineRejected {
-					l.SKU, l.Outcome, l.Rejected = ours, LineHeld, trade.Decimal{}
+					l.SKU, l.Called, l.Outcome, l.Rejected = ours, theirs, LineHeld, trade.Decimal{}
 				}
 			}
+			unknown := slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome == LineRejected && slices.Contains(o.Unknown(), l.SKU) })
 			for i := range o.Holds {
 				if h := &o.Holds[i]; h.Code == itemUnknown && h.Status == HoldActive {
-					h.AutoClears = true
+					h.AutoClears = !unknown
 				}
 			}
 			o.derive()

@@ -456,6 +456,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		return nil, err
 	}
 	var wants []Want
+	// down are the lines that are turned down only now, by their place.
+	down := map[string]bool{}
 	total := trade.Money{Currency: o.Currency}
 	for i := range o.Lines {
 		l := &o.Lines[i]
@@ -466,6 +468,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
 			l.Outcome = lines[i].Outcome
 			if l.Outcome == LineRejected {
+				down[fmt.Sprintf("lines.%d.", i)] = true
 				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
 				l.Rejected = trade.Sum(l.Rejected, l.Open())
 				continue
@@ -504,13 +507,28 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		// It was agreed that it waits for stock.
 		return still, nil
 	}
+	var unknown []trade.SKU
 	for _, f := range append(fs, short...) {
-		if f.Severity == trade.Hold || (f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines.")) {
+		reject := f.Severity == trade.Reject
+		for at := range down {
+			// What its channel has taken is not dropped for that: a person must settle it.
+			if n := 0; reject && !o.refusable() && strings.HasPrefix(f.Path, at) {
+				still[f.Code] = true
+				o.hold(f, s.now())
+				if _, err := fmt.Sscanf(at, "lines.%d.", &n); err == nil && f.Code == itemUnknown {
+					unknown = append(unknown, o.Lines[n].SKU)
+				}
+			}
+		}
+		if f.Severity == trade.Hold || (reject && !strings.HasPrefix(f.Path, "lines.")) {
 			still[f.Code] = true
 			if !o.heldBefore(f.Code) {
 				o.hold(f, s.now())
 			}
 		}
+	}
+	if len(unknown) > 0 {
+		return still, s.dispatch.Unknown(ctx, tx, o, unknown)
 	}
 	return still, nil
 }
@@ -541,7 +559,7 @@ func (o *Order) draft() Draft {
 		d.Currency = ""
 	}
 	for _, l := range o.Lines {
-		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice})
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called})
 	}
 	return d
 }

@@ -66,7 +66,7 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 // refer keeps what other systems call the order where it can be searched.
 func (s *store) refer(ctx context.Context, tx postgres.Tx, o *Order) error {
 	for _, r := range o.References {
-		if _, err := tx.Exec(ctx, `INSERT INTO refs (kind, ours, source, theirs, label) VALUES ('order', $1, $2, $3, $4) ON CONFLICT DO NOTHING`, o.ID, r.System, r.Value, r.ID); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO refs (kind, ours, source, theirs, label) VALUES ('ORDER', $1, $2, $3, $4) ON CONFLICT DO NOTHING`, o.ID, r.System, r.Value, o.Number); err != nil {
 			return fmt.Errorf("references of order %s: %w", o.Number, err)
 		}
 	}
@@ -75,7 +75,7 @@ func (s *store) refer(ctx context.Context, tx postgres.Tx, o *Order) error {
 
 // referred returns the id of the order that the source calls by its number, empty when there is none.
 func (s *store) referred(ctx context.Context, tx postgres.Tx, source, theirs string) (id trade.OrderID, err error) {
-	err = tx.QueryRow(ctx, `SELECT ours FROM refs WHERE kind = 'order' AND source = $1 AND theirs = $2`, source, theirs).Scan(&id)
+	err = tx.QueryRow(ctx, `SELECT ours FROM refs WHERE kind = 'ORDER' AND source = $1 AND theirs = $2`, source, theirs).Scan(&id)
 	if postgres.NoRows(err) {
 		return "", nil
 	}
@@ -83,7 +83,7 @@ func (s *store) referred(ctx context.Context, tx postgres.Tx, source, theirs str
 }
 
 func (s *store) byReference(ctx context.Context, who trade.Viewer, source string, theirs []string) (map[string]*Order, error) {
-	rows, err := s.pool.Query(ctx, `SELECT theirs, doc, updated_at FROM refs JOIN orders ON orders.id = refs.ours::uuid WHERE `+visible+` AND kind = 'order' AND source = $3 AND theirs = ANY($4)`,
+	rows, err := s.pool.Query(ctx, `SELECT theirs, doc, updated_at FROM refs JOIN orders ON orders.id = refs.ours::uuid WHERE `+visible+` AND kind = 'ORDER' AND source = $3 AND theirs = ANY($4)`,
 		who.AllAccounts, postgres.Texts(who.Accounts), source, theirs)
 	if err != nil {
 		return nil, fmt.Errorf("orders by reference: %w", err)

@@ -8,13 +8,33 @@ import (
 
 // Names translates between our names of one kind and a source's. A name that nobody has mapped is the same on both
 // sides.
-type Names struct{ to, from map[string]string }
+type Names struct {
+	// to has the names of each thing, the one that was said last at the end.
+	to   map[string][]string
+	from map[string]string
+}
 
 // Ours is what we call what the source calls so.
-func (n Names) Ours(theirs string) string { return or(n.from, theirs) }
+func (n Names) Ours(theirs string) string {
+	if ours, ok := n.from[theirs]; ok {
+		return ours
+	}
+	return theirs
+}
 
-// Theirs is what the source calls what we call so.
-func (n Names) Theirs(ours string) string { return or(n.to, ours) }
+// Theirs is what the source calls what we call so, by the name that was said last.
+func (n Names) Theirs(ours string) string {
+	all := n.All(ours)
+	return all[len(all)-1]
+}
+
+// All are the names that the source has for what we call so, at least one.
+func (n Names) All(ours string) []string {
+	if all := n.to[ours]; len(all) > 0 {
+		return all
+	}
+	return []string{ours}
+}
 
 // Mapped is what we call what the source calls so, if somebody has said.
 func (n Names) Mapped(theirs string) (string, bool) {
@@ -24,13 +44,6 @@ func (n Names) Mapped(theirs string) (string, bool) {
 
 // Same reports whether every name is the same on both sides.
 func (n Names) Same() bool { return len(n.from) == 0 }
-
-func or(m map[string]string, name string) string {
-	if other, ok := m[name]; ok {
-		return other
-	}
-	return name
-}
 
 // renew is how long another process may not hear of a change.
 const renew = 5 * time.Second

@@ -147,6 +147,9 @@ func (s *Service) Set(ctx context.Context, who trade.Viewer, n Name, ours string
 	if !who.Has(Scope) {
 		return nil, denied()
 	}
+	if n.Kind != Account && n.Kind != Item {
+		return nil, fault.New(fault.Invalid, "what a system calls an %s is learned or configured: accounts and items can be set", strings.ToLower(string(n.Kind))).At("kind")
+	}
 	for at, v := range map[string]string{"source": n.Source, "theirs": n.Theirs, "ours": ours} {
 		if strings.TrimSpace(v) == "" || len(v) > maxName {
 			return nil, fault.New(fault.Invalid, "%s is %q: give 1 to %d characters", at, v, maxName).At(at)
@@ -163,6 +166,9 @@ func (s *Service) Set(ctx context.Context, who trade.Viewer, n Name, ours string
 	}
 	r := Reference{Name: n, Ours: ours, Origin: Set, By: who.Subject, At: time.Now()}
 	err := postgres.InTx(ctx, s.store.pool, func(tx postgres.Tx) error {
+		if err := s.store.gate(ctx, tx, n); err != nil {
+			return err
+		}
 		was, err := s.store.set(ctx, tx, &r)
 		if err != nil {
 			return err
@@ -174,6 +180,18 @@ func (s *Service) Set(ctx context.Context, who trade.Viewer, n Name, ours string
 	})
 	s.names.forget(n.Kind, n.Source)
 	return &r, err
+}
+
+// Mapping returns what a name means as the transaction sees it, empty when nobody has said. Whoever waits for the
+// name because nobody has, and commits that in this transaction, is found by the next who says.
+func (s *Service) Mapping(ctx context.Context, tx postgres.Tx, n Name) (ours string, err error) {
+	if err := s.store.gate(ctx, tx, n); err != nil {
+		return "", err
+	}
+	if ours, err = s.store.mapping(ctx, tx, n); ours != "" {
+		s.names.forget(n.Kind, n.Source)
+	}
+	return ours, err
 }
 
 // Remove forgets what a name means.

@@ -63,6 +63,20 @@ func (s store) set(ctx context.Context, tx postgres.Tx, r *Reference) (was strin
 	return was, nil
 }
 
+// gate makes everybody wait for one another who says what a name means, or waits for it.
+func (s store) gate(ctx context.Context, tx postgres.Tx, n Name) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 13))`, n.Key())
+	return err
+}
+
+func (s store) mapping(ctx context.Context, tx postgres.Tx, n Name) (ours string, err error) {
+	err = tx.QueryRow(ctx, `SELECT ours FROM refs WHERE kind = $1 AND source = $2 AND theirs = $3 AND origin <> 'LEARNED'`, n.Kind, n.Source, n.Theirs).Scan(&ours)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return ours, err
+}
+
 func (s store) remove(ctx context.Context, tx postgres.Tx, n Name) (*Reference, error) {
 	rows, err := tx.Query(ctx, `DELETE FROM refs WHERE kind = $1 AND source = $2 AND theirs = $3 RETURNING `+columns, n.Kind, n.Source, n.Theirs)
 	if err != nil {
@@ -92,18 +106,18 @@ func (s store) list(ctx context.Context, f Filter, first int, after string) ([]R
 	return list[:min(first, len(list))], more, nil
 }
 
-// names are the names of a kind that differ from ours. What a system tells of its ids is for finding things and
+// names are the names of a kind that somebody has set. What a system tells of its ids is for finding things and
 // translates nothing: it answers to our name. Of several names of one thing the last that was said is used towards
 // the source.
 func (s store) names(ctx context.Context, kind Kind, source string) (Names, error) {
-	out := Names{to: map[string]string{}, from: map[string]string{}}
-	rows, err := s.pool.Query(ctx, `SELECT ours, theirs FROM refs WHERE kind = $1 AND source = $2 AND ours <> theirs AND origin <> 'LEARNED' ORDER BY origin = 'SET', said_at`, kind, source)
+	out := Names{to: map[string][]string{}, from: map[string]string{}}
+	rows, err := s.pool.Query(ctx, `SELECT ours, theirs FROM refs WHERE kind = $1 AND source = $2 AND origin <> 'LEARNED' ORDER BY origin = 'SET', said_at`, kind, source)
 	if err != nil {
 		return out, fmt.Errorf("names of %s: %w", source, err)
 	}
 	var ours, theirs string
 	_, err = pgx.ForEachRow(rows, []any{&ours, &theirs}, func() error {
-		out.from[theirs], out.to[ours] = ours, theirs
+		out.from[theirs], out.to[ours] = ours, append(out.to[ours], theirs)
 		return nil
 	})
 	return out, err

@@ -212,7 +212,9 @@ func (s *Service) Adopt(ctx context.Context, o Adopted, source string, sent []Re
 			}
 			for _, e := range rs.Events {
 				sh.Events = append(sh.Events, e)
-				sh.Status = e.Status
+				if sh.Status = e.Status; e.Status == Delivered {
+					sh.DeliveredAt = &e.OccurredAt
+				}
 			}
 			if err := s.store.insertShipment(ctx, tx, sh); err != nil {
 				return err

@@ -42,9 +42,11 @@ type Inbox struct {
 	Exceptions Exceptions
 	// Candidates are things of ours that a name which nobody has mapped could mean.
 	Candidates func(ctx context.Context, n references.Name, label string) ([]references.Candidate, error)
-	Now        func() time.Time
-	Log        *slog.Logger
-	wake       chan struct{}
+	// Mapping is what such a name means by now, as the transaction sees it; empty when still nobody has said.
+	Mapping func(ctx context.Context, tx postgres.Tx, n references.Name) (ours string, err error)
+	Now     func() time.Time
+	Log     *slog.Logger
+	wake    chan struct{}
 }
 
 // NewInbox returns an inbox over the database.
@@ -148,13 +150,13 @@ func (i *Inbox) Run(ctx context.Context) error {
 // one takes the oldest delivery in. The row is locked meanwhile, so that replicas share the work.
 func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 	err = postgres.InTx(ctx, i.Pool, func(tx postgres.Tx) error {
-		var id, source, topic string
+		var id, source, topic, awaited string
 		var body []byte
 		var attempts int
 		err := tx.QueryRow(ctx, `
-			SELECT id::text, source, topic, body, attempts FROM inbox
+			SELECT id::text, source, topic, body, attempts, awaits FROM inbox
 			WHERE state = 'RECEIVED' AND received_at + attempts * interval '2 seconds' <= clock_timestamp()
-			ORDER BY received_at LIMIT 1 FOR UPDATE SKIP LOCKED`).Scan(&id, &source, &topic, &body, &attempts)
+			ORDER BY received_at LIMIT 1 FOR UPDATE SKIP LOCKED`).Scan(&id, &source, &topic, &body, &attempts, &awaited)
 		if postgres.NoRows(err) {
 			return nil
 		}
@@ -167,6 +169,11 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 		case err == nil:
 			if _, err = tx.Exec(ctx, `UPDATE inbox SET state = 'DONE', done_at = clock_timestamp(), attempts = attempts + 1, last_error = '' WHERE id = $1`, id); err != nil {
 				return err
+			}
+			if awaited != "" {
+				if err := i.Exceptions.Clear(ctx, tx, awaited, "the delivery was taken in"); err != nil {
+					return err
+				}
 			}
 			return i.Exceptions.Clear(ctx, tx, "inbox/"+id, "the delivery was taken in")
 		case ctx.Err() != nil:
@@ -182,6 +189,11 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 			Subject: "inbox/" + id, Key: "inbox/" + id, Source: source, InboxID: id, CreatedAt: i.Now(),
 		}
 		if unmapped, ok := errors.AsType[*references.UnmappedError](err); ok {
+			if ours, err := i.Mapping(ctx, tx, unmapped.Name); err != nil || ours != "" {
+				// Somebody has said while it was tried.
+				_, e := tx.Exec(ctx, `UPDATE inbox SET attempts = 1, last_error = '' WHERE id = $1`, id)
+				return errors.Join(err, e)
+			}
 			candidates, err := i.Candidates(ctx, unmapped.Name, unmapped.Label)
 			if err != nil {
 				return err
@@ -204,7 +216,7 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 
 // Mapped makes due what waited for a reference, in the caller's transaction.
 func (i *Inbox) Mapped(ctx context.Context, tx postgres.Tx, key string) error {
-	_, err := tx.Exec(ctx, `UPDATE inbox SET state = 'RECEIVED', attempts = 0, awaits = '' WHERE awaits = $1 AND state = 'DEAD'`, key)
+	_, err := tx.Exec(ctx, `UPDATE inbox SET state = 'RECEIVED', attempts = 0 WHERE awaits = $1 AND state = 'DEAD'`, key)
 	return err
 }
 
@@ -223,9 +235,11 @@ func message(err error) string {
 	return "internal error"
 }
 
-// Retry makes a dead delivery due again, in the caller's transaction.
+// Retry makes a dead delivery due again, and all that wait for the same reference, in the caller's transaction.
 func (i *Inbox) Retry(ctx context.Context, tx postgres.Tx, id string) error {
-	_, err := tx.Exec(ctx, `UPDATE inbox SET state = 'RECEIVED', attempts = 0 WHERE id = $1 AND state = 'DEAD'`, id)
+	_, err := tx.Exec(ctx, `
+		UPDATE inbox SET state = 'RECEIVED', attempts = 0
+		WHERE state = 'DEAD' AND (id = $1 OR (awaits <> '' AND awaits = (SELECT awaits FROM inbox WHERE id = $1)))`, id)
 	return err
 }
 

@@ -202,7 +202,9 @@ func (s *Shops) translate(ctx context.Context, shop string, o *orders.PlacedOrde
 	}
 	lines := slices.Clone(o.Draft.Lines)
 	for i := range lines {
-		lines[i].SKU = trade.SKU(items.Ours(string(lines[i].SKU)))
+		if ours := trade.SKU(items.Ours(string(lines[i].SKU))); ours != lines[i].SKU {
+			lines[i].SKU, lines[i].Called = ours, lines[i].SKU
+		}
 	}
 	o.Draft.Lines = lines
 	o.Buyer.Ref = cmp.Or(o.Buyer.Ref, anonymous)

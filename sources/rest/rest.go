@@ -261,6 +261,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		return nil, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
 	}
 	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys, Read: op.Safe}
+	req.Change = transport.Nothing
 	if changing(name) {
 		req.Change = transport.Something // though it may be repeated
 	}

@@ -65,7 +65,7 @@ func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[or
 func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[orders.Registration], error) {
 	finished := func(r row) orders.Registration {
 		out := c.registration(r)
-		out.Account = c.buyer(r)
+		out.Account, out.Buyer = c.buyer(r), orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}
 		return out
 	}
 	if op := c.ops["finished"]; op == nil || !op.uses("after") {

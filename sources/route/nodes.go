@@ -55,13 +55,27 @@ func (p Place) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (l
 		return answers, err
 	}
 	for number, r := range answers.Found {
-		r.Shipments = slices.Clone(r.Shipments)
-		for i := range r.Shipments {
-			r.Shipments[i].Parts = renamed(r.Shipments[i].Parts, names.Ours)
-		}
-		answers.Found[number] = r
+		answers.Found[number] = Reported(r, names)
 	}
 	return answers, nil
+}
+
+// Reported is what a node reports of a work, in our names.
+func Reported(r shipments.Report, names references.Names) shipments.Report {
+	r.Shipments = slices.Clone(r.Shipments)
+	for i := range r.Shipments {
+		r.Shipments[i].Parts = renamed(r.Shipments[i].Parts, names.Ours)
+	}
+	return r
+}
+
+// Received is what a node took back, in our names.
+func Received(r returns.Receipt, names references.Names) returns.Receipt {
+	r.Units = slices.Clone(r.Units)
+	for i := range r.Units {
+		r.Units[i].SKU = trade.SKU(names.Ours(string(r.Units[i].SKU)))
+	}
+	return r
 }
 
 // renamed are the parts with their items called otherwise.
@@ -76,6 +90,11 @@ func renamed(parts []trade.Part, name func(string) string) []trade.Part {
 // Recall implements shipments.Fulfiller.
 func (p Place) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 	w.Node = p.Location
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return false, err
+	}
+	w.Parts = renamed(w.Parts, names.Theirs)
 	return p.System.Recall(ctx, w)
 }
 
@@ -104,11 +123,7 @@ func (p Place) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (
 		return answers, err
 	}
 	for number, r := range answers.Found {
-		r.Units = slices.Clone(r.Units)
-		for i := range r.Units {
-			r.Units[i].SKU = trade.SKU(names.Ours(string(r.Units[i].SKU)))
-		}
-		answers.Found[number] = r
+		answers.Found[number] = Received(r, names)
 	}
 	return answers, nil
 }

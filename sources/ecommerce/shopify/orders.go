@@ -167,15 +167,18 @@ func (c *Client) placed(o order) orders.PlacedOrder {
 		}
 		d.Lines = append(d.Lines, line)
 	}
-	out := orders.PlacedOrder{Ref: o.ID, Draft: d, PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
+	return orders.PlacedOrder{Ref: o.ID, Draft: d, Buyer: o.buyer(), PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
+}
+
+func (o order) buyer() orders.Buyer {
 	switch e := o.PurchasingEntity; {
 	case e == nil:
+		return orders.Buyer{}
 	case e.Company != nil:
-		out.Buyer = orders.Buyer{Ref: e.Company.ID, Name: e.Company.Name}
+		return orders.Buyer{Ref: e.Company.ID, Name: e.Company.Name}
 	default:
-		out.Buyer = orders.Buyer{Ref: e.ID, Name: e.Name}
+		return orders.Buyer{Ref: e.ID, Name: e.Name}
 	}
-	return out
 }
 
 // account is whom an order is for: where an integration keeps a number of its own with a company, it is ours.
@@ -295,7 +298,7 @@ func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[order
 // finished is an order of the past: what was taken off it before it left was never shipped.
 func (c *Client) finished(o order) orders.Registration {
 	r := orders.Registration{
-		Ref: o.ID, TheirNumber: o.Name, Source: c.t.Name(), Account: c.account(o), PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode),
+		Ref: o.ID, TheirNumber: o.Name, Source: c.t.Name(), Account: c.account(o), Buyer: o.buyer(), PONumber: text(o.PONumber), Currency: trade.Currency(o.CurrencyCode),
 		PlacedAt: o.CreatedAt, ModifiedAt: o.UpdatedAt, Cancelled: o.CancelledAt != nil, Copies: 1,
 	}
 	if to := o.shipTo(); to != nil {
