@@ -123,7 +123,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // work runs the work behind, by one generation after the other. What fails at the start of the process ends it; after
 // that a generation that fails is run again.
 func (g *gateway) work(ctx context.Context) error {
-	for reloaded := false; ; {
+	for reloaded := false; ctx.Err() == nil; {
 		g.mu.Lock()
 		now := g.now
 		g.mu.Unlock()
@@ -137,9 +137,7 @@ func (g *gateway) work(ctx context.Context) error {
 				return err
 			}
 			g.log.ErrorContext(ctx, "the work behind has ended and is begun again", "error", err)
-			if ingest.Pause(ctx, time.Second) != nil {
-				return nil
-			}
+			_ = ingest.Pause(ctx, time.Second)
 		case <-g.swapped:
 			reloaded = true
 			stop()
@@ -147,10 +145,8 @@ func (g *gateway) work(ctx context.Context) error {
 				g.log.WarnContext(ctx, "the work behind has not ended in order", "error", err)
 			}
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // follow reads the configuration again whenever it is told to.
