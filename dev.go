@@ -32,7 +32,8 @@ type devCmd struct {
 	Seed    int64         `default:"1" help:"What the simulated distributor is made from, at its first start."`
 	Size    string        `enum:"small,medium,large" default:"small" help:"How large it is: 60, 500 or 5000 items."`
 	// Unlimited is for measuring Crossdock rather than how long its limits make it wait.
-	Unlimited bool `help:"Hold no call back that a product's rate would not allow. For measuring."`
+	Unlimited bool     `help:"Hold no call back that a product's rate would not allow. For measuring."`
+	Shadow    []string `placeholder:"SOURCE" help:"Read these sources and never write to them; shadowWrites shows what is kept back."`
 	// Postgres comes before every other place where a server may be.
 	Postgres string `type:"existingdir" placeholder:"DIR" help:"A folder with initdb and postgres, in place of those found on the machine."`
 	// Config and Buyer put systems of one's own in the sandbox's place.
@@ -118,8 +119,9 @@ func (c *devCmd) Run(s *shell) error {
 	defer w.stop()
 	w.cfg.Database.URL = url
 	for i := range w.cfg.Sources {
-		if c.Unlimited {
-			r := &w.cfg.Sources[i].Policy.Rate
+		source := &w.cfg.Sources[i]
+		source.Shadow = source.Shadow || slices.Contains(c.Shadow, source.Name)
+		if r := &source.Policy.Rate; c.Unlimited {
 			r.Calls, r.Per = math.MaxInt32, config.Duration(time.Second)
 		}
 	}

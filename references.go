@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"crossdock/domains/accounts"
@@ -65,6 +66,7 @@ const candidatesAtOnce = 5
 // candidates are things of ours that a name could mean, the likest first.
 func (a *app) candidates(ctx context.Context, n references.Name, label string) ([]references.Candidate, error) {
 	out := []references.Candidate{}
+	label = cmp.Or(label, n.Theirs) // a number may hold words, too
 	switch n.Kind {
 	case references.Account:
 		list, err := a.accounts.Alike(ctx, n.Theirs, label, candidatesAtOnce)
