@@ -1010,7 +1010,7 @@ func (ec *executionContext) _ShipTo(ctx context.Context, sel ast.SelectionSet, o
 
 func (ec *executionContext) marshalNAccount2ᚕᚖcrossdockᚋdomainsᚋaccountsᚐAccountᚄ(ctx context.Context, sel ast.SelectionSet, v []*accounts.Account) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Account", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAccount2ᚖcrossdockᚋdomainsᚋaccountsᚐAccount(ctx, sel, v[i])
@@ -1046,7 +1046,7 @@ func (ec *executionContext) marshalOAccount2ᚕᚖcrossdockᚋdomainsᚋaccounts
 		return graphql.Null
 	}
 	ctx = graphql.WithBatchParents(ctx, "Account", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOAccount2ᚖcrossdockᚋdomainsᚋaccountsᚐAccount(ctx, sel, v[i])
@@ -1073,7 +1073,7 @@ func (ec *executionContext) marshalOShipTo2ᚕᚖcrossdockᚋdomainsᚋaccounts�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNShipTo2ᚖcrossdockᚋdomainsᚋaccountsᚐShipTo(ctx, sel, v[i])

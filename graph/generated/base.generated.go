@@ -4221,7 +4221,7 @@ func (ec *executionContext) marshalNError2crossdockᚋgraphᚋmodelᚐError(ctx 
 }
 
 func (ec *executionContext) marshalNError2ᚕcrossdockᚋgraphᚋmodelᚐErrorᚄ(ctx context.Context, sel ast.SelectionSet, v []model.Error) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNError2crossdockᚋgraphᚋmodelᚐError(ctx, sel, v[i])
@@ -4346,7 +4346,7 @@ func (ec *executionContext) marshalNNode2ᚕcrossdockᚋgraphᚋscalarᚐNode(ct
 			ctx = graphql.WithBatchParents(ctx, "Account", batchItemsAccount, batchIdxMapAccount)
 		}
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalONode2crossdockᚋgraphᚋscalarᚐNode(ctx, sel, v[i])

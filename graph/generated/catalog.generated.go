@@ -705,7 +705,7 @@ func (ec *executionContext) _ItemEdge(ctx context.Context, sel ast.SelectionSet,
 
 func (ec *executionContext) marshalNItem2ᚕᚖcrossdockᚋdomainsᚋcatalogᚐItemᚄ(ctx context.Context, sel ast.SelectionSet, v []*catalog.Item) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Item", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNItem2ᚖcrossdockᚋdomainsᚋcatalogᚐItem(ctx, sel, v[i])
@@ -737,7 +737,7 @@ func (ec *executionContext) marshalNItemConnection2ᚖcrossdockᚋgraphᚋmodel�
 }
 
 func (ec *executionContext) marshalNItemEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐItemEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ItemEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNItemEdge2ᚖcrossdockᚋgraphᚋmodelᚐItemEdge(ctx, sel, v[i])
@@ -765,7 +765,7 @@ func (ec *executionContext) marshalOItem2ᚕᚖcrossdockᚋdomainsᚋcatalogᚐI
 		return graphql.Null
 	}
 	ctx = graphql.WithBatchParents(ctx, "Item", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOItem2ᚖcrossdockᚋdomainsᚋcatalogᚐItem(ctx, sel, v[i])

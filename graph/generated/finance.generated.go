@@ -1191,7 +1191,7 @@ func (ec *executionContext) _InvoiceEdge(ctx context.Context, sel ast.SelectionS
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNCreditMemo2ᚕᚖcrossdockᚋgraphᚋscalarᚐCreditMemoᚄ(ctx context.Context, sel ast.SelectionSet, v []*scalar.CreditMemo) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNCreditMemo2ᚖcrossdockᚋgraphᚋscalarᚐCreditMemo(ctx, sel, v[i])
@@ -1219,7 +1219,7 @@ func (ec *executionContext) marshalNDocumentLine2crossdockᚋdomainsᚋfinance�
 }
 
 func (ec *executionContext) marshalNDocumentLine2ᚕcrossdockᚋdomainsᚋfinanceᚐDocumentLineᚄ(ctx context.Context, sel ast.SelectionSet, v []finance.DocumentLine) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDocumentLine2crossdockᚋdomainsᚋfinanceᚐDocumentLine(ctx, sel, v[i])
@@ -1235,7 +1235,7 @@ func (ec *executionContext) marshalNDocumentLine2ᚕcrossdockᚋdomainsᚋfinanc
 }
 
 func (ec *executionContext) marshalNInvoice2ᚕᚖcrossdockᚋgraphᚋscalarᚐInvoiceᚄ(ctx context.Context, sel ast.SelectionSet, v []*scalar.Invoice) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNInvoice2ᚖcrossdockᚋgraphᚋscalarᚐInvoice(ctx, sel, v[i])
@@ -1267,7 +1267,7 @@ func (ec *executionContext) marshalNInvoiceConnection2ᚖcrossdockᚋgraphᚋmod
 }
 
 func (ec *executionContext) marshalNInvoiceEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐInvoiceEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.InvoiceEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNInvoiceEdge2ᚖcrossdockᚋgraphᚋmodelᚐInvoiceEdge(ctx, sel, v[i])

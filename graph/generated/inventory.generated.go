@@ -796,7 +796,7 @@ func (ec *executionContext) _StockLot(ctx context.Context, sel ast.SelectionSet,
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNAvailability2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐAvailability(ctx context.Context, sel ast.SelectionSet, v []*inventory.Availability) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOAvailability2ᚖcrossdockᚋdomainsᚋinventoryᚐAvailability(ctx, sel, v[i])
@@ -811,7 +811,7 @@ func (ec *executionContext) marshalNNodeAvailability2crossdockᚋdomainsᚋinven
 
 func (ec *executionContext) marshalNNodeAvailability2ᚕcrossdockᚋdomainsᚋinventoryᚐAtNodeᚄ(ctx context.Context, sel ast.SelectionSet, v []inventory.AtNode) graphql.Marshaler {
 	ctx = graphql.WithBatchParentValues(ctx, "NodeAvailability", v)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNNodeAvailability2crossdockᚋdomainsᚋinventoryᚐAtNode(ctx, sel, v[i])
@@ -831,7 +831,7 @@ func (ec *executionContext) marshalNNodeUnavailable2crossdockᚋdomainsᚋinvent
 }
 
 func (ec *executionContext) marshalNNodeUnavailable2ᚕcrossdockᚋdomainsᚋinventoryᚐUnknownᚄ(ctx context.Context, sel ast.SelectionSet, v []inventory.Unknown) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNNodeUnavailable2crossdockᚋdomainsᚋinventoryᚐUnknown(ctx, sel, v[i])
@@ -865,7 +865,7 @@ func (ec *executionContext) marshalOStockLot2ᚕᚖcrossdockᚋdomainsᚋinvento
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNStockLot2ᚖcrossdockᚋdomainsᚋinventoryᚐLot(ctx, sel, v[i])

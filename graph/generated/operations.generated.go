@@ -1065,7 +1065,7 @@ func (ec *executionContext) _RetryExceptionPayload(ctx context.Context, sel ast.
 
 func (ec *executionContext) marshalNException2ᚕᚖcrossdockᚋdomainsᚋoperationsᚐExceptionᚄ(ctx context.Context, sel ast.SelectionSet, v []*operations.Exception) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Exception", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNException2ᚖcrossdockᚋdomainsᚋoperationsᚐException(ctx, sel, v[i])
@@ -1097,7 +1097,7 @@ func (ec *executionContext) marshalNExceptionConnection2ᚖcrossdockᚋgraphᚋm
 }
 
 func (ec *executionContext) marshalNExceptionEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐExceptionEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExceptionEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExceptionEdge2ᚖcrossdockᚋgraphᚋmodelᚐExceptionEdge(ctx, sel, v[i])

@@ -4195,7 +4195,7 @@ func (ec *executionContext) marshalNAllocation2crossdockᚋdomainsᚋordersᚐPr
 }
 
 func (ec *executionContext) marshalNAllocation2ᚕcrossdockᚋdomainsᚋordersᚐPromisedᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Promised) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAllocation2crossdockᚋdomainsᚋordersᚐPromised(ctx, sel, v[i])
@@ -4268,7 +4268,7 @@ func (ec *executionContext) marshalNFinding2crossdockᚋdomainsᚋordersᚐFindi
 }
 
 func (ec *executionContext) marshalNFinding2ᚕcrossdockᚋdomainsᚋordersᚐFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Finding) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFinding2crossdockᚋdomainsᚋordersᚐFinding(ctx, sel, v[i])
@@ -4284,7 +4284,7 @@ func (ec *executionContext) marshalNFinding2ᚕcrossdockᚋdomainsᚋordersᚐFi
 }
 
 func (ec *executionContext) marshalNFinding2ᚕᚖcrossdockᚋdomainsᚋordersᚐFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []*orders.Finding) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFinding2ᚖcrossdockᚋdomainsᚋordersᚐFinding(ctx, sel, v[i])
@@ -4327,7 +4327,7 @@ func (ec *executionContext) marshalNHold2crossdockᚋdomainsᚋordersᚐHold(ctx
 }
 
 func (ec *executionContext) marshalNHold2ᚕcrossdockᚋdomainsᚋordersᚐHoldᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Hold) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNHold2crossdockᚋdomainsᚋordersᚐHold(ctx, sel, v[i])
@@ -4374,7 +4374,7 @@ func (ec *executionContext) marshalNLineOutcome2crossdockᚋdomainsᚋordersᚐL
 
 func (ec *executionContext) marshalNOrder2ᚕᚖcrossdockᚋdomainsᚋordersᚐOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*orders.Order) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Order", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOrder2ᚖcrossdockᚋdomainsᚋordersᚐOrder(ctx, sel, v[i])
@@ -4406,7 +4406,7 @@ func (ec *executionContext) marshalNOrderConnection2ᚖcrossdockᚋgraphᚋmodel
 }
 
 func (ec *executionContext) marshalNOrderEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐOrderEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.OrderEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOrderEdge2ᚖcrossdockᚋgraphᚋmodelᚐOrderEdge(ctx, sel, v[i])
@@ -4435,7 +4435,7 @@ func (ec *executionContext) marshalNOrderLine2crossdockᚋdomainsᚋordersᚐLin
 
 func (ec *executionContext) marshalNOrderLine2ᚕcrossdockᚋdomainsᚋordersᚐLineᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Line) graphql.Marshaler {
 	ctx = graphql.WithBatchParentValues(ctx, "OrderLine", v)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOrderLine2crossdockᚋdomainsᚋordersᚐLine(ctx, sel, v[i])
@@ -4452,7 +4452,7 @@ func (ec *executionContext) marshalNOrderLine2ᚕcrossdockᚋdomainsᚋordersᚐ
 
 func (ec *executionContext) marshalNOrderLine2ᚕᚖcrossdockᚋdomainsᚋordersᚐLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*orders.Line) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "OrderLine", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOrderLine2ᚖcrossdockᚋdomainsᚋordersᚐLine(ctx, sel, v[i])
@@ -4542,7 +4542,7 @@ func (ec *executionContext) marshalNReference2crossdockᚋdomainsᚋordersᚐRef
 }
 
 func (ec *executionContext) marshalNReference2ᚕcrossdockᚋdomainsᚋordersᚐReferenceᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Reference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNReference2crossdockᚋdomainsᚋordersᚐReference(ctx, sel, v[i])
@@ -4617,7 +4617,7 @@ func (ec *executionContext) marshalOOrder2ᚕᚖcrossdockᚋdomainsᚋordersᚐO
 		return graphql.Null
 	}
 	ctx = graphql.WithBatchParents(ctx, "Order", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOOrder2ᚖcrossdockᚋdomainsᚋordersᚐOrder(ctx, sel, v[i])
@@ -4670,7 +4670,7 @@ func (ec *executionContext) marshalOOrderStatus2ᚕcrossdockᚋdomainsᚋorders�
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNOrderStatus2crossdockᚋdomainsᚋordersᚐStatus(ctx, sel, v[i])

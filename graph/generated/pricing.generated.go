@@ -532,7 +532,7 @@ func (ec *executionContext) marshalNPriceBreak2crossdockᚋdomainsᚋpricingᚐB
 }
 
 func (ec *executionContext) marshalNPriceBreak2ᚕcrossdockᚋdomainsᚋpricingᚐBreakᚄ(ctx context.Context, sel ast.SelectionSet, v []pricing.Break) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPriceBreak2crossdockᚋdomainsᚋpricingᚐBreak(ctx, sel, v[i])
@@ -567,7 +567,7 @@ func (ec *executionContext) unmarshalNPriceQuoteLine2ᚖcrossdockᚋgraphᚋmode
 }
 
 func (ec *executionContext) marshalNQuotedPrice2ᚕᚖcrossdockᚋgraphᚋmodelᚐQuotedPriceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.QuotedPrice) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNQuotedPrice2ᚖcrossdockᚋgraphᚋmodelᚐQuotedPrice(ctx, sel, v[i])

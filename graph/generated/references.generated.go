@@ -921,7 +921,7 @@ func (ec *executionContext) _SetReferencePayload(ctx context.Context, sel ast.Se
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNExternalReference2ᚕᚖcrossdockᚋdomainsᚋreferencesᚐReferenceᚄ(ctx context.Context, sel ast.SelectionSet, v []*references.Reference) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExternalReference2ᚖcrossdockᚋdomainsᚋreferencesᚐReference(ctx, sel, v[i])
@@ -953,7 +953,7 @@ func (ec *executionContext) marshalNExternalReferenceConnection2ᚖcrossdockᚋg
 }
 
 func (ec *executionContext) marshalNExternalReferenceEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐExternalReferenceEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ExternalReferenceEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNExternalReferenceEdge2ᚖcrossdockᚋgraphᚋmodelᚐExternalReferenceEdge(ctx, sel, v[i])

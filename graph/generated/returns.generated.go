@@ -1760,7 +1760,7 @@ func (ec *executionContext) marshalNRequestReturnPayload2ᚖcrossdockᚋgraphᚋ
 
 func (ec *executionContext) marshalNReturn2ᚕᚖcrossdockᚋdomainsᚋreturnsᚐReturnᚄ(ctx context.Context, sel ast.SelectionSet, v []*returns.Return) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Return", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNReturn2ᚖcrossdockᚋdomainsᚋreturnsᚐReturn(ctx, sel, v[i])
@@ -1792,7 +1792,7 @@ func (ec *executionContext) marshalNReturnConnection2ᚖcrossdockᚋgraphᚋmode
 }
 
 func (ec *executionContext) marshalNReturnEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐReturnEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ReturnEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNReturnEdge2ᚖcrossdockᚋgraphᚋmodelᚐReturnEdge(ctx, sel, v[i])
@@ -1820,7 +1820,7 @@ func (ec *executionContext) marshalNReturnLine2crossdockᚋdomainsᚋreturnsᚐL
 }
 
 func (ec *executionContext) marshalNReturnLine2ᚕcrossdockᚋdomainsᚋreturnsᚐLineᚄ(ctx context.Context, sel ast.SelectionSet, v []returns.Line) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNReturnLine2crossdockᚋdomainsᚋreturnsᚐLine(ctx, sel, v[i])
@@ -1870,7 +1870,7 @@ func (ec *executionContext) marshalOReturn2ᚕᚖcrossdockᚋdomainsᚋreturns�
 		return graphql.Null
 	}
 	ctx = graphql.WithBatchParents(ctx, "Return", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOReturn2ᚖcrossdockᚋdomainsᚋreturnsᚐReturn(ctx, sel, v[i])

@@ -1449,7 +1449,7 @@ func (ec *executionContext) _TrackingEvent(ctx context.Context, sel ast.Selectio
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) marshalNFulfillmentOrder2ᚕᚖcrossdockᚋdomainsᚋshipmentsᚐWorkᚄ(ctx context.Context, sel ast.SelectionSet, v []*shipments.Work) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNFulfillmentOrder2ᚖcrossdockᚋdomainsᚋshipmentsᚐWork(ctx, sel, v[i])
@@ -1477,7 +1477,7 @@ func (ec *executionContext) marshalNPart2crossdockᚋdomainsᚋtradeᚐPart(ctx 
 }
 
 func (ec *executionContext) marshalNPart2ᚕcrossdockᚋdomainsᚋtradeᚐPartᚄ(ctx context.Context, sel ast.SelectionSet, v []trade.Part) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPart2crossdockᚋdomainsᚋtradeᚐPart(ctx, sel, v[i])
@@ -1517,7 +1517,7 @@ func (ec *executionContext) marshalNPickStatus2crossdockᚋdomainsᚋshipments�
 
 func (ec *executionContext) marshalNShipment2ᚕᚖcrossdockᚋdomainsᚋshipmentsᚐShipmentᚄ(ctx context.Context, sel ast.SelectionSet, v []*shipments.Shipment) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "Shipment", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNShipment2ᚖcrossdockᚋdomainsᚋshipmentsᚐShipment(ctx, sel, v[i])
@@ -1549,7 +1549,7 @@ func (ec *executionContext) marshalNShipmentConnection2ᚖcrossdockᚋgraphᚋmo
 }
 
 func (ec *executionContext) marshalNShipmentEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐShipmentEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ShipmentEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNShipmentEdge2ᚖcrossdockᚋgraphᚋmodelᚐShipmentEdge(ctx, sel, v[i])
@@ -1577,7 +1577,7 @@ func (ec *executionContext) marshalNTrackingEvent2crossdockᚋdomainsᚋshipment
 }
 
 func (ec *executionContext) marshalNTrackingEvent2ᚕcrossdockᚋdomainsᚋshipmentsᚐTrackingEventᚄ(ctx context.Context, sel ast.SelectionSet, v []shipments.TrackingEvent) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNTrackingEvent2crossdockᚋdomainsᚋshipmentsᚐTrackingEvent(ctx, sel, v[i])
@@ -1626,7 +1626,7 @@ func (ec *executionContext) marshalOPart2ᚕᚖcrossdockᚋdomainsᚋtradeᚐPar
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPart2ᚖcrossdockᚋdomainsᚋtradeᚐPart(ctx, sel, v[i])
@@ -1646,7 +1646,7 @@ func (ec *executionContext) marshalOShipment2ᚕᚖcrossdockᚋdomainsᚋshipmen
 		return graphql.Null
 	}
 	ctx = graphql.WithBatchParents(ctx, "Shipment", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalOShipment2ᚖcrossdockᚋdomainsᚋshipmentsᚐShipment(ctx, sel, v[i])

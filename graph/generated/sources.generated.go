@@ -1702,7 +1702,7 @@ func (ec *executionContext) _SourceLimiter(ctx context.Context, sel ast.Selectio
 
 func (ec *executionContext) marshalNShadowWrite2ᚕᚖcrossdockᚋdomainsᚋshadowᚐWriteᚄ(ctx context.Context, sel ast.SelectionSet, v []*shadow.Write) graphql.Marshaler {
 	ctx = graphql.WithBatchParents(ctx, "ShadowWrite", v, nil)
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNShadowWrite2ᚖcrossdockᚋdomainsᚋshadowᚐWrite(ctx, sel, v[i])
@@ -1734,7 +1734,7 @@ func (ec *executionContext) marshalNShadowWriteConnection2ᚖcrossdockᚋgraph�
 }
 
 func (ec *executionContext) marshalNShadowWriteEdge2ᚕᚖcrossdockᚋgraphᚋmodelᚐShadowWriteEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ShadowWriteEdge) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNShadowWriteEdge2ᚖcrossdockᚋgraphᚋmodelᚐShadowWriteEdge(ctx, sel, v[i])
@@ -1758,7 +1758,7 @@ func (ec *executionContext) marshalNShadowWriteEdge2ᚖcrossdockᚋgraphᚋmodel
 }
 
 func (ec *executionContext) marshalNSource2ᚕᚖcrossdockᚋgraphᚋmodelᚐSourceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Source) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSource2ᚖcrossdockᚋgraphᚋmodelᚐSource(ctx, sel, v[i])
@@ -1792,7 +1792,7 @@ func (ec *executionContext) marshalNSourceKind2crossdockᚋgraphᚋmodelᚐSourc
 }
 
 func (ec *executionContext) marshalNSourceLane2ᚕᚖcrossdockᚋgraphᚋmodelᚐSourceLaneᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.SourceLane) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNSourceLane2ᚖcrossdockᚋgraphᚋmodelᚐSourceLane(ctx, sel, v[i])

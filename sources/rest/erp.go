@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -122,12 +123,21 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 // and its rows have sku in place of line: it has one price of an item, whatever the quantity.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
 	for g, ks := range pricing.ByContext(keys) {
 		_ = inParts(ks, c.batch("prices"), func(part []pricing.Key) error {
-			c.quote(ctx, g, part, out)
+			wg.Go(func() {
+				answers := lookup.Empty[pricing.Key, pricing.Price](len(part))
+				c.quote(ctx, g, part, answers)
+				mu.Lock()
+				defer mu.Unlock()
+				out.Merge(answers)
+			})
 			return nil
 		})
 	}
+	wg.Wait()
 	return out, ctx.Err()
 }
 
