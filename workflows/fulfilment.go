@@ -1,12 +1,10 @@
 package workflows
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -226,47 +224,6 @@ func (p *Processes) GaveBack(ctx context.Context, tx Tx, o *orders.Order) ([]tra
 		}
 	}
 	return out, err
-}
-
-// Decided implements orders.Dispatcher: the storefront hears what became of its order, and a person of items in it
-// that nobody knows.
-func (p *Processes) Decided(ctx context.Context, tx Tx, o *orders.Order) error {
-	if p.Systems.Shops[o.ChannelSource] == nil {
-		return nil
-	}
-	if err := p.Unknown(ctx, tx, o, o.Unknown()); err != nil {
-		return err
-	}
-	return p.Queue.Add(ctx, tx, subject(o.ID), "shop:"+o.ChannelSource, acknowledge, target{Order: o.ID})
-}
-
-// Unknown implements orders.Dispatcher: a person hears of items that nobody knows, with what they could be. One that
-// somebody has named meanwhile is taken for what it is.
-func (p *Processes) Unknown(ctx context.Context, tx Tx, o *orders.Order, skus []trade.SKU) error {
-	for _, sku := range skus {
-		n := references.Name{Kind: references.Item, Source: o.ChannelSource, Theirs: string(sku)}
-		ours, err := p.References.Mapping(ctx, tx, n)
-		if err != nil {
-			return err
-		}
-		if ours != "" && ours != string(sku) {
-			if err := p.Orders.Renamed(ctx, tx, n.Source, sku, trade.SKU(ours)); err != nil {
-				return err
-			}
-			continue
-		}
-		candidates, err := p.Candidates(ctx, n, "")
-		if err != nil {
-			return err
-		}
-		err = p.raise(ctx, tx, o, operations.Exception{
-			Code: references.Unmapped, Severity: "ERROR", Title: (&references.UnmappedError{Name: n}).Error(), Key: n.Key(), Source: o.ChannelSource,
-		}, map[string]any{"reference": n, "candidates": candidates})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (p *Processes) order(ctx context.Context, id trade.OrderID) (*orders.Order, error) {
@@ -558,31 +515,4 @@ func place(o *orders.Order, d finance.Document, roomOf func(orders.Line) trade.D
 		}
 	}
 	return parts
-}
-
-func (p *Processes) acknowledge(ctx context.Context, e Effect) (Apply, error) {
-	_, o, err := p.ofOrder(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	return nil, p.Systems.Shops[o.ChannelSource].Acknowledge(ctx, o)
-}
-
-func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
-	t, o, err := p.ofOrder(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	found, err := p.Shipments.ByID(ctx, trade.System("process"), []string{t.Shipment})
-	if err != nil {
-		return nil, err
-	}
-	s := *found[t.Shipment]
-	s.Parts = slices.Clone(s.Parts)
-	for i := range s.Parts {
-		if l := o.Line(s.Parts[i].Line); l != nil {
-			s.Parts[i].SKU = cmp.Or(l.Called, l.SKU)
-		}
-	}
-	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, &s)
 }
