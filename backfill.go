@@ -107,7 +107,7 @@ func (a *app) chapters() []chapter {
 		chapterOf(erp, "credit memos", "history of credit memos", documents(finance.CreditMemo), a.processes.ObserveDocuments),
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.shops)) {
-		out = append(out, chapterOf(name, "finished orders", "history of orders", a.shops[name].Finished, a.processes.ObserveFinished))
+		out = append(out, chapterOf(name, "finished orders", "history of orders", a.shops[name].Finished, a.shopping.TakeFinished))
 	}
 	return out
 }

@@ -161,7 +161,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	for _, s := range cfg.Sources {
 		a.hook(s)
 	}
-	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, Changed: p.ObserveShopOrder, Names: a.references.Of, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
+	a.shopping = &ingest.Shops{Orders: a.orders, Feeds: map[string]orders.ShopFeed{}, Changed: p.ObserveShopOrder, Finished: p.ObserveFinished, Names: a.references.Of, Cursors: a.cursors, Inbox: a.inbox, Now: now, Log: log}
 	for name, c := range a.shops {
 		a.shopping.Feeds[name] = c
 		f := a.shopping.Feed(name, c)
@@ -229,7 +229,7 @@ func (a *app) connect() (map[string]inventory.Source, error) {
 				stock[s.Name] = c
 			}
 			if c.Has("shipped", "shipment") {
-				a.historians[s.Name] = c
+				a.historians[s.Name] = route.Past{System: c, Source: s.Name, Names: a.itemsOf}
 			}
 			if c.Has("release", "reports", "recall", "expect", "receipts") {
 				a.systems[s.Name] = c

@@ -3,12 +3,10 @@ package workflows
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"crossdock/domains/finance"
 	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
-	"crossdock/domains/references"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -127,12 +125,8 @@ func (p *Processes) observeDocument(ctx context.Context, o *orders.Order, d fina
 
 // ObserveFinished makes known what a storefront has finished with.
 func (p *Processes) ObserveFinished(ctx context.Context, list []orders.Registration) error {
-	for i := range list {
-		r := &list[i]
-		if err := p.translate(ctx, r); err != nil {
-			return err
-		}
-		if _, err := p.Orders.Adopt(ctx, orders.Storefront, *r); err != nil {
+	for _, r := range list {
+		if _, err := p.Orders.Adopt(ctx, orders.Storefront, r); err != nil {
 			return fmt.Errorf("order %s of %s: %w", r.TheirNumber, r.Source, err)
 		}
 	}
@@ -147,23 +141,6 @@ func (p *Processes) ObserveFinished(ctx context.Context, list []orders.Registrat
 	return nil
 }
 
-// translate puts our names in place of a shop's in an order that it has finished with.
-func (p *Processes) translate(ctx context.Context, r *orders.Registration) error {
-	accounts, err := p.References.Of(ctx, references.Account, r.Source)
-	if err != nil {
-		return err
-	}
-	if ours, ok := accounts.Mapped(r.Buyer.Ref); ok {
-		r.Account = trade.AccountID(ours)
-	}
-	items, err := p.References.Of(ctx, references.Item, r.Source)
-	r.Lines = slices.Clone(r.Lines)
-	for i := range r.Lines {
-		r.Lines[i].SKU = trade.SKU(items.Ours(string(r.Lines[i].SKU)))
-	}
-	return err
-}
-
 // observeSent makes known what a system has sent for finished orders of one shop.
 func (p *Processes) observeSent(ctx context.Context, source string, h shipments.Historian, list []orders.Registration) error {
 	refs, numbers := make([]string, len(list)), make([]string, len(list))
@@ -176,18 +153,6 @@ func (p *Processes) observeSent(ctx context.Context, source string, h shipments.
 	}
 	for _, err := range sent.Failed {
 		return err
-	}
-	items, err := p.References.Of(ctx, references.Item, source)
-	if err != nil {
-		return err
-	}
-	for _, shipments := range sent.Found {
-		for i := range shipments {
-			for k := range shipments[i].Parts {
-				part := &shipments[i].Parts[k]
-				part.SKU = trade.SKU(items.Ours(string(part.SKU)))
-			}
-		}
 	}
 	known, err := p.Orders.ByReference(ctx, trade.System("history"), list[0].Source, numbers)
 	if err != nil {

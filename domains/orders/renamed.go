@@ -23,7 +23,8 @@ func (s *Service) Renamed(ctx context.Context, tx postgres.Tx, source string, th
 					l.SKU, l.Called, l.Outcome, l.Rejected = ours, theirs, LineHeld, trade.Decimal{}
 				}
 			}
-			unknown := slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome == LineRejected && slices.Contains(o.Unknown(), l.SKU) })
+			skus := o.Unknown()
+			unknown := slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome == LineRejected && slices.Contains(skus, l.SKU) })
 			for i := range o.Holds {
 				if h := &o.Holds[i]; h.Code == itemUnknown && h.Status == HoldActive {
 					h.AutoClears = !unknown
@@ -44,15 +45,16 @@ const itemUnknown = "ITEM_UNKNOWN"
 
 // Unknown are the items of the order that nobody knows.
 func (o *Order) Unknown() []trade.SKU {
-	var out []trade.SKU
+	found := map[string]bool{}
 	for _, f := range o.Findings {
-		if f.Code != itemUnknown {
-			continue
+		if f.Code == itemUnknown {
+			found[f.Path] = true
 		}
-		for i, l := range o.Lines {
-			if path(i, "sku") == f.Path {
-				out = append(out, l.SKU)
-			}
+	}
+	var out []trade.SKU
+	for i, l := range o.Lines {
+		if found[path(i, "sku")] {
+			out = append(out, l.SKU)
 		}
 	}
 	return out

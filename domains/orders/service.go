@@ -456,8 +456,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		return nil, err
 	}
 	var wants []Want
-	// down are the lines that are turned down only now, by their place.
-	down := map[string]bool{}
+	// down are the lines that are turned down only now.
+	var down []int
 	total := trade.Money{Currency: o.Currency}
 	for i := range o.Lines {
 		l := &o.Lines[i]
@@ -468,7 +468,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
 			l.Outcome = lines[i].Outcome
 			if l.Outcome == LineRejected {
-				down[fmt.Sprintf("lines.%d.", i)] = true
+				down = append(down, i)
 				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
 				l.Rejected = trade.Sum(l.Rejected, l.Open())
 				continue
@@ -510,13 +510,13 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	var unknown []trade.SKU
 	for _, f := range append(fs, short...) {
 		reject := f.Severity == trade.Reject
-		for at := range down {
+		for _, i := range down {
 			// What its channel has taken is not dropped for that: a person must settle it.
-			if n := 0; reject && !o.refusable() && strings.HasPrefix(f.Path, at) {
+			if reject && !o.refusable() && strings.HasPrefix(f.Path, path(i, "")) {
 				still[f.Code] = true
 				o.hold(f, s.now())
-				if _, err := fmt.Sscanf(at, "lines.%d.", &n); err == nil && f.Code == itemUnknown {
-					unknown = append(unknown, o.Lines[n].SKU)
+				if f.Code == itemUnknown {
+					unknown = append(unknown, o.Lines[i].SKU)
 				}
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"crossdock/domains/trade"
 )
 
 // Names translates between our names of one kind and a source's. A name that nobody has mapped is the same on both
@@ -35,6 +37,12 @@ func (n Names) All(ours string) []string {
 	}
 	return []string{ours}
 }
+
+// OurItem is the item that the source calls so.
+func (n Names) OurItem(theirs trade.SKU) trade.SKU { return trade.SKU(n.Ours(string(theirs))) }
+
+// TheirItem is what the source calls our item.
+func (n Names) TheirItem(ours trade.SKU) trade.SKU { return trade.SKU(n.Theirs(string(ours))) }
 
 // Mapped is what we call what the source calls so, if somebody has said.
 func (n Names) Mapped(theirs string) (string, bool) {

@@ -22,6 +22,8 @@ type Shops struct {
 	Feeds map[string]orders.ShopFeed
 	// Changed is told of an order of ours as its shop has it, again and again.
 	Changed func(ctx context.Context, shop string, o orders.PlacedOrder) error
+	// Finished is told of orders of the past.
+	Finished func(ctx context.Context, list []orders.Registration) error
 	// Names is what a shop calls our things.
 	Names   func(ctx context.Context, kind references.Kind, shop string) (references.Names, error)
 	Cursors Cursors
@@ -202,17 +204,40 @@ func (s *Shops) translate(ctx context.Context, shop string, o *orders.PlacedOrde
 	}
 	lines := slices.Clone(o.Draft.Lines)
 	for i := range lines {
-		if ours := trade.SKU(items.Ours(string(lines[i].SKU))); ours != lines[i].SKU {
+		if ours := items.OurItem(lines[i].SKU); ours != lines[i].SKU {
 			lines[i].SKU, lines[i].Called = ours, lines[i].SKU
 		}
 	}
 	o.Draft.Lines = lines
-	o.Buyer.Ref = cmp.Or(o.Buyer.Ref, anonymous)
+	return s.account(ctx, shop, &o.Buyer, &o.Draft.Account)
+}
+
+// account puts the account in that somebody has named for the buyer.
+func (s *Shops) account(ctx context.Context, shop string, buyer *orders.Buyer, account *trade.AccountID) error {
+	buyer.Ref = cmp.Or(buyer.Ref, anonymous)
 	accounts, err := s.Names(ctx, references.Account, shop)
-	if ours, ok := accounts.Mapped(o.Buyer.Ref); ok {
-		o.Draft.Account = trade.AccountID(ours)
+	if ours, ok := accounts.Mapped(buyer.Ref); ok {
+		*account = trade.AccountID(ours)
 	}
 	return err
+}
+
+// TakeFinished takes in what a shop has finished with, in our names.
+func (s *Shops) TakeFinished(ctx context.Context, list []orders.Registration) error {
+	for i := range list {
+		r := &list[i]
+		items, err := s.Names(ctx, references.Item, r.Source)
+		if err != nil {
+			return err
+		}
+		for k := range r.Lines {
+			r.Lines[k].SKU = items.OurItem(r.Lines[k].SKU)
+		}
+		if err := s.account(ctx, r.Source, &r.Buyer, &r.Account); err != nil {
+			return err
+		}
+	}
+	return s.Finished(ctx, list)
 }
 
 // take puts a storefront's order through intake. Its reference is its idempotency key.

@@ -31,6 +31,7 @@ type Place struct {
 var (
 	_ shipments.Fulfiller = Place{}
 	_ returns.Receiver    = Place{}
+	_ shipments.Historian = Past{}
 )
 
 // Release implements shipments.Fulfiller.
@@ -40,7 +41,7 @@ func (p Place) Release(ctx context.Context, w shipments.Work) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w.Parts = renamed(w.Parts, names.Theirs)
+	w.Parts = renamed(w.Parts, names.TheirItem)
 	return p.System.Release(ctx, w)
 }
 
@@ -62,27 +63,55 @@ func (p Place) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (l
 
 // Reported is what a node reports of a work, in our names.
 func Reported(r shipments.Report, names references.Names) shipments.Report {
-	r.Shipments = slices.Clone(r.Shipments)
-	for i := range r.Shipments {
-		r.Shipments[i].Parts = renamed(r.Shipments[i].Parts, names.Ours)
-	}
+	r.Shipments = sent(r.Shipments, names)
 	return r
+}
+
+func sent(list []shipments.ReportedShipment, names references.Names) []shipments.ReportedShipment {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Parts = renamed(out[i].Parts, names.OurItem)
+	}
+	return out
+}
+
+// Past is a system that knows what it sent before we came, and calls our items by names of its own.
+type Past struct {
+	System shipments.Historian
+	Source string
+	Names  Names
+}
+
+// Shipped implements shipments.Historian.
+func (p Past) Shipped(ctx context.Context, refs []string) (lookup.Answers[string, []shipments.ReportedShipment], error) {
+	names, err := p.Names(ctx, p.Source)
+	if err != nil {
+		return lookup.Empty[string, []shipments.ReportedShipment](0), err
+	}
+	answers, err := p.System.Shipped(ctx, refs)
+	if names.Same() || err != nil {
+		return answers, err
+	}
+	for ref, list := range answers.Found {
+		answers.Found[ref] = sent(list, names)
+	}
+	return answers, nil
 }
 
 // Received is what a node took back, in our names.
 func Received(r returns.Receipt, names references.Names) returns.Receipt {
 	r.Units = slices.Clone(r.Units)
 	for i := range r.Units {
-		r.Units[i].SKU = trade.SKU(names.Ours(string(r.Units[i].SKU)))
+		r.Units[i].SKU = names.OurItem(r.Units[i].SKU)
 	}
 	return r
 }
 
 // renamed are the parts with their items called otherwise.
-func renamed(parts []trade.Part, name func(string) string) []trade.Part {
+func renamed(parts []trade.Part, name func(trade.SKU) trade.SKU) []trade.Part {
 	out := slices.Clone(parts)
 	for i := range out {
-		out[i].SKU = trade.SKU(name(string(out[i].SKU)))
+		out[i].SKU = name(out[i].SKU)
 	}
 	return out
 }
@@ -94,7 +123,7 @@ func (p Place) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w.Parts = renamed(w.Parts, names.Theirs)
+	w.Parts = renamed(w.Parts, names.TheirItem)
 	return p.System.Recall(ctx, w)
 }
 
@@ -107,7 +136,7 @@ func (p Place) Expect(ctx context.Context, r returns.Return) (string, error) {
 	}
 	r.Lines = slices.Clone(r.Lines)
 	for i := range r.Lines {
-		r.Lines[i].SKU = trade.SKU(names.Theirs(string(r.Lines[i].SKU)))
+		r.Lines[i].SKU = names.TheirItem(r.Lines[i].SKU)
 	}
 	return p.System.Expect(ctx, r)
 }

@@ -84,7 +84,7 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 			names, err := s.names(ctx, name)
 			named := make([]inventory.Key, len(theirs))
 			for i, k := range theirs {
-				named[i] = inventory.Key{Node: k.Node, SKU: trade.SKU(names.Theirs(string(k.SKU)))}
+				named[i] = inventory.Key{Node: k.Node, SKU: names.TheirItem(k.SKU)}
 			}
 			var answers lookup.Answers[inventory.Key, V]
 			if err == nil {

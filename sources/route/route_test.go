@@ -48,6 +48,12 @@ func (s *system) Receipts(context.Context, trade.NodeID, []string) (lookup.Answe
 	return out, nil
 }
 
+func (s *system) Shipped(context.Context, []string) (lookup.Answers[string, []shipments.ReportedShipment], error) {
+	out := lookup.Empty[string, []shipments.ReportedShipment](1)
+	out.Found["O"] = []shipments.ReportedShipment{{Parts: []trade.Part{{SKU: "X"}}}}
+	return out, nil
+}
+
 func (s *system) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
 	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
 	for _, k := range keys {
@@ -103,6 +109,10 @@ func TestANodeHearsItsOwnNamesAndWeOurs(t *testing.T) {
 	receipts, err := p.Receipts(ctx, "DC", []string{"R"})
 	if sku := receipts.Found["R"].Units[0].SKU; err != nil || sku != "A" {
 		t.Errorf("a receipt is about %s, %v", sku, err)
+	}
+	past, err := route.Past{System: s, Source: "wms", Names: names}.Shipped(ctx, []string{"O"})
+	if sku := past.Found["O"][0].Parts[0].SKU; err != nil || sku != "A" {
+		t.Errorf("what was sent before is %s, %v", sku, err)
 	}
 	if part[0].SKU != "A" {
 		t.Error("the caller's own parts were renamed")
