@@ -1,0 +1,163 @@
+package orders
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"crossdock/domains/event"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Reevaluate decides a held order again with today's facts and clears the holds whose cause is
+// gone. It returns whether the order goes on.
+func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error) {
+	found, err := s.store.byID(ctx, trade.System("reevaluation"), []trade.OrderID{id})
+	if err != nil || found[id] == nil {
+		return false, err
+	}
+	d := found[id].draft()
+	facts := s.facts.Gather(ctx, d)
+	if len(facts.Missing) > 0 {
+		return false, nil
+	}
+	cleared := false
+	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if o.Status != OnHold && !o.backordered() {
+			return nil, nil
+		}
+		now, before := s.now(), o.Status
+		still, err := s.recheck(ctx, tx, o, d, facts)
+		if err != nil {
+			return nil, err
+		}
+		var events []event.Event
+		for i := range o.Holds {
+			h := &o.Holds[i]
+			if h.Status == HoldActive && h.AutoClears && !still[h.Code] {
+				h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+				events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
+			}
+		}
+		if before != OnHold {
+			// Stock has come for what was backordered.
+			o.derive()
+			return events, s.dispatch.Accepted(ctx, tx, o)
+		}
+		events, err = s.resume(ctx, tx, o, events, now)
+		cleared = o.Status != OnHold
+		return events, err
+	})
+	return cleared, err
+}
+
+// recheck prices what could not be priced, reserves what is still short, holds the order for
+// what stands against it now, and returns the codes that do.
+func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft, facts Facts) (map[string]bool, error) {
+	lines, currency, fs := Evaluate(d, facts)
+	o.Currency = currency
+	if o.ShipTo.Line1 == "" {
+		o.ShipTo = shipTo(d, facts.Account)
+	}
+	avoid, err := s.dispatch.GaveBack(ctx, tx, o)
+	if err != nil {
+		return nil, err
+	}
+	var wants []Want
+	// down are the lines that are turned down only now.
+	var down []int
+	total := trade.Money{Currency: o.Currency}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		if l.Outcome == LineRejected {
+			continue
+		}
+		if l.Outcome == LineHeld {
+			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
+			l.Outcome = lines[i].Outcome
+			if l.Outcome == LineRejected {
+				down = append(down, i)
+				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
+				l.Rejected = trade.Sum(l.Rejected, l.Open())
+				continue
+			}
+		}
+		total = total.Plus(l.Amount)
+		if need := trade.Sum(l.Open(), l.Backordered); need.IsPos() {
+			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need, Avoid: avoid})
+		}
+	}
+	o.Total = total
+	if !o.registered() {
+		// The ERP counts what it has registered; until then the order is ours to count.
+		position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
+		if err != nil {
+			return nil, err
+		}
+		if !position.Known {
+			fs = append(fs, unknownCredit())
+		}
+		fs = append(fs, checkCredit(position, total)...)
+	}
+	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+		return nil, err
+	}
+	got, err := s.reserver.Reserve(ctx, tx, o.ID, wants)
+	if err != nil {
+		return nil, err
+	}
+	for i := range o.Lines {
+		o.Lines[i].Backordered = trade.Decimal{}
+	}
+	short := allocate(o, got, false)
+	still := map[string]bool{"SHORT_PICK": len(short) > 0}
+	if o.Status != OnHold {
+		// It was agreed that it waits for stock.
+		return still, nil
+	}
+	var unknown []trade.SKU
+	for _, f := range append(fs, short...) {
+		reject := f.Severity == trade.Reject
+		for _, i := range down {
+			// What its channel has taken is not dropped for that: a person must settle it.
+			if reject && !o.refusable() && strings.HasPrefix(f.Path, path(i, "")) {
+				still[f.Code] = true
+				o.hold(f, s.now())
+				if f.Code == itemUnknown {
+					unknown = append(unknown, o.Lines[i].SKU)
+				}
+			}
+		}
+		if f.Severity == trade.Hold || (reject && !strings.HasPrefix(f.Path, "lines.")) {
+			still[f.Code] = true
+			if !o.heldBefore(f.Code) {
+				o.hold(f, s.now())
+			}
+		}
+	}
+	if len(unknown) > 0 {
+		return still, s.dispatch.Unknown(ctx, tx, o, unknown)
+	}
+	return still, nil
+}
+
+// heldBefore reports whether the order was held for the code: a hold that a person has released
+// stays released.
+func (o *Order) heldBefore(code string) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.Code == code && h.Status != HoldAutoCleared })
+}
+
+func (o *Order) draft() Draft {
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	if o.ShipTo.Line1 != "" {
+		d.ShipTo = &o.ShipTo
+	}
+	if d.Currency == trade.NoCurrency {
+		d.Currency = ""
+	}
+	for _, l := range o.Lines {
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called})
+	}
+	return d
+}
