@@ -12,7 +12,7 @@ help: ## Show the targets
 check: generate diff lint vet test ## Everything that must be true of a commit
 
 generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be restored
-	go tool gqlgen generate
+	go run ./graph/breadth/generate
 	go tool genqlient sources/ecommerce/vendure/genqlient.yaml
 	$(GOBIN)/golangci-lint fmt ./resolvers/
 	go run ./internal/config/schema docs/crossdock.schema.json

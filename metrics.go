@@ -14,13 +14,33 @@ import (
 )
 
 // metrics serves what the process, its queue and its sources have come to, in Prometheus' exposition format.
-func (a *app) metrics() http.Handler {
+func (a *app) metrics(more ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), queueMetrics{a})
+	registry.MustRegister(more...)
 	for _, t := range a.transports {
 		registry.MustRegister(t)
 	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{Timeout: 10 * time.Second, ErrorHandling: promhttp.ContinueOnError})
+}
+
+// operationMetrics counts operations by what executed them.
+type operationMetrics struct{ *prometheus.CounterVec }
+
+func newOperationMetrics() operationMetrics {
+	return operationMetrics{prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "crossdock_operations_total",
+		Help: "Operations by executor: breadth, or gqlgen's own with the reason why a plan does not cover them.",
+	}, []string{"executor", "why"})}
+}
+
+// count counts an operation that gqlgen executes for a reason, or a plan without one.
+func (m operationMetrics) count(_ context.Context, why string) {
+	executor := "breadth"
+	if why != "" {
+		executor = "gqlgen"
+	}
+	m.WithLabelValues(executor, why).Inc()
 }
 
 // queueMetrics counts effects when somebody looks.

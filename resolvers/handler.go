@@ -21,6 +21,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
+	"crossdock/graph/breadth"
 	"crossdock/graph/generated"
 	"crossdock/internal/auth"
 	"crossdock/internal/postgres"
@@ -46,7 +47,19 @@ const sourcesScope = "sources"
 
 // Schema is the executable schema of the graph.
 func Schema(r *Resolver) graphql.ExecutableSchema {
-	return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+	if r.DepthFirst {
+		return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+	}
+	return generated.NewBreadthSchema(generated.Config{Resolvers: r}, breadth.Options{Level: level, Executed: r.Executed})
+}
+
+// level has the calls of a level ask together: what several of them load of one kind is one question. The fields at
+// the root have a gate already, see root.
+func level(_ context.Context, level, calls int) func(context.Context) (context.Context, func()) {
+	if level == 0 {
+		return func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+	}
+	return batch.NewGate(calls).EnterWhole
 }
 
 // Handler serves the graph over POST, GET, server-sent events and graphql-transport-ws. Requests

@@ -10,6 +10,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
+	"crossdock/graph/breadth"
 	"crossdock/sources/batch"
 )
 
@@ -55,7 +56,7 @@ func shown(ctx context.Context, list []*inventory.Availability, err error) ([]*i
 			continue
 		}
 		for _, u := range a.Unknown {
-			graphql.AddBatchError(ctx, i, scopeOf(ctx).failures.first(ctx, u.Err))
+			breadth.Report(ctx, i, scopeOf(ctx).failures.first(ctx, u.Err))
 		}
 	}
 	return list, err

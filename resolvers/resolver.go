@@ -46,6 +46,10 @@ type Resolver struct {
 	Systems []System
 	Bus     *bus.Bus
 	Log     *slog.Logger
+	// DepthFirst has gqlgen's executor execute everything.
+	DepthFirst bool
+	// Executed is told of each operation why gqlgen's executor executes it, or nothing.
+	Executed func(ctx context.Context, why string)
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
 }

@@ -40,6 +40,8 @@ type Config struct {
 	Jobs Jobs `yaml:"jobs"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
 	PollEvery Duration `yaml:"pollEvery"`
+	// Executor is what executes operations: breadth, level by level, or gqlgen's own, to compare; breadth.
+	Executor string `yaml:"executor"`
 }
 
 // Database says where the record is kept.
@@ -286,6 +288,9 @@ func shift(err error, by int) error {
 	return out
 }
 
+// Executors are what can execute operations.
+func Executors() []string { return []string{"breadth", "gqlgen"} }
+
 // Products that a source can be.
 func Products() []string {
 	return []string{"businesscentral", "shopify", "rest", "shipbob", "tryton", "tryton-wms", "vendure"}
@@ -376,6 +381,9 @@ func (c *Config) defaults() {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:8080"
 	}
+	if c.Executor == "" {
+		c.Executor = "breadth"
+	}
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + c.Listen
 	}
@@ -423,6 +431,9 @@ func (c *Config) check() []error {
 	var out []error
 	fail := func(line int, format string, args ...any) {
 		out = append(out, fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...)))
+	}
+	if !slices.Contains(Executors(), c.Executor) {
+		out = append(out, fmt.Errorf("executor: unknown executor %q: use one of %s", c.Executor, strings.Join(Executors(), ", ")))
 	}
 	names := map[string]bool{}
 	erps := 0

@@ -91,7 +91,15 @@ func (l *Loader[K, V]) Announce(keys ...K) {
 
 // Load returns the answers in the order of the keys.
 func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
-	l.gate.pass(ctx)
+	if t, ok := ctx.Value(turnKey{}).(*turn); ok && t.whole {
+		l.Announce(keys...)
+		t.arrive()
+		if l.gate != nil {
+			t.gate.wait(ctx)
+		}
+	} else {
+		l.gate.pass(ctx)
+	}
 	thunks := make([]dataloader.Thunk[Result[V]], len(keys))
 	a := l.take(ctx, keys)
 	for i, k := range keys {

@@ -6,14 +6,14 @@ import (
 )
 
 // Gate keeps the first question of a response back until every field at the root has announced
-// what is beneath it, or asks itself.
+// what is beneath it, or asks itself. Executed breadth first, each further level has a gate of its own.
 type Gate struct {
 	mu      sync.Mutex
 	pending int
 	open    chan struct{}
 }
 
-// NewGate returns a gate for n fields at the root. With none, or one, it is open.
+// NewGate returns a gate for n fields. With none, or one, it is open.
 func NewGate(n int) *Gate {
 	g := &Gate{pending: n, open: make(chan struct{})}
 	if n <= 1 {
@@ -25,16 +25,25 @@ func NewGate(n int) *Gate {
 
 type turnKey struct{}
 
-// turn is one root field's part in the gate.
+// turn is one field's part in the gate.
 type turn struct {
 	gate *Gate
-	once sync.Once
+	// whole is true when the field asks for all of its keys at once.
+	whole bool
+	once  sync.Once
 }
 
 // Enter returns a context for one field at the root, and the function to call when the field is
 // done with, however it ended.
 func (g *Gate) Enter(ctx context.Context) (context.Context, func()) {
 	t := &turn{gate: g}
+	return context.WithValue(ctx, turnKey{}, t), t.arrive
+}
+
+// EnterWhole is Enter for a field, at the root or below, that loads all of its keys at once: each load announces them,
+// and waits for what the other fields of the gate load.
+func (g *Gate) EnterWhole(ctx context.Context) (context.Context, func()) {
+	t := &turn{gate: g, whole: true}
 	return context.WithValue(ctx, turnKey{}, t), t.arrive
 }
 
@@ -65,6 +74,10 @@ func (g *Gate) pass(ctx context.Context) {
 		return
 	}
 	Arrive(ctx)
+	g.wait(ctx)
+}
+
+func (g *Gate) wait(ctx context.Context) {
 	select {
 	case <-g.open:
 	case <-ctx.Done():

@@ -46,6 +46,10 @@ func write(path string) error {
 	for _, name := range config.Products() {
 		product.Enum = append(product.Enum, name)
 	}
+	executor, _ := s.Definitions["Config"].Properties.Get("executor")
+	for _, name := range config.Executors() {
+		executor.Enum = append(executor.Enum, name)
+	}
 	s.Definitions["Node"].Required = []string{"id", "source"}
 	s.Definitions["Issuer"].Required = []string{"issuer", "audience", "jwks"}
 	raw, err := json.MarshalIndent(s, "", "  ")

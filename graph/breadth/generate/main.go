@@ -1,0 +1,20 @@
+// Command generate writes gqlgen's code, and beside it the tables of breadth-first execution, from the gqlgen.yml of
+// the folder that it is started in.
+package main
+
+import (
+	"log"
+
+	"github.com/99designs/gqlgen/api"
+	"github.com/99designs/gqlgen/codegen/config"
+)
+
+func main() {
+	cfg, err := config.LoadConfigFromDefaultLocations()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := api.Generate(cfg, api.AddPlugin(tables{})); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,295 @@
+package breadth
+
+import (
+	"context"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// run is one execution of a plan.
+type run struct {
+	schema *Schema
+	plan   *plan
+	op     *graphql.OperationContext
+	env    any
+	ctx    context.Context //nolint:containedctx // a run is one response, whose context this is
+	slots  []slot
+	// errors are those that calls have told by themselves.
+	errors gqlerror.List
+}
+
+// slot is what is asked at a fetching field, and what was answered.
+type slot struct {
+	parents []any
+	answers answers
+	// next is the answer that is written next.
+	next int
+}
+
+func (s *Schema) newRun(ctx context.Context, op *graphql.OperationContext, p *plan) *run {
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: rootOf[op.Operation.Operation]})
+	return &run{schema: s, plan: p, op: op, env: s.env(op), ctx: ctx, slots: make([]slot, p.slots)}
+}
+
+// answer executes the plan and writes what it found.
+func (r *run) answer() *graphql.Response {
+	for _, g := range r.plan.groups {
+		if len(g) > 0 {
+			for _, f := range g[0] {
+				r.slots[f.slot].parents = []any{nil}
+			}
+		}
+		r.levels(g)
+	}
+	return r.written(func(w *writer) bool { return w.object(r.plan.root, nil) })
+}
+
+// written is the response with what write writes.
+func (r *run) written(write func(*writer) bool) *graphql.Response {
+	size := int(r.plan.size.Load())
+	w := &writer{run: r, buf: make([]byte, 0, size+size/8+64), path: make([]step, 0, 16)}
+	ok := func() (ok bool) {
+		defer func() {
+			if v := recover(); v != nil {
+				ctx := w.context()
+				r.op.Error(ctx, r.op.Recover(ctx, v))
+				ok = false
+			}
+		}()
+		return write(w)
+	}()
+	if !ok {
+		w.buf = append(w.buf[:0], "null"...)
+	}
+	r.plan.size.Store(int64(len(w.buf)))
+	return &graphql.Response{Data: w.buf, Errors: r.errors}
+}
+
+// levels asks, level by level, for what the plan needs: each field once for all its parents, those of a level at the
+// same time.
+func (r *run) levels(g group) {
+	for level, fields := range g {
+		var asked []*field
+		for _, f := range fields {
+			if len(r.slots[f.slot].parents) > 0 {
+				asked = append(asked, f)
+			}
+		}
+		if len(asked) == 0 {
+			continue
+		}
+		enter := r.schema.options.Level(r.ctx, level, len(asked))
+		if len(asked) == 1 {
+			r.ask(asked[0], level, enter)
+		} else {
+			var wg sync.WaitGroup
+			for _, f := range asked {
+				wg.Go(func() { r.ask(f, level, enter) })
+			}
+			wg.Wait()
+		}
+		for _, f := range asked {
+			r.slots[f.slot].answers.gather(r, f)
+		}
+	}
+}
+
+// gather notes an object as a parent of the fetching fields that are selected of it, here or beneath what it holds.
+func (r *run) gather(sel *selection, obj any) {
+	for _, f := range sel.deep {
+		if f.slot < 0 {
+			f.def.plain.gather(r, f, obj)
+			continue
+		}
+		s := &r.slots[f.slot]
+		s.parents = append(s.parents, obj)
+	}
+}
+
+// ask makes one field's call.
+func (r *run) ask(f *field, level int, enter func(context.Context) (context.Context, func())) {
+	s := &r.slots[f.slot]
+	ctx, done := enter(r.ctx)
+	defer done()
+	c := &call{run: r, field: f, root: level == 0}
+	if !c.root {
+		// What a call says by itself is told when the position of its parents is known.
+		ctx = graphql.WithFreshResponseContext(ctx)
+		c.ctx = context.WithValue(ctx, callKey{}, c)
+		s.answers = c.made(s.parents)
+		return
+	}
+	ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: f.collected.Name, Field: f.collected})
+	r.op.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
+		c.ctx = ctx
+		s.answers = c.made(s.parents)
+		return graphql.Null
+	})
+	if s.answers == nil { // an interceptor did not go on
+		s.answers = nothing{}
+	}
+}
+
+// call is the call of one fetching field for all its parents.
+type call struct {
+	run   *run
+	field *field
+	root  bool
+	ctx   context.Context //nolint:containedctx // the call's own
+	fc    *graphql.FieldContext
+	// heard is how many errors the call has told by itself so far.
+	heard int
+
+	mu       sync.Mutex
+	reported map[int][]error
+}
+
+type callKey struct{}
+
+// Report says of one parent of a batch resolver that something is wrong, without taking its answer away. It does what
+// graphql.AddBatchError does, also where the parents are of many lists.
+func Report(ctx context.Context, parent int, err error) {
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		graphql.AddBatchError(ctx, parent, err)
+		return
+	}
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reported == nil {
+		c.reported = map[int][]error{}
+	}
+	c.reported[parent] = append(c.reported[parent], err)
+}
+
+// made reads the arguments and asks.
+func (c *call) made(parents []any) answers {
+	fc, err := c.field.def.context(c.ctx, c.run.env, c.field.collected)
+	if err != nil {
+		return misread{c.root}
+	}
+	c.fc = fc
+	c.ctx = graphql.WithFieldContext(c.ctx, fc)
+	return c.field.def.fetch.fetch(c, parents)
+}
+
+// around asks through the interceptors of fields, and survives what it asks.
+func (c *call) around(ask graphql.Resolver) (v any, failed failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, failed = nil, failure{err: c.run.op.RecoverFunc(c.ctx, p)}
+		}
+	}()
+	v, err := c.run.op.ResolverMiddleware(c.ctx, ask)
+	return v, failure{err: err, located: err != nil}
+}
+
+// beside adds to a list what the call has told by itself since it was last asked, of the parent i, and what it
+// reported of any.
+func (c *call) beside(i int, list map[int][]error) map[int][]error {
+	told := graphql.GetErrors(c.ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(told) == c.heard && c.reported == nil {
+		return list
+	}
+	if list == nil {
+		list = map[int][]error{}
+	}
+	for _, e := range told[c.heard:] {
+		list[i] = append(list[i], presented{e})
+	}
+	c.heard = len(told)
+	for parent, errs := range c.reported {
+		list[parent] = append(list[parent], errs...)
+	}
+	c.reported = nil
+	return list
+}
+
+// misread are the answers of a field whose arguments cannot be read.
+type misread struct{ told bool }
+
+func (m misread) write(w *writer, f *field, _ int) bool {
+	if !m.told {
+		w.tell(f, failure{arguments: true})
+	}
+	return false
+}
+
+func (misread) gather(*run, *field) {}
+
+// nothing are the answers of a field that was not asked.
+type nothing struct{}
+
+func (nothing) write(*writer, *field, int) bool { return false }
+func (nothing) gather(*run, *field)             {}
+
+// stream gives the values of a subscription, one at a time.
+type stream func(ctx context.Context) (answers, bool)
+
+type streamed[T any] struct {
+	ask   func(ctx context.Context, env any, fc *graphql.FieldContext) (<-chan T, error)
+	shape Shape[T]
+}
+
+func (s streamed[T]) open(ctx context.Context, env any, fc *graphql.FieldContext, around graphql.FieldMiddleware) (stream, error) {
+	v, err := around(ctx, func(ctx context.Context) (any, error) { return s.ask(ctx, env, fc) })
+	if err != nil {
+		return nil, err
+	}
+	ch, _ := v.(<-chan T)
+	return func(ctx context.Context) (answers, bool) {
+		select {
+		case v, ok := <-ch:
+			return &got[T]{shape: s.shape, values: []T{v}}, ok
+		case <-ctx.Done():
+			return nil, false
+		}
+	}, nil
+}
+
+// subscribe opens the stream of a subscription. Each of its values is a response of its own.
+func (s *Schema) subscribe(ctx context.Context, op *graphql.OperationContext, p *plan) graphql.ResponseHandler {
+	end := func(context.Context) *graphql.Response { return nil }
+	f := p.root.fields[0]
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: rootOf[ast.Subscription]})
+	next, ok := func() (next stream, ok bool) {
+		fc, err := f.def.context(ctx, s.env(op), f.collected)
+		if err != nil {
+			return nil, false
+		}
+		ctx := graphql.WithFieldContext(ctx, fc)
+		defer func() {
+			if v := recover(); v != nil {
+				op.Error(ctx, op.Recover(ctx, v))
+				next, ok = nil, false
+			}
+		}()
+		next, err = f.def.stream.open(ctx, s.env(op), fc, op.ResolverMiddleware)
+		if err != nil {
+			op.Error(ctx, graphql.AddFieldLocationToError(ctx, err))
+		}
+		return next, err == nil
+	}()
+	if !ok {
+		return end
+	}
+	return func(ctx context.Context) *graphql.Response {
+		event, ok := next(ctx)
+		if !ok {
+			return nil
+		}
+		r := s.newRun(ctx, op, p)
+		r.slots[f.slot].answers = event
+		event.gather(r, f)
+		r.levels(append(group{nil}, p.groups[0][1:]...))                        //nolint:contextcheck // a run holds it
+		return r.written(func(w *writer) bool { return w.object(p.root, nil) }) //nolint:contextcheck // a run holds it
+	}
+}
