@@ -58,6 +58,8 @@ type writer struct {
 	brought   map[string]map[string]bool
 	fragments []string
 	fields    int
+	// steady leaves out what no two answers have in common, and writes the same thing in more ways.
+	steady bool
 }
 
 // chance is true so often in ten.
@@ -79,6 +81,9 @@ func (w *writer) selection(def *ast.Definition, depth int, way string) string {
 		f := def.Fields[w.IntN(len(def.Fields))]
 		if far := w.far(def); len(far) > 0 && w.chance(6) {
 			f = far[w.IntN(len(far))]
+		}
+		if w.steady && slices.Contains([]string{"Provenance.asOf", "Provenance.freshness", "Query.sources"}, def.Name+"."+f.Name) {
+			continue
 		}
 		if strings.HasPrefix(f.Name, "__") || f.Name == "_service" || f.Name == "validateOrder" || w.fields > 250 {
 			continue
@@ -121,9 +126,28 @@ func (w *writer) selection(def *ast.Definition, depth int, way string) string {
 			text += " " + inner
 		}
 		names[alias] = true
+		if w.steady {
+			text = w.again(def, text)
+		}
 		out = append(out, text)
 	}
 	return "{ __typename " + strings.Join(out, " ") + " }"
+}
+
+// again writes a field otherwise, or more than once.
+func (w *writer) again(def *ast.Definition, text string) string {
+	switch w.IntN(12) {
+	case 0:
+		return text + " " + text
+	case 1:
+		return "... on " + def.Name + " { " + text + " } " + text
+	case 2:
+		return "... @skip(if: $no) { " + text + " }"
+	case 3:
+		return "... @include(if: $no) { " + text + " }"
+	default:
+		return text
+	}
 }
 
 func note(in map[string]map[string]bool, what, way string) {
@@ -181,6 +205,9 @@ func (w *writer) arguments(typ string, f *ast.FieldDefinition) string {
 		case at == "Query._entities.representations":
 			var reps []string
 			for range 1 + w.IntN(6) {
+				if w.steady && w.chance(1) {
+					reps = append(reps, `{__typename: "Order", number: "nobody's"}`)
+				}
 				typ := []string{"Order", "Item", "Account", "Shipment"}[w.IntN(4)]
 				reps = append(reps, fmt.Sprintf(`{__typename: %q, id: %s}`, typ, pick(w.values[typ])))
 			}
@@ -197,6 +224,11 @@ func (w *writer) arguments(typ string, f *ast.FieldDefinition) string {
 			value = fmt.Sprintf(`[{sku: %s, quantity: {value: "1"}}, {sku: %s, quantity: {value: "%d"}}]`, pick(w.values["sku"]), pick(w.values["sku"]), 1+w.IntN(60))
 		case a.Name == "maxAge":
 			value = "0"
+			if w.steady {
+				value = []string{"-1", "", "", "60", "60", "0", "0", "0", "0", "0", "0", "0"}[w.IntN(12)]
+			}
+		case w.steady && a.Name == "orLastKnown" && w.chance(3):
+			value = "false"
 		}
 		if value != "" {
 			out = append(out, a.Name+": "+value)

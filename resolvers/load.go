@@ -3,6 +3,7 @@ package resolvers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -32,18 +33,32 @@ func aged(ctx context.Context, seconds *int, orLastKnown bool) (context.Context,
 	return lookup.WithMaxAge(ctx, time.Duration(*seconds)*time.Second), nil
 }
 
-// load answers a batch resolver: a value for each key, null where there is none. A failed key
-// is null too; the failure is said once for the whole response, with how many it affected.
+// load answers a batch resolver: a value for each key, null where there is none and for a key that is none. A failed
+// key is null too; the failure is said once for the whole response, with how many it affected.
 func load[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], keys []K) ([]V, error) {
-	results := loader.Load(ctx, keys...)
-	out := make([]V, len(results))
-	errs := make(graphql.BatchErrorList, len(results))
-	for i, r := range results {
-		if r.Err != nil {
-			errs[i] = scopeOf(ctx).failures.first(ctx, r.Err)
+	var none K
+	asked := keys
+	if slices.Contains(keys, none) {
+		asked = slices.DeleteFunc(slices.Clone(keys), func(k K) bool { return k == none })
+	}
+	results := loader.Load(ctx, asked...)
+	out := make([]V, len(keys))
+	var errs graphql.BatchErrorList
+	next := 0
+	for i, k := range keys {
+		if k == none {
 			continue
 		}
-		out[i] = r.Value
+		r := results[next]
+		next++
+		if r.Err == nil {
+			out[i] = r.Value
+			continue
+		}
+		if errs == nil {
+			errs = make(graphql.BatchErrorList, len(keys))
+		}
+		errs[i] = scopeOf(ctx).failures.first(ctx, r.Err)
 	}
 	return out, some(errs)
 }
@@ -77,11 +92,13 @@ func partial[V any](ctx context.Context, list []V, err error) ([]V, error) {
 	return list, nil
 }
 
-// keysOf reads the key of each object.
+// keysOf reads the key of each object. gqlgen's executor also asks for objects that are nil.
 func keysOf[T any, K comparable](objs []*T, key func(*T) K) []K {
 	out := make([]K, len(objs))
 	for i, o := range objs {
-		out[i] = key(o)
+		if o != nil {
+			out[i] = key(o)
+		}
 	}
 	return out
 }

@@ -83,6 +83,9 @@ func (r *returnResolver) CreditMemo(ctx context.Context, objs []*returns.Return)
 	docs, err := r.Finance.ByReturn(ctx, viewer(ctx), keysOf(objs, func(v *returns.Return) string { return v.ID }))
 	out := make([]*scalar.CreditMemo, len(objs))
 	for i, v := range objs {
+		if v == nil {
+			continue
+		}
 		if d := docs[v.ID]; d != nil && d.Kind == finance.CreditMemo {
 			out[i] = &scalar.CreditMemo{Document: d}
 		}

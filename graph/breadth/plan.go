@@ -97,15 +97,10 @@ var rootOf = map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutatio
 
 func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial bool) (*selection, error) {
 	sel := &selection{}
-	seen := map[string]bool{}
-	for _, collected := range graphql.CollectFields(c.op, set, typ.Is) {
+	for _, collected := range c.collect(typ, set) {
 		if len(collected.Deferrables) > 0 {
 			return nil, uncovered(whyDefer)
 		}
-		if seen[collected.Alias] {
-			return nil, uncovered(whyField) // the same key of two types: gqlgen's rules for that are its own
-		}
-		seen[collected.Alias] = true
 		if serial {
 			c.plan.groups = append(c.plan.groups, nil)
 			c.group = &c.plan.groups[len(c.plan.groups)-1]
@@ -124,6 +119,21 @@ func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial 
 		}
 	}
 	return sel, nil
+}
+
+// collect is what is selected of an object type, one field for each key. gqlgen keeps a key apart that is selected of
+// two abstract types of the object, and then writes the first.
+func (c *compiler) collect(typ *Type, set ast.SelectionSet) (out []graphql.CollectedField) {
+	for _, f := range graphql.CollectFields(c.op, set, typ.Is) {
+		i := slices.IndexFunc(out, func(o graphql.CollectedField) bool { return o.Alias == f.Alias })
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		out[i].Selections = slices.Concat(out[i].Selections, f.Selections)
+		out[i].Deferrables = slices.Concat(out[i].Deferrables, f.Deferrables)
+	}
+	return out
 }
 
 // field makes a field ready, and tells whether it fetches or leads to one that does.

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"crossdock/graph/schema"
+	"crossdock/internal/config"
+	"crossdock/sandbox"
+)
+
+// answered is a response as it came, without what no two responses have in common.
+type answered struct {
+	Data   json.RawMessage
+	Errors []struct {
+		Message    string
+		Path       []any
+		Locations  []any
+		Extensions map[string]any
+	}
+}
+
+func (g *graph) raw(who, query string, vars map[string]any) (out answered) {
+	g.t.Helper()
+	var body bytes.Buffer
+	if err := json.NewEncoder(&body).Encode(map[string]any{"query": query, "variables": vars}); err != nil {
+		g.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodPost, g.url, &body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+g.tokens[who])
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		g.t.Fatalf("%v: %.300s", err, raw)
+	}
+	return out
+}
+
+// said are the errors of an answer in one order. What is said once for several positions is said of whichever came
+// first, so that its path is that of no executor.
+func (a answered) said() []string {
+	var out []string
+	for _, e := range a.Errors {
+		delete(e.Extensions, "traceId")
+		delete(e.Extensions, "errorId")
+		delete(e.Extensions, "retryAfter")
+		if e.Extensions["affected"] != nil {
+			e.Path = nil
+		}
+		raw, _ := json.Marshal(e)
+		out = append(out, string(raw))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestThePlanAnswersAsGqlgenDoes runs random operations over the whole schema, and those of the examples, through both
+// executors, with every source there and with one after the other down: the data is the same to the byte, and so are
+// the errors.
+func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
+	t.Parallel()
+	// Neither breakers nor budgets, which know what was asked before.
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Sources {
+			cfg.Sources[i].Policy.BreakAfter, cfg.Sources[i].Policy.Retries = 1_000_000, new(int)
+			rate := &cfg.Sources[i].Policy.Rate
+			rate.Calls, rate.Per = 1_000_000, config.Duration(time.Second)
+		}
+	})
+	plan := newGraph(t, w)
+	plan.shipped(2, "C10001")
+	plan.fill(2, "C10001", "C10002", "C10003")
+	w.cfg.Executor = "gqlgen"
+	reference := newGraph(t, w)
+	var sdl bytes.Buffer
+	if err := schema.Print(&sdl); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := gqlparser.LoadSchema(&ast.Source{Name: "crossdock", Input: federated + sdl.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := plan.things()
+	values["Order"] = append(values["Order"], "bm90IGFuIGlk")
+	ran, failing, said := 0, 0, map[string]int{}
+	for n, down := range []string{"", "bc", "wms", "shipbob"} {
+		if down != "" {
+			w.admin("POST", "/admin/knobs", `{"outage":{"`+down+`":true}}`)
+		}
+		seeds := uint64(400)
+		if down != "" {
+			seeds = 150
+		}
+		for seed := range seeds {
+			rw := &writer{Rand: rand.New(rand.NewPCG(seed, uint64(n))), schema: parsed, values: values, levels: map[string]map[string]bool{}, brought: map[string]map[string]bool{}, steady: true}
+			body := rw.selection(parsed.Query, 8, "")
+			query := "query($yes: Boolean! = true, $no: Boolean! = false) " + strings.Replace(body, "{ __typename", "{ __typename yes: __typename @include(if: $yes) no: __typename @include(if: $no)", 1) + " " + strings.Join(rw.fragments, " ")
+			who := []string{"operations", "service", "C10001"}[seed%3]
+			vars := map[string]any{"no": seed%5 == 0}
+			got, want := plan.raw(who, query, vars), reference.raw(who, query, vars)
+			if !bytes.Equal(got.Data, want.Data) {
+				t.Errorf("%s down, seed %d: the data is otherwise %s:\n%s", down, seed, difference(got.Data, want.Data), query)
+			}
+			mine, theirs := got.said(), want.said()
+			if !slices.Equal(mine, theirs) {
+				t.Errorf("%s down, seed %d: the errors are\n%s\nand not\n%s\n%s", down, seed, strings.Join(mine, "\n"), strings.Join(theirs, "\n"), query)
+			}
+			if t.Failed() {
+				return
+			}
+			if len(got.Data) > 0 && string(got.Data) != "null" {
+				ran++
+			}
+			for _, e := range got.Errors {
+				said[fmt.Sprint(e.Extensions["code"])]++
+				failing++
+			}
+		}
+		if down != "" {
+			w.admin("POST", "/admin/knobs", `{"outage":{"`+down+`":false}}`)
+		}
+	}
+	if by := plan.executed(); len(by) != 1 || by[`executor="breadth",why=""`] < 700 {
+		t.Errorf("the operations were executed by %v", by)
+	}
+	if ran < 500 || failing < 200 || said["SOURCE_UNAVAILABLE"] < 50 {
+		t.Errorf("%d operations were answered, with the errors %v", ran, said)
+	}
+	t.Logf("%d operations; errors %v", ran, said)
+}
+
+// executed is how many operations were executed, by executor and why.
+func (g *graph) executed() map[string]int {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, strings.TrimSuffix(g.url, "/graphql")+"/metrics", nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+g.tokens["operations"])
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	out := map[string]int{}
+	for _, m := range regexp.MustCompile(`crossdock_operations_total\{(.*)\} (\d+)`).FindAllStringSubmatch(string(raw), -1) {
+		out[m[1]], _ = strconv.Atoi(m[2])
+	}
+	return out
+}
+
+// difference shows where two texts part.
+func difference(a, b []byte) string {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	around := func(s []byte) string { return string(s[max(0, min(i, len(s))-120):min(len(s), i+120)]) }
+	return fmt.Sprintf("at %d: %q and not %q", i, around(a), around(b))
+}
