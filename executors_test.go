@@ -94,6 +94,7 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 	plan := newGraph(t, w)
 	plan.shipped(2, "C10001")
 	plan.fill(2, "C10001", "C10002", "C10003")
+	w.admin("POST", "/admin/shipbob/limit?calls=0", "")
 	w.cfg.Executor = "gqlgen"
 	reference := newGraph(t, w)
 	var sdl bytes.Buffer

@@ -8,12 +8,7 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/graph/generated"
 	"crossdock/graph/model"
-	"crossdock/graph/scalar"
 )
-
-func (r *itemResolver) ID(ctx context.Context, obj *catalog.Item) (string, error) {
-	return scalar.GlobalID(scalar.TypeItem, string(obj.SKU)), nil
-}
 
 func (r *itemResolver) Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
 	ctx, err := aged(ctx, maxAge, orLastKnown)

@@ -9,24 +9,8 @@ import (
 	"crossdock/graph/generated"
 )
 
-func (r *nodeAvailabilityResolver) Node(ctx context.Context, obj *inventory.AtNode) (string, error) {
-	return string(obj.Node.ID), nil
-}
-
-func (r *nodeAvailabilityResolver) Name(ctx context.Context, obj *inventory.AtNode) (string, error) {
-	return obj.Node.Name, nil
-}
-
 func (r *nodeAvailabilityResolver) Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {
 	return load(ctx, scopeOf(ctx).lots, keysOf(objs, func(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }))
-}
-
-func (r *nodeUnavailableResolver) Node(ctx context.Context, obj *inventory.Unknown) (string, error) {
-	return string(obj.Node.ID), nil
-}
-
-func (r *nodeUnavailableResolver) Code(ctx context.Context, obj *inventory.Unknown) (string, error) {
-	return string(fault.KindOf(obj.Err)), nil
 }
 
 func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
@@ -47,11 +31,4 @@ func (r *Resolver) NodeAvailability() generated.NodeAvailabilityResolver {
 	return &nodeAvailabilityResolver{r}
 }
 
-func (r *Resolver) NodeUnavailable() generated.NodeUnavailableResolver {
-	return &nodeUnavailableResolver{r}
-}
-
-type (
-	nodeAvailabilityResolver struct{ *Resolver }
-	nodeUnavailableResolver  struct{ *Resolver }
-)
+type nodeAvailabilityResolver struct{ *Resolver }

@@ -259,8 +259,10 @@ func priceKey(l *orders.Line) pricing.Key {
 
 func pointers[K comparable, V any](in lookup.Answers[K, V], err error) (lookup.Answers[K, *V], error) {
 	out := lookup.Answers[K, *V]{Found: make(map[K]*V, len(in.Found)), Failed: in.Failed}
+	values := make([]V, 0, len(in.Found))
 	for k, v := range in.Found {
-		out.Found[k] = &v
+		values = append(values, v)
+		out.Found[k] = &values[len(values)-1]
 	}
 	return out, err
 }

@@ -17,8 +17,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -87,11 +89,23 @@ type AtNode struct {
 	Provenance lookup.Provenance
 }
 
+// NodeID is the node's id.
+func (n *AtNode) NodeID() trade.NodeID { return n.Node.ID }
+
+// NodeName is what people call the node.
+func (n *AtNode) NodeName() string { return n.Node.Name }
+
 // Unknown is a node that could not be asked and of which nothing is known.
 type Unknown struct {
 	Node Node
 	Err  error
 }
+
+// NodeID is the node's id.
+func (u *Unknown) NodeID() trade.NodeID { return u.Node.ID }
+
+// Code is the kind of the failure.
+func (u *Unknown) Code() string { return string(fault.KindOf(u.Err)) }
 
 // Availability is what can be promised of an item over all nodes.
 type Availability struct {
@@ -169,8 +183,12 @@ type Service struct {
 	// stale bounds the age of a figure that stock is promised from, ages that of one that is shown.
 	stale time.Duration
 	ages  lookup.Ages
-	// reading is what is shown to somebody, shared. A promise is made from a read of its own.
-	reading *lookup.Flights[Key, time.Time]
+	// looking is what is shown to somebody, shared. A promise is made from a read of its own.
+	looking *lookup.Flights[Key, seen]
+
+	mu sync.Mutex
+	// adopted is what was adopted last, by this process, to be shown.
+	adopted map[Key]counted
 }
 
 // Nodes are the configured nodes, in order of priority.
@@ -209,23 +227,31 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 		}
 		var behind []Key
 		ask, behind = lookup.Sort(keys, fresh, stale, func(k Key) (time.Duration, bool) { return known[k].age, known[k].shown() })
-		s.reading.Start(ctx, behind)
+		s.looking.Start(ctx, behind)
 	}
-	read := lookup.Empty[Key, time.Time](0)
+	looked := lookup.Empty[Key, seen](0)
 	if len(ask) > 0 {
-		if read, err = s.reading.Ask(ctx, ask); err != nil {
+		if looked, err = s.looking.Ask(ctx, ask); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
-		if known, err = s.store.figures(ctx, keys); err != nil {
-			return lookup.Answers[trade.SKU, *Availability]{}, err
+		if len(looked.Failed) > 0 && known == nil {
+			if known, err = s.store.figures(ctx, keys); err != nil {
+				return lookup.Answers[trade.SKU, *Availability]{}, err
+			}
+		}
+		if known == nil {
+			known = make(map[Key]counted, len(ask))
+		}
+		for k, l := range looked.Found {
+			known[k] = l.counted
 		}
 	}
-	return s.assemble(skus, known, read, lookup.TakesLastKnown(ctx)), nil
+	return s.assemble(skus, known, looked, lookup.TakesLastKnown(ctx)), nil
 }
 
 // assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that overlaps
 // work on its way is not adopted, and the one before it stays.
-func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, read lookup.Answers[Key, time.Time], lastKnown bool) lookup.Answers[trade.SKU, *Availability] {
+func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, seen], lastKnown bool) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
@@ -233,7 +259,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, read lookup.
 		for _, n := range s.nodes {
 			k := Key{n.ID, sku}
 			c, ok := known[k]
-			if failed := read.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown) {
+			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
 				continue
 			}
@@ -243,10 +269,10 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, read lookup.
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
-			switch since, asked := read.Found[k]; {
-			case asked && !c.Read.Start.Before(since):
+			switch l, asked := looked.Found[k]; {
+			case asked && !c.Read.Start.Before(l.since):
 				at.Provenance.Freshness = lookup.Live
-			case read.Failed[k] != nil:
+			case looked.Failed[k] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
@@ -300,6 +326,84 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.Node
 		failed[k.Node] = e
 	}
 	return failed, nil
+}
+
+// seen is what was found when somebody looked, and since when it was looked for.
+type seen struct {
+	counted
+	since time.Time
+}
+
+// look asks the source for figures to be shown. It adopts those that have changed, as far as they are certain. One that
+// is the same as when it was adopted a little while ago, with nothing known to have happened since, is shown as read
+// now and not adopted again: what it was adopted for, that promises are in it by now, can wait as long.
+func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, seen], error) {
+	out := lookup.Empty[Key, seen](len(keys))
+	start, reserved, outdated, err := s.store.pending(ctx, keys, s.ages.Again())
+	if err != nil {
+		return out, err
+	}
+	began := time.Now()
+	answers, err := s.source.Stock(ctx, keys)
+	if err != nil {
+		return out, fmt.Errorf("stock: %w", err)
+	}
+	read := lookup.Window{Start: start, End: start.Add(time.Since(began))}
+	var absent, adopt []Key
+	changed := map[Key]Figure{}
+	s.mu.Lock()
+	for _, k := range keys {
+		if e := answers.Failed[k]; e != nil {
+			out.Failed[k] = e
+			continue
+		}
+		f, has := answers.Found[k]
+		if was, ok := s.adopted[k]; ok && !outdated[k] && was.same(f, has) && start.Sub(was.Read.Start) < s.ages.Again() {
+			was.Read, was.reserved, was.age = read, reserved[k], 0
+			out.Found[k] = seen{was, start}
+			continue
+		}
+		adopt = append(adopt, k)
+		if has {
+			changed[k] = f
+		} else {
+			absent = append(absent, k)
+		}
+	}
+	s.mu.Unlock()
+	if len(adopt) == 0 {
+		return out, nil
+	}
+	if err := s.store.adopt(ctx, start, changed, absent); err != nil {
+		return out, err
+	}
+	known, err := s.store.figures(ctx, adopt)
+	if err != nil {
+		return out, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.adopted)+len(known) > maxAdopted {
+		clear(s.adopted)
+	}
+	for _, k := range adopt {
+		out.Found[k] = seen{known[k], start}
+		if c, ok := known[k]; ok && c.Read.Start.Equal(start) {
+			s.adopted[k] = c
+		}
+	}
+	return out, nil
+}
+
+// maxAdopted bounds the figures that are remembered as adopted.
+const maxAdopted = 50_000
+
+// same reports whether a node says again what was adopted.
+func (c counted) same(f Figure, has bool) bool {
+	if !has || c.Source == "" {
+		return !has && c.Source == ""
+	}
+	return c.Source == f.Source && c.Unit == f.Unit && c.OnHand.Equal(f.OnHand) && c.Allocated.Equal(f.Allocated) && c.Inbound.Equal(f.Inbound)
 }
 
 // read asks the source and adopts every figure that is certain. It returns when it began to ask for each key.

@@ -19,8 +19,8 @@ import (
 func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	s := &Service{store: &store{pool}, source: source, nodes: nodes, stale: stale, ages: ages}
-	s.reading = lookup.Share(s.read)
+	s := &Service{store: &store{pool}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
+	s.looking = lookup.Share(s.look)
 	return s
 }
 
@@ -69,12 +69,39 @@ func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error
 	return query(ctx, s.pool, selectFigures, keys)
 }
 
+// pending is the time, what is promised of the keys, and the keys of which something has happened in the last while.
+func (s *store) pending(ctx context.Context, keys []Key, while time.Duration) (now time.Time, reserved map[Key]trade.Decimal, outdated map[Key]bool, err error) {
+	reserved, outdated = map[Key]trade.Decimal{}, map[Key]bool{}
+	nodes, skus := split(keys)
+	var b pgx.Batch
+	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	b.Queue(`SELECT node, sku, sum(quantity) FROM reservations WHERE node = ANY($1) AND sku = ANY($2) GROUP BY node, sku`, lookup.Unique(nodes), lookup.Unique(skus)).Query(func(rows pgx.Rows) error {
+		var k Key
+		var n trade.Decimal
+		_, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &n}, func() error { reserved[k] = n; return nil })
+		return err
+	})
+	b.Queue(`SELECT node, sku FROM stock_figures WHERE outdated > '-infinity' AND outdated >= clock_timestamp() - $1::interval`, while).Query(func(rows pgx.Rows) error {
+		var k Key
+		_, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU}, func() error { outdated[k] = true; return nil })
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, &b).Close(); err != nil {
+		return now, nil, nil, fmt.Errorf("what is promised of stock: %w", err)
+	}
+	return now, reserved, outdated, nil
+}
+
 func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]counted, error) {
 	nodes, skus := split(keys)
 	rows, err := q.Query(ctx, sql, nodes, skus)
 	if err != nil {
 		return nil, fmt.Errorf("stock figures: %w", err)
 	}
+	return collect(rows)
+}
+
+func collect(rows pgx.Rows) (map[Key]counted, error) {
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c counted, err error) {
 		var age float64
 		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age, &c.outdated)

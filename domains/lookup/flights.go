@@ -56,14 +56,14 @@ const limit = 30 * time.Second
 // Ask joins the flights that carry keys already and starts one for the others. A caller that leaves
 // takes nobody's answer along, also when it was the one who asked.
 func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error) {
-	keys = Unique(keys)
 	out := Empty[K, V](len(keys))
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
 		return out, err
 	}
 	up, stop := timeUp(ctx)
 	defer stop()
-	for k, fl := range f.board(ctx, keys) {
+	for i, fl := range f.board(ctx, keys) {
+		k := keys[i]
 		select {
 		case <-ctx.Done():
 			return out, ctx.Err()
@@ -123,13 +123,13 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 }
 
 // board finds the flight of each key, starting one for the keys that have none.
-func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V] {
-	out := make(map[K]*flight[K, V], len(keys))
-	var mine []K
+func (f *Flights[K, V]) board(ctx context.Context, keys []K) []*flight[K, V] {
+	out := make([]*flight[K, V], len(keys))
+	mine := make([]K, 0, len(keys))
 	own := &flight[K, V]{done: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, k := range keys {
+	for i, k := range keys {
 		at := seat[K]{k, LaneOf(ctx)}
 		fl := f.under[at]
 		if fl == nil {
@@ -137,7 +137,7 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) map[K]*flight[K, V]
 			f.under[at] = own
 			mine = append(mine, k)
 		}
-		out[k] = fl
+		out[i] = fl
 	}
 	if len(mine) > 0 {
 		go f.fly(context.WithoutCancel(ctx), own, mine)

@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"context"
+	"hash/maphash"
 	"reflect"
 	"sync"
 	"time"
@@ -33,6 +34,14 @@ func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
 	return a.Fresh, max(a.Fresh, a.Stale)
 }
 
+// Again is how soon a value is kept again that has not changed: a copy gets no older by that than it may be.
+func (a Ages) Again() time.Duration {
+	if a.Fresh > 0 {
+		return a.Fresh / 4
+	}
+	return time.Minute
+}
+
 // Sort sorts keys by what is at hand: which to ask about before the answer, and which behind it. age says how old
 // what is at hand of a key is, false when there is nothing that can be shown.
 func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(K) (time.Duration, bool)) (ask, behind []K) {
@@ -58,10 +67,7 @@ type Copied[K comparable, V any] struct {
 // Copy returns a source with copies. provenance points to a value's own.
 func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance func(*V) *Provenance, ages Ages) *Copied[K, V] {
 	c := &Copied[K, V]{keeper: keeper, provenance: provenance, ages: ages}
-	saved := saves[K, V]{last: map[K]save[V]{}, provenance: provenance, every: time.Minute}
-	if ages.Fresh > 0 {
-		saved.every = ages.Fresh / 4
-	}
+	saved := saves[K, V]{last: map[uint64]save{}, provenance: provenance, every: ages.Again(), seed: maphash.MakeSeed()}
 	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
 		answers, err := ask(ctx, keys)
 		if err != nil {
@@ -80,35 +86,38 @@ func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance fu
 // saves remembers what was saved last, so that what has not changed is not saved again and again.
 type saves[K comparable, V any] struct {
 	provenance func(*V) *Provenance
-	// every is how soon a value is saved again that has not changed: a copy gets no older by that than it may be.
+	// every is how soon a value is saved again that has not changed.
 	every time.Duration
+	seed  maphash.Seed
 
 	mu   sync.Mutex
-	last map[K]save[V]
+	last map[uint64]save
 }
 
-type save[V any] struct {
-	// value is without its time.
-	value V
+// save is the fingerprint of a value without its time, and when it was saved.
+type save struct {
+	value uint64
 	at    time.Time
 }
 
 // remembered bounds the values that are remembered of one kind.
-const remembered = 10_000
+const remembered = 100_000
 
-func (s *saves[K, V]) bare(v V) V {
+// of are the fingerprints of a key and of its value without its time. That two of them are the same by chance is less
+// likely than that a disk forgets.
+func (s *saves[K, V]) of(k K, v V) (key, value uint64) {
 	s.provenance(&v).AsOf = time.Time{}
-	return v
+	return maphash.Comparable(s.seed, k), fingerprint(s.seed, reflect.ValueOf(&v).Elem())
 }
 
 // due are the values that must be saved.
 func (s *saves[K, V]) due(values map[K]V, now time.Time) map[K]V {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[K]V, len(values))
+	out := map[K]V{}
 	for k, v := range values {
-		was, ok := s.last[k]
-		if !ok || now.Sub(was.at) >= s.every || !reflect.DeepEqual(was.value, s.bare(v)) {
+		key, value := s.of(k, v)
+		if was, ok := s.last[key]; !ok || now.Sub(was.at) >= s.every || was.value != value {
 			out[k] = v
 		}
 	}
@@ -123,7 +132,8 @@ func (s *saves[K, V]) note(values map[K]V, now time.Time) {
 		clear(s.last)
 	}
 	for k, v := range values {
-		s.last[k] = save[V]{s.bare(v), now}
+		key, value := s.of(k, v)
+		s.last[key] = save{value, now}
 	}
 }
 
@@ -161,7 +171,11 @@ func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], er
 	if err != nil {
 		return answers, err
 	}
-	out.Merge(answers)
+	if len(out.Found) == 0 {
+		out = answers
+	} else {
+		out.Merge(answers)
+	}
 	return out, c.lastKnown(ctx, out)
 }
 

@@ -166,7 +166,7 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 
 func decode(raw []byte) (*Order, error) {
 	var o Order
-	if err := json.Unmarshal(raw, &o); err != nil {
+	if err := postgres.Decode(raw, &o); err != nil {
 		return nil, fmt.Errorf("stored order: %w", err)
 	}
 	o.attach()

@@ -46,7 +46,7 @@ func (s *store) updateWork(ctx context.Context, tx postgres.Tx, column, value st
 		return fmt.Errorf("work %s: %w", value, err)
 	}
 	var w Work
-	if err := json.Unmarshal(raw, &w); err != nil {
+	if err := postgres.Decode(raw, &w); err != nil {
 		return fmt.Errorf("work %s: %w", value, err)
 	}
 	was := w.Status
@@ -78,7 +78,7 @@ func (s *store) shipmentByRef(ctx context.Context, tx postgres.Tx, source, ref s
 		return nil, fmt.Errorf("shipment %s: %w", ref, err)
 	}
 	var sh Shipment
-	return &sh, json.Unmarshal(raw, &sh)
+	return &sh, postgres.Decode(raw, &sh)
 }
 
 func (s *store) insertShipment(ctx context.Context, tx postgres.Tx, sh *Shipment) error {

@@ -239,12 +239,12 @@ func which_Entity(v fedruntime.Entity) (string, any) {
 func breadthTables() *breadth.Tables {
 	return breadth.NewTables(
 		breadth.Type{Name: "Account", Is: []string{"Account", "Node", "_Entity"}, Fields: []breadth.Field{
-			breadth.Plain("id", false, func(obj *accounts.Account) trade.AccountID { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalAccountID), "ID!")),
-			breadth.Plain("number", false, func(obj *accounts.Account) trade.AccountID { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalAccountNumber), "String!")),
-			breadth.Plain("name", false, func(obj *accounts.Account) string { return obj.Name }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("currency", false, func(obj *accounts.Account) trade.Currency { return obj.Currency }, breadth.Leaf(breadth.Marshal(scalar.MarshalCurrencyCode), "CurrencyCode!")),
-			breadth.Plain("stopped", false, func(obj *accounts.Account) string { return obj.Stopped }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("terms", false, func(obj *accounts.Account) string { return obj.Terms }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("id", false, func(obj *accounts.Account) trade.AccountID { return obj.ID }, breadth.Leaf(scalar.AppendAccountID, "ID!")),
+			breadth.Plain("number", false, func(obj *accounts.Account) trade.AccountID { return obj.ID }, breadth.Leaf(scalar.AppendAccountNumber, "String!")),
+			breadth.Plain("name", false, func(obj *accounts.Account) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("currency", false, func(obj *accounts.Account) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
+			breadth.Plain("stopped", false, func(obj *accounts.Account) string { return obj.Stopped }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("terms", false, func(obj *accounts.Account) string { return obj.Terms }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("address", false, func(obj *accounts.Account) *trade.Address { return &obj.Address }, breadth.Object[trade.Address]("Address", "Address!")),
 			breadth.Batch("shipTos", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Account_shipTos(ctx, f)
@@ -271,16 +271,16 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("provenance", false, func(obj *accounts.Account) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
 		breadth.Type{Name: "Address", Is: []string{"Address"}, Fields: []breadth.Field{
-			breadth.Plain("name", false, func(obj *trade.Address) string { return obj.Name }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("line1", false, func(obj *trade.Address) string { return obj.Line1 }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("line2", false, func(obj *trade.Address) string { return obj.Line2 }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("city", false, func(obj *trade.Address) string { return obj.City }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("region", false, func(obj *trade.Address) string { return obj.Region }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("postalCode", false, func(obj *trade.Address) string { return obj.PostalCode }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("country", false, func(obj *trade.Address) string { return obj.Country }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("name", false, func(obj *trade.Address) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("line1", false, func(obj *trade.Address) string { return obj.Line1 }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("line2", false, func(obj *trade.Address) string { return obj.Line2 }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("city", false, func(obj *trade.Address) string { return obj.City }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("region", false, func(obj *trade.Address) string { return obj.Region }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("postalCode", false, func(obj *trade.Address) string { return obj.PostalCode }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("country", false, func(obj *trade.Address) string { return obj.Country }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "Allocation", Is: []string{"Allocation"}, Fields: []breadth.Field{
-			breadth.Plain("node", false, func(obj *orders.Promised) trade.NodeID { return obj.Node }, breadth.Leaf(breadth.Marshal(scalar.MarshalNodeName), "String!")),
+			breadth.Plain("node", false, func(obj *orders.Promised) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
 			breadth.Plain("quantity", false, func(obj *orders.Promised) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 		}},
 		breadth.Type{Name: "ApproveReturnPayload", Is: []string{"ApproveReturnPayload"}, Fields: []breadth.Field{
@@ -288,7 +288,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("errors", false, func(obj *model.ApproveReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "Availability", Is: []string{"Availability"}, Fields: []breadth.Field{
-			breadth.Plain("sku", false, func(obj *inventory.Availability) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
+			breadth.Plain("sku", false, func(obj *inventory.Availability) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("available", false, func(obj *inventory.Availability) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("complete", true, func(obj *inventory.Availability) bool { return obj.Complete() }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("nodes", false, func(obj *inventory.Availability) []inventory.AtNode { return obj.Nodes }, breadth.Values(breadth.Object[inventory.AtNode]("NodeAvailability", "NodeAvailability!"), "[NodeAvailability!]!")),
@@ -303,9 +303,9 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("errors", false, func(obj *model.CancelReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "ConflictError", Is: []string{"ConflictError", "Error"}, Fields: []breadth.Field{
-			breadth.Plain("code", false, func(obj *model.ConflictError) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("path", false, func(obj *model.ConflictError) string { return obj.Path }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("message", false, func(obj *model.ConflictError) string { return obj.Message }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("code", false, func(obj *model.ConflictError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("path", false, func(obj *model.ConflictError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("message", false, func(obj *model.ConflictError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.ConflictError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "Credit", Is: []string{"Credit"}, Fields: []breadth.Field{
@@ -323,37 +323,37 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *scalar.CreditMemo) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.CreditMemo().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("number", false, func(obj *scalar.CreditMemo) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("postedOn", false, func(obj *scalar.CreditMemo) trade.Date { return obj.PostedOn }, breadth.Leaf(breadth.Marshal(scalar.MarshalDate), "Date!")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("number", false, func(obj *scalar.CreditMemo) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("postedOn", false, func(obj *scalar.CreditMemo) trade.Date { return obj.PostedOn }, breadth.Leaf(scalar.AppendDate, "Date!")),
 			breadth.Plain("netAmount", false, func(obj *scalar.CreditMemo) *trade.Money { return &obj.NetAmount }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("taxAmount", false, func(obj *scalar.CreditMemo) *trade.Money { return &obj.TaxAmount }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("total", false, func(obj *scalar.CreditMemo) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("lines", false, func(obj *scalar.CreditMemo) []finance.DocumentLine { return obj.Lines }, breadth.Values(breadth.Object[finance.DocumentLine]("DocumentLine", "DocumentLine!"), "[DocumentLine!]!")),
-			breadth.Plain("returnNumber", false, func(obj *scalar.CreditMemo) string { return obj.ReturnNumber }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("returnNumber", false, func(obj *scalar.CreditMemo) string { return obj.ReturnNumber }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("provenance", true, func(obj *scalar.CreditMemo) lookup.Provenance { return obj.Provenance() }, breadth.Value(breadth.Object[lookup.Provenance]("Provenance", "Provenance!"))),
 		}},
 		breadth.Type{Name: "DocumentEventDetails", Is: []string{"DocumentEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *model.DocumentEventDetails) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("number", false, func(obj *model.DocumentEventDetails) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("total", false, func(obj *model.DocumentEventDetails) *trade.Money { return obj.Total }, breadth.Object[trade.Money]("Money", "")),
 		}},
 		breadth.Type{Name: "DocumentLine", Is: []string{"DocumentLine"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *finance.DocumentLine) int { return obj.Number }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("sku", false, func(obj *finance.DocumentLine) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
+			breadth.Plain("sku", false, func(obj *finance.DocumentLine) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("quantity", false, func(obj *finance.DocumentLine) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("unitPrice", false, func(obj *finance.DocumentLine) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("amount", false, func(obj *finance.DocumentLine) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
 		}},
 		breadth.Type{Name: "Event", Is: []string{"Event"}, Fields: []breadth.Field{
-			breadth.Plain("id", false, func(obj *event.Event) string { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
+			breadth.Plain("id", false, func(obj *event.Event) string { return obj.ID }, breadth.Leaf(scalar.AppendID, "ID!")),
 			breadth.Single("type", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Event_type(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *event.Event) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Event().Type(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("occurredAt", false, func(obj *event.Event) time.Time { return obj.OccurredAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("recordedAt", false, func(obj *event.Event) time.Time { return obj.RecordedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			}, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("occurredAt", false, func(obj *event.Event) time.Time { return obj.OccurredAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("recordedAt", false, func(obj *event.Event) time.Time { return obj.RecordedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Single("cursor", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Event_cursor(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *event.Event) (string, error) {
@@ -366,16 +366,16 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *event.Event) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Event().Subject(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("source", false, func(obj *event.Event) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("actor", false, func(obj *event.Event) string { return obj.Actor }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("correlationId", false, func(obj *event.Event) string { return obj.Correlation }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			}, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("source", false, func(obj *event.Event) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("actor", false, func(obj *event.Event) string { return obj.Actor }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("correlationId", false, func(obj *event.Event) string { return obj.Correlation }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Single("orderId", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Event_orderId(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *event.Event) (*string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Event().OrderID(ctx, obj)
-			}, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalID), ""), "")),
+			}, breadth.Optional(breadth.Leaf(scalar.AppendID, ""), "")),
 			breadth.Single("details", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Event_details(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *event.Event) (model.EventDetails, error) {
@@ -398,19 +398,19 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *operations.Exception) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Exception().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("code", false, func(obj *operations.Exception) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("severity", false, func(obj *operations.Exception) string { return obj.Severity }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("status", false, func(obj *operations.Exception) operations.Status { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v operations.Status) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "ExceptionStatus!")),
-			breadth.Plain("title", false, func(obj *operations.Exception) string { return obj.Title }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("detail", false, func(obj *operations.Exception) json.RawMessage { return obj.Detail }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(breadth.Marshal(scalar.MarshalRaw), "JSON!"), "JSON!")),
-			breadth.Plain("subject", false, func(obj *operations.Exception) string { return obj.Subject }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("code", false, func(obj *operations.Exception) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("severity", false, func(obj *operations.Exception) string { return obj.Severity }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("status", false, func(obj *operations.Exception) operations.Status { return obj.Status }, breadth.Leaf(func(b []byte, v operations.Status) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ExceptionStatus!")),
+			breadth.Plain("title", false, func(obj *operations.Exception) string { return obj.Title }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("detail", false, func(obj *operations.Exception) json.RawMessage { return obj.Detail }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(scalar.AppendRaw, "JSON!"), "JSON!")),
+			breadth.Plain("subject", false, func(obj *operations.Exception) string { return obj.Subject }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Exception_order(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*operations.Exception) ([]*orders.Order, error) {
 				return env.(*executionContext).Resolvers.Exception().Order(ctx, objs)
 			}, breadth.Object[orders.Order]("Order", "")),
-			breadth.Plain("source", false, func(obj *operations.Exception) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("source", false, func(obj *operations.Exception) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("occurrences", false, func(obj *operations.Exception) int { return obj.Occurrences }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Single("retryable", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Exception_retryable(ctx, f)
@@ -418,10 +418,10 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Exception().Retryable(ctx, obj)
 			}, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
-			breadth.Plain("createdAt", false, func(obj *operations.Exception) time.Time { return obj.CreatedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("updatedAt", false, func(obj *operations.Exception) time.Time { return obj.UpdatedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("resolution", false, func(obj *operations.Exception) string { return obj.Resolution }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("resolvedBy", false, func(obj *operations.Exception) string { return obj.ResolvedBy }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("createdAt", false, func(obj *operations.Exception) time.Time { return obj.CreatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("updatedAt", false, func(obj *operations.Exception) time.Time { return obj.UpdatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("resolution", false, func(obj *operations.Exception) string { return obj.Resolution }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("resolvedBy", false, func(obj *operations.Exception) string { return obj.ResolvedBy }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "ExceptionConnection", Is: []string{"ExceptionConnection"}, Fields: []breadth.Field{
 			breadth.Plain("edges", false, func(obj *model.ExceptionConnection) []*model.ExceptionEdge { return obj.Edges }, breadth.List(breadth.Object[model.ExceptionEdge]("ExceptionEdge", "ExceptionEdge!"), false, "[ExceptionEdge!]!")),
@@ -433,14 +433,14 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ExceptionEdge) *operations.Exception { return obj.Node }, breadth.Object[operations.Exception]("Exception", "Exception!")),
 		}},
 		breadth.Type{Name: "ExternalReference", Is: []string{"ExternalReference"}, Fields: []breadth.Field{
-			breadth.Plain("kind", false, func(obj *references.Reference) references.Kind { return obj.Kind }, breadth.Leaf(breadth.Marshal(func(v references.Kind) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "ReferenceKind!")),
-			breadth.Plain("source", false, func(obj *references.Reference) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("theirs", false, func(obj *references.Reference) string { return obj.Theirs }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("ours", false, func(obj *references.Reference) string { return obj.Ours }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("label", false, func(obj *references.Reference) string { return obj.Label }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("origin", false, func(obj *references.Reference) references.Origin { return obj.Origin }, breadth.Leaf(breadth.Marshal(func(v references.Origin) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "ReferenceOrigin!")),
-			breadth.Plain("by", false, func(obj *references.Reference) string { return obj.By }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("at", false, func(obj *references.Reference) time.Time { return obj.At }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			breadth.Plain("kind", false, func(obj *references.Reference) references.Kind { return obj.Kind }, breadth.Leaf(func(b []byte, v references.Kind) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReferenceKind!")),
+			breadth.Plain("source", false, func(obj *references.Reference) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("theirs", false, func(obj *references.Reference) string { return obj.Theirs }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("ours", false, func(obj *references.Reference) string { return obj.Ours }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("label", false, func(obj *references.Reference) string { return obj.Label }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("origin", false, func(obj *references.Reference) references.Origin { return obj.Origin }, breadth.Leaf(func(b []byte, v references.Origin) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReferenceOrigin!")),
+			breadth.Plain("by", false, func(obj *references.Reference) string { return obj.By }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("at", false, func(obj *references.Reference) time.Time { return obj.At }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 		}},
 		breadth.Type{Name: "ExternalReferenceConnection", Is: []string{"ExternalReferenceConnection"}, Fields: []breadth.Field{
 			breadth.Plain("edges", false, func(obj *model.ExternalReferenceConnection) []*model.ExternalReferenceEdge { return obj.Edges }, breadth.List(breadth.Object[model.ExternalReferenceEdge]("ExternalReferenceEdge", "ExternalReferenceEdge!"), false, "[ExternalReferenceEdge!]!")),
@@ -452,21 +452,21 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ExternalReferenceEdge) *references.Reference { return obj.Node }, breadth.Object[references.Reference]("ExternalReference", "ExternalReference!")),
 		}},
 		breadth.Type{Name: "Finding", Is: []string{"Finding"}, Fields: []breadth.Field{
-			breadth.Plain("code", false, func(obj *orders.Finding) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("severity", false, func(obj *orders.Finding) trade.Severity { return obj.Severity }, breadth.Leaf(breadth.Marshal(func(v trade.Severity) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "Severity!")),
-			breadth.Plain("path", false, func(obj *orders.Finding) string { return obj.Path }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("message", false, func(obj *orders.Finding) string { return obj.Message }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("remedies", false, func(obj *orders.Finding) []string { return obj.Remedies }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "[String!]!")),
-			breadth.Plain("evidence", false, func(obj *orders.Finding) trade.Evidence { return obj.Evidence }, breadth.Nilable(func(v trade.Evidence) bool { return v == nil }, breadth.Leaf(breadth.Marshal(scalar.MarshalEvidence), ""), "")),
-			breadth.Plain("source", false, func(obj *orders.Finding) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("asOf", false, func(obj *orders.Finding) *time.Time { return obj.AsOf }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), ""), "")),
+			breadth.Plain("code", false, func(obj *orders.Finding) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("severity", false, func(obj *orders.Finding) trade.Severity { return obj.Severity }, breadth.Leaf(func(b []byte, v trade.Severity) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Severity!")),
+			breadth.Plain("path", false, func(obj *orders.Finding) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("message", false, func(obj *orders.Finding) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("remedies", false, func(obj *orders.Finding) []string { return obj.Remedies }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("evidence", false, func(obj *orders.Finding) trade.Evidence { return obj.Evidence }, breadth.Nilable(func(v trade.Evidence) bool { return v == nil }, breadth.Leaf(scalar.AppendEvidence, ""), "")),
+			breadth.Plain("source", false, func(obj *orders.Finding) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("asOf", false, func(obj *orders.Finding) *time.Time { return obj.AsOf }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
 			breadth.Plain("evaluated", false, func(obj *orders.Finding) bool { return obj.Evaluated }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "FulfillmentEventDetails", Is: []string{"FulfillmentEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *model.FulfillmentEventDetails) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("node", false, func(obj *model.FulfillmentEventDetails) *string { return obj.Node }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("nodeRef", false, func(obj *model.FulfillmentEventDetails) *string { return obj.NodeRef }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("reason", false, func(obj *model.FulfillmentEventDetails) *string { return obj.Reason }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
+			breadth.Plain("number", false, func(obj *model.FulfillmentEventDetails) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("node", false, func(obj *model.FulfillmentEventDetails) *string { return obj.Node }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("nodeRef", false, func(obj *model.FulfillmentEventDetails) *string { return obj.NodeRef }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("reason", false, func(obj *model.FulfillmentEventDetails) *string { return obj.Reason }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
 			breadth.Plain("parts", false, func(obj *model.FulfillmentEventDetails) []*trade.Part { return obj.Parts }, breadth.List(breadth.Object[trade.Part]("Part", "Part!"), false, "")),
 		}},
 		breadth.Type{Name: "FulfillmentOrder", Is: []string{"FulfillmentOrder", "Node"}, Fields: []breadth.Field{
@@ -475,43 +475,43 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *shipments.Work) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.FulfillmentOrder().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("number", false, func(obj *shipments.Work) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("node", false, func(obj *shipments.Work) trade.NodeID { return obj.Node }, breadth.Leaf(breadth.Marshal(scalar.MarshalNodeName), "String!")),
-			breadth.Plain("status", false, func(obj *shipments.Work) shipments.WorkStatus { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v shipments.WorkStatus) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "WorkStatus!")),
-			breadth.Plain("pick", false, func(obj *shipments.Work) shipments.PickStatus { return obj.Pick }, breadth.Leaf(breadth.Marshal(func(v shipments.PickStatus) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "PickStatus!")),
-			breadth.Plain("reason", false, func(obj *shipments.Work) string { return obj.Reason }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("number", false, func(obj *shipments.Work) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("node", false, func(obj *shipments.Work) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("status", false, func(obj *shipments.Work) shipments.WorkStatus { return obj.Status }, breadth.Leaf(func(b []byte, v shipments.WorkStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "WorkStatus!")),
+			breadth.Plain("pick", false, func(obj *shipments.Work) shipments.PickStatus { return obj.Pick }, breadth.Leaf(func(b []byte, v shipments.PickStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "PickStatus!")),
+			breadth.Plain("reason", false, func(obj *shipments.Work) string { return obj.Reason }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("parts", false, func(obj *shipments.Work) []trade.Part { return obj.Parts }, breadth.Values(breadth.Object[trade.Part]("Part", "Part!"), "[Part!]!")),
 			breadth.Plain("shippedParts", false, func(obj *shipments.Work) []trade.Part { return obj.ShippedParts }, breadth.Values(breadth.Object[trade.Part]("Part", "Part!"), "[Part!]!")),
-			breadth.Plain("nodeRef", false, func(obj *shipments.Work) string { return obj.NodeRef }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("createdAt", false, func(obj *shipments.Work) time.Time { return obj.CreatedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			breadth.Plain("nodeRef", false, func(obj *shipments.Work) string { return obj.NodeRef }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdAt", false, func(obj *shipments.Work) time.Time { return obj.CreatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("provenance", true, func(obj *shipments.Work) lookup.Provenance { return obj.Provenance() }, breadth.Value(breadth.Object[lookup.Provenance]("Provenance", "Provenance!"))),
 		}},
 		breadth.Type{Name: "Hold", Is: []string{"Hold"}, Fields: []breadth.Field{
-			breadth.Plain("id", false, func(obj *orders.Hold) string { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("code", false, func(obj *orders.Hold) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("reason", false, func(obj *orders.Hold) string { return obj.Reason }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("blocks", false, func(obj *orders.Hold) []string { return obj.Blocks }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "[String!]!")),
-			breadth.Plain("status", false, func(obj *orders.Hold) orders.HoldStatus { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v orders.HoldStatus) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "HoldStatus!")),
+			breadth.Plain("id", false, func(obj *orders.Hold) string { return obj.ID }, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("code", false, func(obj *orders.Hold) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("reason", false, func(obj *orders.Hold) string { return obj.Reason }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("blocks", false, func(obj *orders.Hold) []string { return obj.Blocks }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("status", false, func(obj *orders.Hold) orders.HoldStatus { return obj.Status }, breadth.Leaf(func(b []byte, v orders.HoldStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "HoldStatus!")),
 			breadth.Plain("autoClears", false, func(obj *orders.Hold) bool { return obj.AutoClears }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
-			breadth.Plain("appliedAt", false, func(obj *orders.Hold) time.Time { return obj.AppliedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("reviewAt", false, func(obj *orders.Hold) time.Time { return obj.ReviewAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("remedies", false, func(obj *orders.Hold) []string { return obj.Remedies }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "[String!]!")),
-			breadth.Plain("evidence", false, func(obj *orders.Hold) trade.Evidence { return obj.Evidence }, breadth.Nilable(func(v trade.Evidence) bool { return v == nil }, breadth.Leaf(breadth.Marshal(scalar.MarshalEvidence), ""), "")),
-			breadth.Plain("releasedBy", false, func(obj *orders.Hold) string { return obj.ReleasedBy }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("releasedAt", false, func(obj *orders.Hold) *time.Time { return obj.ReleasedAt }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), ""), "")),
-			breadth.Plain("releaseReason", false, func(obj *orders.Hold) string { return obj.ReleaseReason }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("appliedAt", false, func(obj *orders.Hold) time.Time { return obj.AppliedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("reviewAt", false, func(obj *orders.Hold) time.Time { return obj.ReviewAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("remedies", false, func(obj *orders.Hold) []string { return obj.Remedies }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("evidence", false, func(obj *orders.Hold) trade.Evidence { return obj.Evidence }, breadth.Nilable(func(v trade.Evidence) bool { return v == nil }, breadth.Leaf(scalar.AppendEvidence, ""), "")),
+			breadth.Plain("releasedBy", false, func(obj *orders.Hold) string { return obj.ReleasedBy }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("releasedAt", false, func(obj *orders.Hold) *time.Time { return obj.ReleasedAt }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
+			breadth.Plain("releaseReason", false, func(obj *orders.Hold) string { return obj.ReleaseReason }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "IdempotencyError", Is: []string{"IdempotencyError", "Error"}, Fields: []breadth.Field{
-			breadth.Plain("code", false, func(obj *model.IdempotencyError) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("path", false, func(obj *model.IdempotencyError) string { return obj.Path }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("message", false, func(obj *model.IdempotencyError) string { return obj.Message }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("code", false, func(obj *model.IdempotencyError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("path", false, func(obj *model.IdempotencyError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("message", false, func(obj *model.IdempotencyError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.IdempotencyError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "InputError", Is: []string{"InputError", "Error"}, Fields: []breadth.Field{
-			breadth.Plain("code", false, func(obj *model.InputError) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("path", false, func(obj *model.InputError) string { return obj.Path }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("message", false, func(obj *model.InputError) string { return obj.Message }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("code", false, func(obj *model.InputError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("path", false, func(obj *model.InputError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("message", false, func(obj *model.InputError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.InputError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "Invoice", Is: []string{"Invoice", "FinanceDocument", "Node"}, Fields: []breadth.Field{
@@ -520,10 +520,10 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *scalar.Invoice) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Invoice().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("number", false, func(obj *scalar.Invoice) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("postedOn", false, func(obj *scalar.Invoice) trade.Date { return obj.PostedOn }, breadth.Leaf(breadth.Marshal(scalar.MarshalDate), "Date!")),
-			breadth.Plain("dueOn", false, func(obj *scalar.Invoice) trade.Date { return obj.DueOn }, breadth.Leaf(breadth.Marshal(scalar.MarshalDate), "")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("number", false, func(obj *scalar.Invoice) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("postedOn", false, func(obj *scalar.Invoice) trade.Date { return obj.PostedOn }, breadth.Leaf(scalar.AppendDate, "Date!")),
+			breadth.Plain("dueOn", false, func(obj *scalar.Invoice) trade.Date { return obj.DueOn }, breadth.Leaf(scalar.AppendDate, "")),
 			breadth.Plain("netAmount", false, func(obj *scalar.Invoice) *trade.Money { return &obj.NetAmount }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("taxAmount", false, func(obj *scalar.Invoice) *trade.Money { return &obj.TaxAmount }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("total", false, func(obj *scalar.Invoice) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
@@ -541,17 +541,12 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.InvoiceEdge) *scalar.Invoice { return obj.Node }, breadth.Object[scalar.Invoice]("Invoice", "Invoice!")),
 		}},
 		breadth.Type{Name: "Item", Is: []string{"Item", "Node", "_Entity"}, Fields: []breadth.Field{
-			breadth.Single("id", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
-				return env.(*executionContext).fieldContext_Item_id(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *catalog.Item) (string, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.Item().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("sku", false, func(obj *catalog.Item) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
-			breadth.Plain("name", false, func(obj *catalog.Item) string { return obj.Name }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("category", false, func(obj *catalog.Item) string { return obj.Category }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("unit", false, func(obj *catalog.Item) trade.Unit { return obj.Unit }, breadth.Leaf(breadth.Marshal(scalar.MarshalUnitCode), "UnitCode!")),
-			breadth.Plain("gtin", false, func(obj *catalog.Item) string { return obj.GTIN }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("id", false, func(obj *catalog.Item) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendItemID, "ID!")),
+			breadth.Plain("sku", false, func(obj *catalog.Item) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
+			breadth.Plain("name", false, func(obj *catalog.Item) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("category", false, func(obj *catalog.Item) string { return obj.Category }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("unit", false, func(obj *catalog.Item) trade.Unit { return obj.Unit }, breadth.Leaf(scalar.AppendUnitCode, "UnitCode!")),
+			breadth.Plain("gtin", false, func(obj *catalog.Item) string { return obj.GTIN }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("blocked", false, func(obj *catalog.Item) bool { return obj.Blocked }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("listPrice", false, func(obj *catalog.Item) *trade.Money { return &obj.ListPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Batch("availability", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -572,8 +567,8 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ItemEdge) *catalog.Item { return obj.Node }, breadth.Object[catalog.Item]("Item", "Item!")),
 		}},
 		breadth.Type{Name: "Money", Is: []string{"Money"}, Fields: []breadth.Field{
-			breadth.Plain("amount", false, func(obj *trade.Money) decimal.Decimal { return obj.Amount }, breadth.Leaf(breadth.Marshal(scalar.MarshalDecimal), "Decimal!")),
-			breadth.Plain("currency", false, func(obj *trade.Money) trade.Currency { return obj.Currency }, breadth.Leaf(breadth.Marshal(scalar.MarshalCurrencyCode), "CurrencyCode!")),
+			breadth.Plain("amount", false, func(obj *trade.Money) decimal.Decimal { return obj.Amount }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("currency", false, func(obj *trade.Money) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 		}},
 		breadth.Type{Name: "Mutation", Is: []string{"Mutation"}, Fields: []breadth.Field{
 			breadth.Root("retryException", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -638,18 +633,8 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[model.CancelReturnPayload]("CancelReturnPayload", "CancelReturnPayload!")),
 		}},
 		breadth.Type{Name: "NodeAvailability", Is: []string{"NodeAvailability"}, Fields: []breadth.Field{
-			breadth.Single("node", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
-				return env.(*executionContext).fieldContext_NodeAvailability_node(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *inventory.AtNode) (string, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.NodeAvailability().Node(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Single("name", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
-				return env.(*executionContext).fieldContext_NodeAvailability_name(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *inventory.AtNode) (string, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.NodeAvailability().Name(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("node", true, func(obj *inventory.AtNode) trade.NodeID { return obj.NodeID() }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("name", true, func(obj *inventory.AtNode) string { return obj.NodeName() }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("onHand", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.OnHand }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("allocated", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Allocated }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("reserved", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Reserved }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
@@ -663,33 +648,23 @@ func breadthTables() *breadth.Tables {
 			}, breadth.List(breadth.Object[inventory.Lot]("StockLot", "StockLot!"), false, "")),
 		}},
 		breadth.Type{Name: "NodeUnavailable", Is: []string{"NodeUnavailable"}, Fields: []breadth.Field{
-			breadth.Single("node", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
-				return env.(*executionContext).fieldContext_NodeUnavailable_node(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *inventory.Unknown) (string, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.NodeUnavailable().Node(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Single("code", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
-				return env.(*executionContext).fieldContext_NodeUnavailable_code(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *inventory.Unknown) (string, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.NodeUnavailable().Code(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("node", true, func(obj *inventory.Unknown) trade.NodeID { return obj.NodeID() }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("code", true, func(obj *inventory.Unknown) string { return obj.Code() }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "Order", Is: []string{"Order", "Node", "_Entity"}, Fields: []breadth.Field{
-			breadth.Plain("id", false, func(obj *orders.Order) trade.OrderID { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalOrderID), "ID!")),
-			breadth.Plain("number", false, func(obj *orders.Order) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("status", false, func(obj *orders.Order) orders.Status { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v orders.Status) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "OrderStatus!")),
-			breadth.Plain("decision", false, func(obj *orders.Order) orders.Decision { return obj.Decision }, breadth.Leaf(breadth.Marshal(func(v orders.Decision) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "Decision!")),
-			breadth.Plain("fulfillment", true, func(obj *orders.Order) orders.Rollup { return obj.FulfillmentRollup() }, breadth.Leaf(breadth.Marshal(func(v orders.Rollup) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "FulfillmentRollup!")),
-			breadth.Plain("channel", false, func(obj *orders.Order) orders.Channel { return obj.Channel }, breadth.Leaf(breadth.Marshal(func(v orders.Channel) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "Channel!")),
-			breadth.Plain("poNumber", false, func(obj *orders.Order) string { return obj.PONumber }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("requestedDate", false, func(obj *orders.Order) trade.Date { return obj.RequestedDate }, breadth.Leaf(breadth.Marshal(scalar.MarshalDate), "")),
+			breadth.Plain("id", false, func(obj *orders.Order) trade.OrderID { return obj.ID }, breadth.Leaf(scalar.AppendOrderID, "ID!")),
+			breadth.Plain("number", false, func(obj *orders.Order) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("status", false, func(obj *orders.Order) orders.Status { return obj.Status }, breadth.Leaf(func(b []byte, v orders.Status) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "OrderStatus!")),
+			breadth.Plain("decision", false, func(obj *orders.Order) orders.Decision { return obj.Decision }, breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Decision!")),
+			breadth.Plain("fulfillment", true, func(obj *orders.Order) orders.Rollup { return obj.FulfillmentRollup() }, breadth.Leaf(func(b []byte, v orders.Rollup) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "FulfillmentRollup!")),
+			breadth.Plain("channel", false, func(obj *orders.Order) orders.Channel { return obj.Channel }, breadth.Leaf(func(b []byte, v orders.Channel) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Channel!")),
+			breadth.Plain("poNumber", false, func(obj *orders.Order) string { return obj.PONumber }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("requestedDate", false, func(obj *orders.Order) trade.Date { return obj.RequestedDate }, breadth.Leaf(scalar.AppendDate, "")),
 			breadth.Plain("shipTo", false, func(obj *orders.Order) *trade.Address { return &obj.ShipTo }, breadth.Object[trade.Address]("Address", "Address!")),
-			breadth.Plain("currency", false, func(obj *orders.Order) trade.Currency { return obj.Currency }, breadth.Leaf(breadth.Marshal(scalar.MarshalCurrencyCode), "CurrencyCode!")),
+			breadth.Plain("currency", false, func(obj *orders.Order) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 			breadth.Plain("total", false, func(obj *orders.Order) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
-			breadth.Plain("placedAt", false, func(obj *orders.Order) time.Time { return obj.PlacedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("updatedAt", false, func(obj *orders.Order) time.Time { return obj.UpdatedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			breadth.Plain("placedAt", false, func(obj *orders.Order) time.Time { return obj.PlacedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("updatedAt", false, func(obj *orders.Order) time.Time { return obj.UpdatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("version", false, func(obj *orders.Order) int { return obj.Version }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Batch("account", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Order_account(ctx, f)
@@ -743,21 +718,21 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.OrderEdge) *orders.Order { return obj.Node }, breadth.Object[orders.Order]("Order", "Order!")),
 		}},
 		breadth.Type{Name: "OrderEventDetails", Is: []string{"OrderEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *model.OrderEventDetails) *string { return obj.Number }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("decision", false, func(obj *model.OrderEventDetails) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(breadth.Marshal(func(v orders.Decision) graphql.Marshaler { return scalar.MarshalString(string(v)) }), ""), "")),
+			breadth.Plain("number", false, func(obj *model.OrderEventDetails) *string { return obj.Number }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("decision", false, func(obj *model.OrderEventDetails) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, ""), "")),
 			breadth.Plain("total", false, func(obj *model.OrderEventDetails) *trade.Money { return obj.Total }, breadth.Object[trade.Money]("Money", "")),
-			breadth.Plain("holds", false, func(obj *model.OrderEventDetails) []string { return obj.Holds }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "")),
-			breadth.Plain("reason", false, func(obj *model.OrderEventDetails) *string { return obj.Reason }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
+			breadth.Plain("holds", false, func(obj *model.OrderEventDetails) []string { return obj.Holds }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "")),
+			breadth.Plain("reason", false, func(obj *model.OrderEventDetails) *string { return obj.Reason }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
 		}},
 		breadth.Type{Name: "OrderLine", Is: []string{"OrderLine"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *orders.Line) int { return obj.Number }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("sku", false, func(obj *orders.Line) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
-			breadth.Plain("description", false, func(obj *orders.Line) string { return obj.Description }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("sku", false, func(obj *orders.Line) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
+			breadth.Plain("description", false, func(obj *orders.Line) string { return obj.Description }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("quantity", false, func(obj *orders.Line) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("unitPrice", false, func(obj *orders.Line) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("expectedUnitPrice", false, func(obj *orders.Line) *trade.Money { return obj.ExpectedUnitPrice }, breadth.Object[trade.Money]("Money", "")),
 			breadth.Plain("amount", false, func(obj *orders.Line) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
-			breadth.Plain("outcome", false, func(obj *orders.Line) orders.LineOutcome { return obj.Outcome }, breadth.Leaf(breadth.Marshal(func(v orders.LineOutcome) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "LineOutcome!")),
+			breadth.Plain("outcome", false, func(obj *orders.Line) orders.LineOutcome { return obj.Outcome }, breadth.Leaf(func(b []byte, v orders.LineOutcome) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "LineOutcome!")),
 			breadth.Plain("allocations", true, func(obj *orders.Line) []orders.Promised { return obj.Promises() }, breadth.Values(breadth.Object[orders.Promised]("Allocation", "Allocation!"), "[Allocation!]!")),
 			breadth.Plain("open", true, func(obj *orders.Line) trade.Quantity { return obj.OpenQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("allocated", true, func(obj *orders.Line) trade.Quantity { return obj.AllocatedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
@@ -786,7 +761,7 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[inventory.Availability]("Availability", "")),
 		}},
 		breadth.Type{Name: "OtherEventDetails", Is: []string{"OtherEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("data", false, func(obj *model.OtherEventDetails) json.RawMessage { return obj.Data }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(breadth.Marshal(scalar.MarshalRaw), "JSON!"), "JSON!")),
+			breadth.Plain("data", false, func(obj *model.OtherEventDetails) json.RawMessage { return obj.Data }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(scalar.AppendRaw, "JSON!"), "JSON!")),
 		}},
 		breadth.Type{Name: "PageInfo", Is: []string{"PageInfo"}, Fields: []breadth.Field{
 			breadth.Plain("hasNextPage", false, func(obj *model.PageInfo) bool { return obj.HasNextPage }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
@@ -796,11 +771,11 @@ func breadthTables() *breadth.Tables {
 		}},
 		breadth.Type{Name: "Part", Is: []string{"Part"}, Fields: []breadth.Field{
 			breadth.Plain("line", false, func(obj *trade.Part) int { return obj.Line }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("sku", false, func(obj *trade.Part) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
+			breadth.Plain("sku", false, func(obj *trade.Part) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("quantity", true, func(obj *trade.Part) trade.Quantity { return obj.Measure() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 		}},
 		breadth.Type{Name: "PlaceOrderPayload", Is: []string{"PlaceOrderPayload"}, Fields: []breadth.Field{
-			breadth.Plain("decision", false, func(obj *model.PlaceOrderPayload) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(breadth.Marshal(func(v orders.Decision) graphql.Marshaler { return scalar.MarshalString(string(v)) }), ""), "")),
+			breadth.Plain("decision", false, func(obj *model.PlaceOrderPayload) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, ""), "")),
 			breadth.Plain("order", false, func(obj *model.PlaceOrderPayload) *orders.Order { return obj.Order }, breadth.Object[orders.Order]("Order", "")),
 			breadth.Plain("findings", false, func(obj *model.PlaceOrderPayload) []*orders.Finding { return obj.Findings }, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "[Finding!]!")),
 			breadth.Plain("errors", false, func(obj *model.PlaceOrderPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
@@ -809,7 +784,7 @@ func breadthTables() *breadth.Tables {
 		breadth.Type{Name: "Price", Is: []string{"Price"}, Fields: []breadth.Field{
 			breadth.Plain("unitPrice", false, func(obj *pricing.Price) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("listPrice", false, func(obj *pricing.Price) *trade.Money { return &obj.ListPrice }, breadth.Object[trade.Money]("Money", "Money!")),
-			breadth.Plain("list", false, func(obj *pricing.Price) string { return obj.List }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("list", false, func(obj *pricing.Price) string { return obj.List }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("breaks", false, func(obj *pricing.Price) []pricing.Break { return obj.Breaks }, breadth.Values(breadth.Object[pricing.Break]("PriceBreak", "PriceBreak!"), "[PriceBreak!]!")),
 			breadth.Plain("provenance", false, func(obj *pricing.Price) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
@@ -818,13 +793,13 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("unitPrice", false, func(obj *pricing.Break) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 		}},
 		breadth.Type{Name: "Provenance", Is: []string{"Provenance"}, Fields: []breadth.Field{
-			breadth.Plain("source", false, func(obj *lookup.Provenance) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("asOf", false, func(obj *lookup.Provenance) time.Time { return obj.AsOf }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("freshness", false, func(obj *lookup.Provenance) lookup.Freshness { return obj.Freshness }, breadth.Leaf(breadth.Marshal(func(v lookup.Freshness) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "Freshness!")),
+			breadth.Plain("source", false, func(obj *lookup.Provenance) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("asOf", false, func(obj *lookup.Provenance) time.Time { return obj.AsOf }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("freshness", false, func(obj *lookup.Provenance) lookup.Freshness { return obj.Freshness }, breadth.Leaf(func(b []byte, v lookup.Freshness) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Freshness!")),
 		}},
 		breadth.Type{Name: "Quantity", Is: []string{"Quantity"}, Fields: []breadth.Field{
-			breadth.Plain("value", false, func(obj *trade.Quantity) decimal.Decimal { return obj.Value }, breadth.Leaf(breadth.Marshal(scalar.MarshalDecimal), "Decimal!")),
-			breadth.Plain("unit", false, func(obj *trade.Quantity) trade.Unit { return obj.Unit }, breadth.Leaf(breadth.Marshal(scalar.MarshalUnitCode), "UnitCode!")),
+			breadth.Plain("value", false, func(obj *trade.Quantity) decimal.Decimal { return obj.Value }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("unit", false, func(obj *trade.Quantity) trade.Unit { return obj.Unit }, breadth.Leaf(scalar.AppendUnitCode, "UnitCode!")),
 		}},
 		breadth.Type{Name: "Query", Is: []string{"Query"}, Fields: []breadth.Field{
 			breadth.Root("viewer", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -955,14 +930,14 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Value(breadth.Object[fedruntime.Service]("_Service", "_Service!"))),
 		}},
 		breadth.Type{Name: "QuotedPrice", Is: []string{"QuotedPrice"}, Fields: []breadth.Field{
-			breadth.Plain("sku", false, func(obj *model.QuotedPrice) string { return obj.Sku }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("sku", false, func(obj *model.QuotedPrice) string { return obj.Sku }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("quantity", false, func(obj *model.QuotedPrice) *trade.Quantity { return obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("price", false, func(obj *model.QuotedPrice) *pricing.Price { return obj.Price }, breadth.Object[pricing.Price]("Price", "")),
 		}},
 		breadth.Type{Name: "Reference", Is: []string{"Reference"}, Fields: []breadth.Field{
-			breadth.Plain("system", false, func(obj *orders.Reference) string { return obj.System }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("type", false, func(obj *orders.Reference) string { return obj.Type }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("value", false, func(obj *orders.Reference) string { return obj.Value }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("system", false, func(obj *orders.Reference) string { return obj.System }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("type", false, func(obj *orders.Reference) string { return obj.Type }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("value", false, func(obj *orders.Reference) string { return obj.Value }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "ReleaseHoldPayload", Is: []string{"ReleaseHoldPayload"}, Fields: []breadth.Field{
 			breadth.Plain("order", false, func(obj *model.ReleaseHoldPayload) *orders.Order { return obj.Order }, breadth.Object[orders.Order]("Order", "")),
@@ -990,20 +965,20 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *returns.Return) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Return().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("number", false, func(obj *returns.Return) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("orderNumber", false, func(obj *returns.Return) string { return obj.OrderNumber }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("number", false, func(obj *returns.Return) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("orderNumber", false, func(obj *returns.Return) string { return obj.OrderNumber }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Return_order(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*returns.Return) ([]*orders.Order, error) {
 				return env.(*executionContext).Resolvers.Return().Order(ctx, objs)
 			}, breadth.Object[orders.Order]("Order", "")),
-			breadth.Plain("node", false, func(obj *returns.Return) trade.NodeID { return obj.Node }, breadth.Leaf(breadth.Marshal(scalar.MarshalNodeName), "String!")),
-			breadth.Plain("status", false, func(obj *returns.Return) returns.Status { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v returns.Status) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "ReturnStatus!")),
+			breadth.Plain("node", false, func(obj *returns.Return) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("status", false, func(obj *returns.Return) returns.Status { return obj.Status }, breadth.Leaf(func(b []byte, v returns.Status) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReturnStatus!")),
 			breadth.Plain("lines", false, func(obj *returns.Return) []returns.Line { return obj.Lines }, breadth.Values(breadth.Object[returns.Line]("ReturnLine", "ReturnLine!"), "[ReturnLine!]!")),
-			breadth.Plain("comment", false, func(obj *returns.Return) string { return obj.Comment }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("requestedAt", false, func(obj *returns.Return) time.Time { return obj.RequestedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("requestedBy", false, func(obj *returns.Return) string { return obj.RequestedBy }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("comment", false, func(obj *returns.Return) string { return obj.Comment }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("requestedAt", false, func(obj *returns.Return) time.Time { return obj.RequestedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("requestedBy", false, func(obj *returns.Return) string { return obj.RequestedBy }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("credit", true, func(obj *returns.Return) trade.Money { return obj.Credit() }, breadth.Value(breadth.Object[trade.Money]("Money", "Money!"))),
 			breadth.Batch("creditMemo", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Return_creditMemo(ctx, f)
@@ -1022,14 +997,14 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ReturnEdge) *returns.Return { return obj.Node }, breadth.Object[returns.Return]("Return", "Return!")),
 		}},
 		breadth.Type{Name: "ReturnEventDetails", Is: []string{"ReturnEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *model.ReturnEventDetails) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("number", false, func(obj *model.ReturnEventDetails) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("credit", false, func(obj *model.ReturnEventDetails) *trade.Money { return obj.Credit }, breadth.Object[trade.Money]("Money", "")),
-			breadth.Plain("creditMemo", false, func(obj *model.ReturnEventDetails) *string { return obj.CreditMemo }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
+			breadth.Plain("creditMemo", false, func(obj *model.ReturnEventDetails) *string { return obj.CreditMemo }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
 		}},
 		breadth.Type{Name: "ReturnLine", Is: []string{"ReturnLine"}, Fields: []breadth.Field{
 			breadth.Plain("line", false, func(obj *returns.Line) int { return obj.Line }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("sku", false, func(obj *returns.Line) trade.SKU { return obj.SKU }, breadth.Leaf(breadth.Marshal(scalar.MarshalSKU), "String!")),
-			breadth.Plain("reason", false, func(obj *returns.Line) returns.Reason { return obj.Reason }, breadth.Leaf(breadth.Marshal(func(v returns.Reason) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "ReturnReason!")),
+			breadth.Plain("sku", false, func(obj *returns.Line) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
+			breadth.Plain("reason", false, func(obj *returns.Line) returns.Reason { return obj.Reason }, breadth.Leaf(func(b []byte, v returns.Reason) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReturnReason!")),
 			breadth.Plain("requested", true, func(obj *returns.Line) trade.Quantity { return obj.RequestedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("authorized", true, func(obj *returns.Line) trade.Quantity { return obj.AuthorizedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("received", true, func(obj *returns.Line) trade.Quantity { return obj.ReceivedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
@@ -1044,25 +1019,25 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("errors", false, func(obj *model.SetReferencePayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "ShadowComparison", Is: []string{"ShadowComparison"}, Fields: []breadth.Field{
-			breadth.Plain("theirs", false, func(obj *shadow.Comparison) string { return obj.Theirs }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("differences", false, func(obj *shadow.Comparison) []string { return obj.Differences }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "[String!]!")),
-			breadth.Plain("at", false, func(obj *shadow.Comparison) time.Time { return obj.At }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			breadth.Plain("theirs", false, func(obj *shadow.Comparison) string { return obj.Theirs }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("differences", false, func(obj *shadow.Comparison) []string { return obj.Differences }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("at", false, func(obj *shadow.Comparison) time.Time { return obj.At }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 		}},
 		breadth.Type{Name: "ShadowWrite", Is: []string{"ShadowWrite"}, Fields: []breadth.Field{
-			breadth.Plain("source", false, func(obj *shadow.Write) string { return obj.Source }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("operation", false, func(obj *shadow.Write) string { return obj.Operation }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("subject", false, func(obj *shadow.Write) string { return obj.Subject }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("source", false, func(obj *shadow.Write) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("operation", false, func(obj *shadow.Write) string { return obj.Operation }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("subject", false, func(obj *shadow.Write) string { return obj.Subject }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_ShadowWrite_order(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*shadow.Write) ([]*orders.Order, error) {
 				return env.(*executionContext).Resolvers.ShadowWrite().Order(ctx, objs)
 			}, breadth.Object[orders.Order]("Order", "")),
-			breadth.Plain("method", false, func(obj *shadow.Write) string { return obj.Method }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("target", false, func(obj *shadow.Write) string { return obj.Target }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("body", false, func(obj *shadow.Write) string { return obj.Body }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("note", false, func(obj *shadow.Write) string { return obj.Note }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("method", false, func(obj *shadow.Write) string { return obj.Method }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("target", false, func(obj *shadow.Write) string { return obj.Target }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("body", false, func(obj *shadow.Write) string { return obj.Body }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("note", false, func(obj *shadow.Write) string { return obj.Note }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("times", false, func(obj *shadow.Write) int { return obj.Times }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("at", false, func(obj *shadow.Write) time.Time { return obj.At }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
+			breadth.Plain("at", false, func(obj *shadow.Write) time.Time { return obj.At }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("compared", false, func(obj *shadow.Write) *shadow.Comparison { return obj.Compared }, breadth.Object[shadow.Comparison]("ShadowComparison", "")),
 		}},
 		breadth.Type{Name: "ShadowWriteConnection", Is: []string{"ShadowWriteConnection"}, Fields: []breadth.Field{
@@ -1075,7 +1050,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ShadowWriteEdge) *shadow.Write { return obj.Node }, breadth.Object[shadow.Write]("ShadowWrite", "ShadowWrite!")),
 		}},
 		breadth.Type{Name: "ShipTo", Is: []string{"ShipTo"}, Fields: []breadth.Field{
-			breadth.Plain("id", false, func(obj *accounts.ShipTo) string { return obj.ID }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("id", false, func(obj *accounts.ShipTo) string { return obj.ID }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("address", false, func(obj *accounts.ShipTo) *trade.Address { return &obj.Address }, breadth.Object[trade.Address]("Address", "Address!")),
 		}},
 		breadth.Type{Name: "Shipment", Is: []string{"Shipment", "Node", "_Entity"}, Fields: []breadth.Field{
@@ -1084,23 +1059,23 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *shipments.Shipment) (string, error) {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Shipment().ID(ctx, obj)
-			}, breadth.Leaf(breadth.Marshal(scalar.MarshalID), "ID!")),
-			breadth.Plain("number", false, func(obj *shipments.Shipment) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("orderNumber", false, func(obj *shipments.Shipment) string { return obj.OrderNumber }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("number", false, func(obj *shipments.Shipment) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("orderNumber", false, func(obj *shipments.Shipment) string { return obj.OrderNumber }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Shipment_order(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*shipments.Shipment) ([]*orders.Order, error) {
 				return env.(*executionContext).Resolvers.Shipment().Order(ctx, objs)
 			}, breadth.Object[orders.Order]("Order", "")),
-			breadth.Plain("node", false, func(obj *shipments.Shipment) trade.NodeID { return obj.Node }, breadth.Leaf(breadth.Marshal(scalar.MarshalNodeName), "String!")),
-			breadth.Plain("carrier", false, func(obj *shipments.Shipment) string { return obj.Carrier }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("service", false, func(obj *shipments.Shipment) string { return obj.Service }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("trackingNumber", false, func(obj *shipments.Shipment) string { return obj.TrackingNumber }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("trackingUrl", false, func(obj *shipments.Shipment) string { return obj.TrackingURL }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("node", false, func(obj *shipments.Shipment) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("carrier", false, func(obj *shipments.Shipment) string { return obj.Carrier }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("service", false, func(obj *shipments.Shipment) string { return obj.Service }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("trackingNumber", false, func(obj *shipments.Shipment) string { return obj.TrackingNumber }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("trackingUrl", false, func(obj *shipments.Shipment) string { return obj.TrackingURL }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("parts", false, func(obj *shipments.Shipment) []trade.Part { return obj.Parts }, breadth.Values(breadth.Object[trade.Part]("Part", "Part!"), "[Part!]!")),
-			breadth.Plain("status", false, func(obj *shipments.Shipment) shipments.Tracking { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v shipments.Tracking) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "TrackingStatus!")),
-			breadth.Plain("shippedAt", false, func(obj *shipments.Shipment) time.Time { return obj.ShippedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("deliveredAt", false, func(obj *shipments.Shipment) *time.Time { return obj.DeliveredAt }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), ""), "")),
+			breadth.Plain("status", false, func(obj *shipments.Shipment) shipments.Tracking { return obj.Status }, breadth.Leaf(func(b []byte, v shipments.Tracking) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "TrackingStatus!")),
+			breadth.Plain("shippedAt", false, func(obj *shipments.Shipment) time.Time { return obj.ShippedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("deliveredAt", false, func(obj *shipments.Shipment) *time.Time { return obj.DeliveredAt }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
 			breadth.Plain("events", false, func(obj *shipments.Shipment) []shipments.TrackingEvent { return obj.Events }, breadth.Values(breadth.Object[shipments.TrackingEvent]("TrackingEvent", "TrackingEvent!"), "[TrackingEvent!]!")),
 			breadth.Plain("provenance", true, func(obj *shipments.Shipment) lookup.Provenance { return obj.Provenance() }, breadth.Value(breadth.Object[lookup.Provenance]("Provenance", "Provenance!"))),
 		}},
@@ -1114,24 +1089,24 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *model.ShipmentEdge) *shipments.Shipment { return obj.Node }, breadth.Object[shipments.Shipment]("Shipment", "Shipment!")),
 		}},
 		breadth.Type{Name: "ShipmentEventDetails", Is: []string{"ShipmentEventDetails", "EventDetails"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *model.ShipmentEventDetails) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("status", false, func(obj *model.ShipmentEventDetails) *shipments.Tracking { return obj.Status }, breadth.Optional(breadth.Leaf(breadth.Marshal(func(v shipments.Tracking) graphql.Marshaler { return scalar.MarshalString(string(v)) }), ""), "")),
-			breadth.Plain("rawCode", false, func(obj *model.ShipmentEventDetails) *string { return obj.RawCode }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("location", false, func(obj *model.ShipmentEventDetails) *string { return obj.Location }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("carrier", false, func(obj *model.ShipmentEventDetails) *string { return obj.Carrier }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("trackingNumber", false, func(obj *model.ShipmentEventDetails) *string { return obj.TrackingNumber }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
-			breadth.Plain("trackingUrl", false, func(obj *model.ShipmentEventDetails) *string { return obj.TrackingURL }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalString), ""), "")),
+			breadth.Plain("number", false, func(obj *model.ShipmentEventDetails) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("status", false, func(obj *model.ShipmentEventDetails) *shipments.Tracking { return obj.Status }, breadth.Optional(breadth.Leaf(func(b []byte, v shipments.Tracking) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, ""), "")),
+			breadth.Plain("rawCode", false, func(obj *model.ShipmentEventDetails) *string { return obj.RawCode }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("location", false, func(obj *model.ShipmentEventDetails) *string { return obj.Location }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("carrier", false, func(obj *model.ShipmentEventDetails) *string { return obj.Carrier }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("trackingNumber", false, func(obj *model.ShipmentEventDetails) *string { return obj.TrackingNumber }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
+			breadth.Plain("trackingUrl", false, func(obj *model.ShipmentEventDetails) *string { return obj.TrackingURL }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
 			breadth.Plain("parts", false, func(obj *model.ShipmentEventDetails) []*trade.Part { return obj.Parts }, breadth.List(breadth.Object[trade.Part]("Part", "Part!"), false, "")),
 		}},
 		breadth.Type{Name: "Source", Is: []string{"Source"}, Fields: []breadth.Field{
-			breadth.Plain("name", false, func(obj *model.Source) string { return obj.Name }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("product", false, func(obj *model.Source) string { return obj.Product }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("name", false, func(obj *model.Source) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("product", false, func(obj *model.Source) string { return obj.Product }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("kind", false, func(obj *model.Source) model.SourceKind { return obj.Kind }, breadth.Leaf(breadth.Own[model.SourceKind], "SourceKind!")),
 			breadth.Plain("status", false, func(obj *model.Source) model.SourceStatus { return obj.Status }, breadth.Leaf(breadth.Own[model.SourceStatus], "SourceStatus!")),
-			breadth.Plain("breaker", false, func(obj *model.Source) string { return obj.Breaker }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("breaker", false, func(obj *model.Source) string { return obj.Breaker }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("calls", false, func(obj *model.Source) int { return obj.Calls }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Plain("failures", false, func(obj *model.Source) int { return obj.Failures }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
-			breadth.Plain("lastSuccessAt", false, func(obj *model.Source) *time.Time { return obj.LastSuccessAt }, breadth.Optional(breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), ""), "")),
+			breadth.Plain("lastSuccessAt", false, func(obj *model.Source) *time.Time { return obj.LastSuccessAt }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
 			breadth.Plain("lastFailure", false, func(obj *model.Source) *model.SourceFailure { return obj.LastFailure }, breadth.Object[model.SourceFailure]("SourceFailure", "")),
 			breadth.Plain("latency", false, func(obj *model.Source) *model.SourceLatency { return obj.Latency }, breadth.Object[model.SourceLatency]("SourceLatency", "")),
 			breadth.Plain("shadow", false, func(obj *model.Source) bool { return obj.Shadow }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
@@ -1140,8 +1115,8 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("lanes", false, func(obj *model.Source) []*model.SourceLane { return obj.Lanes }, breadth.List(breadth.Object[model.SourceLane]("SourceLane", "SourceLane!"), false, "[SourceLane!]!")),
 		}},
 		breadth.Type{Name: "SourceFailure", Is: []string{"SourceFailure"}, Fields: []breadth.Field{
-			breadth.Plain("at", false, func(obj *model.SourceFailure) time.Time { return obj.At }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("code", false, func(obj *model.SourceFailure) string { return obj.Code }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("at", false, func(obj *model.SourceFailure) time.Time { return obj.At }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("code", false, func(obj *model.SourceFailure) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "SourceLane", Is: []string{"SourceLane"}, Fields: []breadth.Field{
 			breadth.Plain("name", false, func(obj *model.SourceLane) model.SourceLaneName { return obj.Name }, breadth.Leaf(breadth.Own[model.SourceLaneName], "SourceLaneName!")),
@@ -1161,7 +1136,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("maxPoints", false, func(obj *model.SourceLimiter) *int { return obj.MaxPoints }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
 		}},
 		breadth.Type{Name: "StockLot", Is: []string{"StockLot"}, Fields: []breadth.Field{
-			breadth.Plain("number", false, func(obj *inventory.Lot) string { return obj.Number }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("number", false, func(obj *inventory.Lot) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("onHand", false, func(obj *inventory.Lot) *trade.Quantity { return &obj.OnHand }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 		}},
 		breadth.Type{Name: "Subscription", Is: []string{"Subscription"}, Fields: []breadth.Field{
@@ -1179,24 +1154,24 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[event.Event]("Event", "Event!")),
 		}},
 		breadth.Type{Name: "TrackingEvent", Is: []string{"TrackingEvent"}, Fields: []breadth.Field{
-			breadth.Plain("status", false, func(obj *shipments.TrackingEvent) shipments.Tracking { return obj.Status }, breadth.Leaf(breadth.Marshal(func(v shipments.Tracking) graphql.Marshaler { return scalar.MarshalString(string(v)) }), "TrackingStatus!")),
-			breadth.Plain("rawCode", false, func(obj *shipments.TrackingEvent) string { return obj.RawCode }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("occurredAt", false, func(obj *shipments.TrackingEvent) time.Time { return obj.OccurredAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("receivedAt", false, func(obj *shipments.TrackingEvent) time.Time { return obj.ReceivedAt }, breadth.Leaf(breadth.Marshal(scalar.MarshalDateTime), "DateTime!")),
-			breadth.Plain("location", false, func(obj *shipments.TrackingEvent) string { return obj.Location }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
+			breadth.Plain("status", false, func(obj *shipments.TrackingEvent) shipments.Tracking { return obj.Status }, breadth.Leaf(func(b []byte, v shipments.Tracking) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "TrackingStatus!")),
+			breadth.Plain("rawCode", false, func(obj *shipments.TrackingEvent) string { return obj.RawCode }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("occurredAt", false, func(obj *shipments.TrackingEvent) time.Time { return obj.OccurredAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("receivedAt", false, func(obj *shipments.TrackingEvent) time.Time { return obj.ReceivedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("location", false, func(obj *shipments.TrackingEvent) string { return obj.Location }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "ValidateOrderPayload", Is: []string{"ValidateOrderPayload"}, Fields: []breadth.Field{
-			breadth.Plain("decision", false, func(obj *model.ValidateOrderPayload) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(breadth.Marshal(func(v orders.Decision) graphql.Marshaler { return scalar.MarshalString(string(v)) }), ""), "")),
+			breadth.Plain("decision", false, func(obj *model.ValidateOrderPayload) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, ""), "")),
 			breadth.Plain("findings", false, func(obj *model.ValidateOrderPayload) []*orders.Finding { return obj.Findings }, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "[Finding!]!")),
 			breadth.Plain("lines", false, func(obj *model.ValidateOrderPayload) []*orders.Line { return obj.Lines }, breadth.List(breadth.Object[orders.Line]("OrderLine", "OrderLine!"), false, "[OrderLine!]!")),
 			breadth.Plain("errors", false, func(obj *model.ValidateOrderPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "Viewer", Is: []string{"Viewer"}, Fields: []breadth.Field{
-			breadth.Plain("subject", false, func(obj *trade.Viewer) string { return obj.Subject }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("client", false, func(obj *trade.Viewer) string { return obj.Client }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("name", false, func(obj *trade.Viewer) string { return obj.Name }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("role", false, func(obj *trade.Viewer) string { return obj.Role }, breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!")),
-			breadth.Plain("scopes", false, func(obj *trade.Viewer) []string { return obj.Scopes }, breadth.List(breadth.Leaf(breadth.Marshal(scalar.MarshalString), "String!"), true, "[String!]!")),
+			breadth.Plain("subject", false, func(obj *trade.Viewer) string { return obj.Subject }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("client", false, func(obj *trade.Viewer) string { return obj.Client }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("name", false, func(obj *trade.Viewer) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("role", false, func(obj *trade.Viewer) string { return obj.Role }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("scopes", false, func(obj *trade.Viewer) []string { return obj.Scopes }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
 			breadth.Single("accounts", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Viewer_accounts(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *trade.Viewer) ([]*accounts.Account, error) {

@@ -20,8 +20,6 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type ItemResolver interface {
-	ID(ctx context.Context, obj *catalog.Item) (string, error)
-
 	Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 }
 
@@ -64,18 +62,18 @@ func (ec *executionContext) _Item_id(ctx context.Context, field graphql.Collecte
 			return ec.fieldContext_Item_id(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Item().ID(ctx, obj)
+			return obj.SKU, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.SKU) graphql.Marshaler {
+			return ec.marshalNID2crossdockᚋdomainsᚋtradeᚐSKU(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Item_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Item", field, true, true, "ID")
+	return graphql.NewScalarFieldContext("Item", field, false, false, "ID")
 }
 
 func (ec *executionContext) _Item_sku(ctx context.Context, field graphql.CollectedField, obj *catalog.Item) (ret graphql.Marshaler) {
@@ -545,11 +543,10 @@ func (ec *executionContext) _Item(ctx context.Context, sel ast.SelectionSet, obj
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Item")
 		case "id":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Item_id(ctx, field, obj)
-				})
+			out.Values[i] = ec._Item_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "sku":
 			out.Values[i] = ec._Item_sku(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

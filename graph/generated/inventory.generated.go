@@ -18,14 +18,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type NodeAvailabilityResolver interface {
-	Node(ctx context.Context, obj *inventory.AtNode) (string, error)
-	Name(ctx context.Context, obj *inventory.AtNode) (string, error)
-
 	Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error)
-}
-type NodeUnavailableResolver interface {
-	Node(ctx context.Context, obj *inventory.Unknown) (string, error)
-	Code(ctx context.Context, obj *inventory.Unknown) (string, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -187,18 +180,18 @@ func (ec *executionContext) _NodeAvailability_node(ctx context.Context, field gr
 			return ec.fieldContext_NodeAvailability_node(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.NodeAvailability().Node(ctx, obj)
+			return obj.NodeID(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.NodeID) graphql.Marshaler {
+			return ec.marshalNString2crossdockᚋdomainsᚋtradeᚐNodeID(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, true, true, "String")
+	return graphql.NewScalarFieldContext("NodeAvailability", field, true, false, "String")
 }
 
 func (ec *executionContext) _NodeAvailability_name(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -210,7 +203,7 @@ func (ec *executionContext) _NodeAvailability_name(ctx context.Context, field gr
 			return ec.fieldContext_NodeAvailability_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.NodeAvailability().Name(ctx, obj)
+			return obj.NodeName(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -221,7 +214,7 @@ func (ec *executionContext) _NodeAvailability_name(ctx context.Context, field gr
 	)
 }
 func (ec *executionContext) fieldContext_NodeAvailability_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeAvailability", field, true, true, "String")
+	return graphql.NewScalarFieldContext("NodeAvailability", field, true, false, "String")
 }
 
 func (ec *executionContext) _NodeAvailability_onHand(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -480,18 +473,18 @@ func (ec *executionContext) _NodeUnavailable_node(ctx context.Context, field gra
 			return ec.fieldContext_NodeUnavailable_node(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.NodeUnavailable().Node(ctx, obj)
+			return obj.NodeID(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v trade.NodeID) graphql.Marshaler {
+			return ec.marshalNString2crossdockᚋdomainsᚋtradeᚐNodeID(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_NodeUnavailable_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, true, "String")
+	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, false, "String")
 }
 
 func (ec *executionContext) _NodeUnavailable_code(ctx context.Context, field graphql.CollectedField, obj *inventory.Unknown) (ret graphql.Marshaler) {
@@ -503,7 +496,7 @@ func (ec *executionContext) _NodeUnavailable_code(ctx context.Context, field gra
 			return ec.fieldContext_NodeUnavailable_code(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.NodeUnavailable().Code(ctx, obj)
+			return obj.Code(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -514,7 +507,7 @@ func (ec *executionContext) _NodeUnavailable_code(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_NodeUnavailable_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, true, "String")
+	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, false, "String")
 }
 
 func (ec *executionContext) _StockLot_number(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
@@ -649,17 +642,15 @@ func (ec *executionContext) _NodeAvailability(ctx context.Context, sel ast.Selec
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("NodeAvailability")
 		case "node":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._NodeAvailability_node(ctx, field, obj)
-				})
+			out.Values[i] = ec._NodeAvailability_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "name":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._NodeAvailability_name(ctx, field, obj)
-				})
+			out.Values[i] = ec._NodeAvailability_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "onHand":
 			out.Values[i] = ec._NodeAvailability_onHand(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -725,17 +716,15 @@ func (ec *executionContext) _NodeUnavailable(ctx context.Context, sel ast.Select
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("NodeUnavailable")
 		case "node":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._NodeUnavailable_node(ctx, field, obj)
-				})
+			out.Values[i] = ec._NodeUnavailable_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "code":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._NodeUnavailable_code(ctx, field, obj)
-				})
+			out.Values[i] = ec._NodeUnavailable_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

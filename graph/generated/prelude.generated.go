@@ -1580,6 +1580,20 @@ func (ec *executionContext) marshalNID2crossdockᚋdomainsᚋtradeᚐOrderID(ctx
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2crossdockᚋdomainsᚋtradeᚐSKU(ctx context.Context, v any) (trade.SKU, error) {
+	res, err := scalar.UnmarshalItemID(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2crossdockᚋdomainsᚋtradeᚐSKU(ctx context.Context, sel ast.SelectionSet, v trade.SKU) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalItemID(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := scalar.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)

@@ -34,7 +34,6 @@ type ResolverRoot interface {
 	Item() ItemResolver
 	Mutation() MutationResolver
 	NodeAvailability() NodeAvailabilityResolver
-	NodeUnavailable() NodeUnavailableResolver
 	Order() OrderResolver
 	OrderLine() OrderLineResolver
 	Query() QueryResolver
@@ -322,7 +321,6 @@ type ComplexityRoot struct {
 		Blocked      func(childComplexity int) int
 		Category     func(childComplexity int) int
 		GTIN         func(childComplexity int) int
-		ID           func(childComplexity int) int
 		ListPrice    func(childComplexity int) int
 		Name         func(childComplexity int) int
 		Provenance   func(childComplexity int) int
@@ -365,16 +363,16 @@ type ComplexityRoot struct {
 		Available  func(childComplexity int) int
 		Inbound    func(childComplexity int) int
 		Lots       func(childComplexity int) int
-		Name       func(childComplexity int) int
-		Node       func(childComplexity int) int
+		NodeID     func(childComplexity int) int
+		NodeName   func(childComplexity int) int
 		OnHand     func(childComplexity int) int
 		Provenance func(childComplexity int) int
 		Reserved   func(childComplexity int) int
 	}
 
 	NodeUnavailable struct {
-		Code func(childComplexity int) int
-		Node func(childComplexity int) int
+		Code   func(childComplexity int) int
+		NodeID func(childComplexity int) int
 	}
 
 	Order struct {
@@ -1938,12 +1936,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Item.GTIN(childComplexity), true
-	case "Item.id":
-		if e.ComplexityRoot.Item.ID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Item.ID(childComplexity), true
 	case "Item.listPrice":
 		if e.ComplexityRoot.Item.ListPrice == nil {
 			break
@@ -1962,7 +1954,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Item.Provenance(childComplexity), true
-	case "Item.sku":
+	case "Item.id", "Item.sku":
 		if e.ComplexityRoot.Item.SKU == nil {
 			break
 		}
@@ -2161,18 +2153,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NodeAvailability.Lots(childComplexity), true
-	case "NodeAvailability.name":
-		if e.ComplexityRoot.NodeAvailability.Name == nil {
-			break
-		}
-
-		return e.ComplexityRoot.NodeAvailability.Name(childComplexity), true
 	case "NodeAvailability.node":
-		if e.ComplexityRoot.NodeAvailability.Node == nil {
+		if e.ComplexityRoot.NodeAvailability.NodeID == nil {
 			break
 		}
 
-		return e.ComplexityRoot.NodeAvailability.Node(childComplexity), true
+		return e.ComplexityRoot.NodeAvailability.NodeID(childComplexity), true
+	case "NodeAvailability.name":
+		if e.ComplexityRoot.NodeAvailability.NodeName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NodeAvailability.NodeName(childComplexity), true
 	case "NodeAvailability.onHand":
 		if e.ComplexityRoot.NodeAvailability.OnHand == nil {
 			break
@@ -2199,11 +2191,11 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.NodeUnavailable.Code(childComplexity), true
 	case "NodeUnavailable.node":
-		if e.ComplexityRoot.NodeUnavailable.Node == nil {
+		if e.ComplexityRoot.NodeUnavailable.NodeID == nil {
 			break
 		}
 
-		return e.ComplexityRoot.NodeUnavailable.Node(childComplexity), true
+		return e.ComplexityRoot.NodeUnavailable.NodeID(childComplexity), true
 
 	case "Order.account":
 		if e.ComplexityRoot.Order.Account == nil {

@@ -15,6 +15,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/trade"
+	"crossdock/graph/breadth"
 )
 
 // Node is anything with an id of its own.
@@ -93,10 +94,32 @@ func truncate(s string) string {
 	return s
 }
 
-func text(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+// written is a value as gqlgen's own executor takes it: what add appends, or null.
+func written[T any](add breadth.Append[T], v T) graphql.Marshaler {
+	raw, ok := add(nil, v)
+	if !ok {
+		return graphql.Null
+	}
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(raw) })
+}
+
+// AppendString is MarshalString for breadth-first execution.
+func AppendString(b []byte, s string) ([]byte, bool) { return breadth.AppendString(b, s) }
+
+// appendGlobalID writes the opaque id of a thing.
+func appendGlobalID(b []byte, typ, id string) ([]byte, bool) {
+	var room [64]byte
+	raw := append(append(append(room[:0], typ...), ':'), id...)
+	return append(base64.RawURLEncoding.AppendEncode(append(b, '"'), raw), '"'), true
+}
 
 // MarshalOrderID writes an order's opaque id.
-func MarshalOrderID(id trade.OrderID) graphql.Marshaler { return text(GlobalID(TypeOrder, string(id))) }
+func MarshalOrderID(id trade.OrderID) graphql.Marshaler { return written(AppendOrderID, id) }
+
+// AppendOrderID is MarshalOrderID for breadth-first execution.
+func AppendOrderID(b []byte, id trade.OrderID) ([]byte, bool) {
+	return appendGlobalID(b, TypeOrder, string(id))
+}
 
 // UnmarshalOrderID reads an order's opaque id.
 func UnmarshalOrderID(v any) (trade.OrderID, error) {
@@ -109,8 +132,11 @@ func UnmarshalOrderID(v any) (trade.OrderID, error) {
 }
 
 // MarshalAccountID writes an account's opaque id.
-func MarshalAccountID(id trade.AccountID) graphql.Marshaler {
-	return text(GlobalID(TypeAccount, string(id)))
+func MarshalAccountID(id trade.AccountID) graphql.Marshaler { return written(AppendAccountID, id) }
+
+// AppendAccountID is MarshalAccountID for breadth-first execution.
+func AppendAccountID(b []byte, id trade.AccountID) ([]byte, bool) {
+	return appendGlobalID(b, TypeAccount, string(id))
 }
 
 // UnmarshalAccountID reads an account's opaque id or number.
@@ -120,7 +146,14 @@ func UnmarshalAccountID(v any) (trade.AccountID, error) {
 }
 
 // MarshalAccountNumber writes an account's number.
-func MarshalAccountNumber(id trade.AccountID) graphql.Marshaler { return text(string(id)) }
+func MarshalAccountNumber(id trade.AccountID) graphql.Marshaler {
+	return graphql.MarshalString(string(id))
+}
+
+// AppendAccountNumber is MarshalAccountNumber for breadth-first execution.
+func AppendAccountNumber(b []byte, id trade.AccountID) ([]byte, bool) {
+	return breadth.AppendString(b, id)
+}
 
 // UnmarshalAccountNumber reads an account's number.
 func UnmarshalAccountNumber(v any) (trade.AccountID, error) {
@@ -129,7 +162,10 @@ func UnmarshalAccountNumber(v any) (trade.AccountID, error) {
 }
 
 // MarshalSKU writes a SKU.
-func MarshalSKU(v trade.SKU) graphql.Marshaler { return text(string(v)) }
+func MarshalSKU(v trade.SKU) graphql.Marshaler { return graphql.MarshalString(string(v)) }
+
+// AppendSKU is MarshalSKU for breadth-first execution.
+func AppendSKU(b []byte, v trade.SKU) ([]byte, bool) { return breadth.AppendString(b, v) }
 
 // UnmarshalSKU reads a SKU.
 func UnmarshalSKU(v any) (trade.SKU, error) {
@@ -138,7 +174,10 @@ func UnmarshalSKU(v any) (trade.SKU, error) {
 }
 
 // MarshalNodeName writes a node's id.
-func MarshalNodeName(v trade.NodeID) graphql.Marshaler { return text(string(v)) }
+func MarshalNodeName(v trade.NodeID) graphql.Marshaler { return graphql.MarshalString(string(v)) }
+
+// AppendNodeName is MarshalNodeName for breadth-first execution.
+func AppendNodeName(b []byte, v trade.NodeID) ([]byte, bool) { return breadth.AppendString(b, v) }
 
 // UnmarshalNodeName reads a node's id.
 func UnmarshalNodeName(v any) (trade.NodeID, error) {
@@ -147,7 +186,16 @@ func UnmarshalNodeName(v any) (trade.NodeID, error) {
 }
 
 // MarshalDecimal writes a decimal as a string, without needless zeros beyond its places.
-func MarshalDecimal(v trade.Decimal) graphql.Marshaler { return text(v.String()) }
+func MarshalDecimal(v trade.Decimal) graphql.Marshaler { return written(AppendDecimal, v) }
+
+// AppendDecimal is MarshalDecimal for breadth-first execution.
+func AppendDecimal(b []byte, v trade.Decimal) ([]byte, bool) {
+	b, err := v.AppendText(append(b, '"'))
+	if err != nil { // never: every decimal has a text
+		return b, false
+	}
+	return append(b, '"'), true
+}
 
 // UnmarshalDecimal reads a decimal from a string or a number, and never through a float.
 func UnmarshalDecimal(v any) (trade.Decimal, error) {
@@ -176,11 +224,14 @@ func parseDecimal(s string) (trade.Decimal, error) {
 }
 
 // MarshalDateTime writes a moment in UTC.
-func MarshalDateTime(t time.Time) graphql.Marshaler {
+func MarshalDateTime(t time.Time) graphql.Marshaler { return written(AppendDateTime, t) }
+
+// AppendDateTime is MarshalDateTime for breadth-first execution.
+func AppendDateTime(b []byte, t time.Time) ([]byte, bool) {
 	if t.IsZero() {
-		return graphql.Null
+		return b, false
 	}
-	return text(t.UTC().Format(time.RFC3339Nano))
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"'), true
 }
 
 // UnmarshalDateTime reads a moment with any offset.
@@ -197,11 +248,14 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 }
 
 // MarshalDate writes a business date; an empty one is null.
-func MarshalDate(d trade.Date) graphql.Marshaler {
+func MarshalDate(d trade.Date) graphql.Marshaler { return written(AppendDate, d) }
+
+// AppendDate is MarshalDate for breadth-first execution.
+func AppendDate(b []byte, d trade.Date) ([]byte, bool) {
 	if d == "" || strings.HasPrefix(string(d), "0001-") {
-		return graphql.Null
+		return b, false
 	}
-	return text(string(d))
+	return breadth.AppendString(b, d)
 }
 
 // UnmarshalDate reads a business date.
@@ -217,7 +271,10 @@ func UnmarshalDate(v any) (trade.Date, error) {
 }
 
 // MarshalCurrencyCode writes a currency.
-func MarshalCurrencyCode(c trade.Currency) graphql.Marshaler { return text(string(c)) }
+func MarshalCurrencyCode(c trade.Currency) graphql.Marshaler { return graphql.MarshalString(string(c)) }
+
+// AppendCurrencyCode is MarshalCurrencyCode for breadth-first execution.
+func AppendCurrencyCode(b []byte, c trade.Currency) ([]byte, bool) { return breadth.AppendString(b, c) }
 
 // UnmarshalCurrencyCode reads a currency.
 func UnmarshalCurrencyCode(v any) (trade.Currency, error) {
@@ -229,7 +286,10 @@ func UnmarshalCurrencyCode(v any) (trade.Currency, error) {
 }
 
 // MarshalUnitCode writes a unit.
-func MarshalUnitCode(u trade.Unit) graphql.Marshaler { return text(string(u)) }
+func MarshalUnitCode(u trade.Unit) graphql.Marshaler { return graphql.MarshalString(string(u)) }
+
+// AppendUnitCode is MarshalUnitCode for breadth-first execution.
+func AppendUnitCode(b []byte, u trade.Unit) ([]byte, bool) { return breadth.AppendString(b, u) }
 
 // UnmarshalUnitCode reads a unit.
 func UnmarshalUnitCode(v any) (trade.Unit, error) {
@@ -238,12 +298,10 @@ func UnmarshalUnitCode(v any) (trade.Unit, error) {
 }
 
 // MarshalRaw writes JSON as it is.
-func MarshalRaw(v json.RawMessage) graphql.Marshaler {
-	if len(v) == 0 {
-		return graphql.Null
-	}
-	return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(v) })
-}
+func MarshalRaw(v json.RawMessage) graphql.Marshaler { return written(AppendRaw, v) }
+
+// AppendRaw is MarshalRaw for breadth-first execution.
+func AppendRaw(b []byte, v json.RawMessage) ([]byte, bool) { return append(b, v...), len(v) > 0 }
 
 // UnmarshalRaw reads any JSON value.
 func UnmarshalRaw(v any) (json.RawMessage, error) {
@@ -255,16 +313,37 @@ func UnmarshalRaw(v any) (json.RawMessage, error) {
 }
 
 // MarshalEvidence writes what a check saw.
-func MarshalEvidence(v trade.Evidence) graphql.Marshaler {
+func MarshalEvidence(v trade.Evidence) graphql.Marshaler { return written(AppendEvidence, v) }
+
+// AppendEvidence is MarshalEvidence for breadth-first execution.
+func AppendEvidence(b []byte, v trade.Evidence) ([]byte, bool) {
 	if v == nil {
-		return graphql.Null
+		return b, false
 	}
-	return MarshalRaw(json.RawMessage(v.String()))
+	return append(b, v.String()...), true
 }
 
 // UnmarshalEvidence reads evidence; no input has any.
 func UnmarshalEvidence(any) (trade.Evidence, error) {
 	return nil, fault.New(fault.Invalid, "evidence is never input")
+}
+
+// MarshalItemID writes an item's opaque id.
+func MarshalItemID(sku trade.SKU) graphql.Marshaler { return written(AppendItemID, sku) }
+
+// AppendItemID is MarshalItemID for breadth-first execution.
+func AppendItemID(b []byte, sku trade.SKU) ([]byte, bool) {
+	return appendGlobalID(b, TypeItem, string(sku))
+}
+
+// UnmarshalItemID reads an item's opaque id.
+func UnmarshalItemID(v any) (trade.SKU, error) {
+	s, err := graphql.UnmarshalString(v)
+	if err != nil {
+		return "", err
+	}
+	sku, err := ParseID(TypeItem, s)
+	return trade.SKU(sku), err
 }
 
 // MarshalString writes a text.
@@ -278,6 +357,9 @@ func UnmarshalString(v any) (string, error) {
 	}
 	return s, err
 }
+
+// AppendID is MarshalID for breadth-first execution.
+func AppendID(b []byte, s string) ([]byte, bool) { return breadth.AppendString(b, s) }
 
 // MarshalID writes an id.
 func MarshalID(s string) graphql.Marshaler { return graphql.MarshalID(s) }

@@ -93,7 +93,7 @@ func (t Copies[K, V]) List(ctx context.Context, tail string, args ...any) ([]V, 
 		if err := row.Scan(&raw, &asOf); err != nil {
 			return v, err
 		}
-		err = json.Unmarshal(raw, &v)
+		err = Decode(raw, &v)
 		p := t.Provenance(&v)
 		p.AsOf, p.Freshness = asOf, lookup.Cached
 		return v, err

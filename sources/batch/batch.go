@@ -60,10 +60,12 @@ func (l *Loader[K, V]) acceptedBy(ctx context.Context) accepts {
 
 // aged is what was loaded at one age.
 type aged[K comparable, V any] struct {
-	loader *dataloader.Loader[K, Result[V]]
-	cache  *cache[K, V]
-	// taken is how many of the announced keys are in the cache.
+	// asked are the questions that carry a key.
+	asked map[K]*question[K, V]
+	// taken is how many of the announced keys are asked.
 	taken int
+	// late gathers keys that nobody announced; nil while there are none.
+	late *dataloader.Loader[K, Result[V]]
 }
 
 // New returns a loader. The gate may be nil.
@@ -100,15 +102,21 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 	} else {
 		l.gate.pass(ctx)
 	}
-	thunks := make([]dataloader.Thunk[Result[V]], len(keys))
-	a := l.take(ctx, keys)
-	for i, k := range keys {
-		thunks[i] = a.loader.Load(ctx, k)
-	}
 	out := make([]Result[V], len(keys))
-	for i, thunk := range thunks {
-		r, err := thunk()
-		if err != nil {
+	questions, late := l.take(ctx, keys)
+	var thunks []dataloader.Thunk[Result[V]]
+	for i, q := range questions {
+		if q == nil {
+			thunks = append(thunks, late.Load(ctx, keys[i]))
+		}
+	}
+	for i, q := range questions {
+		if q != nil {
+			out[i] = q.answer(keys[i])
+			continue
+		}
+		r, err := thunks[0]()
+		if thunks = thunks[1:]; err != nil {
 			r.Err = err
 		}
 		out[i] = r
@@ -116,47 +124,58 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 	return out
 }
 
-// take makes every announced key that is not loaded yet part of one question, if one of the
-// keys wants it.
-func (l *Loader[K, V]) take(ctx context.Context, keys []K) *aged[K, V] {
+// take returns the question that carries each key, nil for keys that nobody announced, and what gathers those. Every
+// announced key that is not asked for yet becomes part of one question, if one of the keys wants it.
+func (l *Loader[K, V]) take(ctx context.Context, keys []K) ([]*question[K, V], *dataloader.Loader[K, Result[V]]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want := l.acceptedBy(ctx)
 	a := l.ages[want]
 	if a == nil {
-		c := &cache[K, V]{m: map[K]dataloader.Thunk[Result[V]]{}}
-		a = &aged[K, V]{cache: c}
-		a.loader = dataloader.NewBatchedLoader(l.window, dataloader.WithWait[K, Result[V]](window), dataloader.WithCache[K, Result[V]](c))
+		a = &aged[K, V]{asked: make(map[K]*question[K, V], len(l.announced))}
 		l.ages[want] = a
 	}
-	wanted := false
-	for _, k := range keys {
-		_, announced := l.seen[k]
-		wanted = wanted || (announced && !a.cache.has(k))
-	}
-	if !wanted {
-		return a
-	}
-	q := &question[K, V]{ctx: ctx, fetch: l.fetch}
-	for _, k := range l.announced[a.taken:] {
-		if !a.cache.has(k) {
-			q.keys = append(q.keys, k)
-			a.cache.Set(ctx, k, q.answer(k))
+	out := make([]*question[K, V], len(keys))
+	wanted, late := false, false
+	for i, k := range keys {
+		if out[i] = a.asked[k]; out[i] == nil {
+			_, announced := l.seen[k]
+			wanted, late = wanted || announced, late || !announced
 		}
 	}
-	a.taken = len(l.announced)
-	return a
+	if wanted {
+		q := &question[K, V]{ctx: ctx, fetch: l.fetch, keys: make([]K, 0, len(l.announced)-a.taken)}
+		for _, k := range l.announced[a.taken:] {
+			if a.asked[k] == nil {
+				a.asked[k], q.keys = q, append(q.keys, k)
+			}
+		}
+		a.taken = len(l.announced)
+		for i, k := range keys {
+			out[i] = a.asked[k]
+		}
+	}
+	if late && a.late == nil {
+		a.late = dataloader.NewBatchedLoader(l.window(a), dataloader.WithWait[K, Result[V]](window))
+	}
+	return out, a.late
 }
 
 // window answers keys that nobody announced, as dataloader gathered them.
-func (l *Loader[K, V]) window(ctx context.Context, keys []K) []*dataloader.Result[Result[V]] {
-	q := &question[K, V]{ctx: ctx, fetch: l.fetch, keys: keys}
-	out := make([]*dataloader.Result[Result[V]], len(keys))
-	for i, k := range keys {
-		r, _ := q.answer(k)()
-		out[i] = &dataloader.Result[Result[V]]{Data: r}
+func (l *Loader[K, V]) window(a *aged[K, V]) dataloader.BatchFunc[K, Result[V]] {
+	return func(ctx context.Context, keys []K) []*dataloader.Result[Result[V]] {
+		q := &question[K, V]{ctx: ctx, fetch: l.fetch, keys: keys}
+		l.mu.Lock()
+		for _, k := range keys {
+			a.asked[k] = q
+		}
+		l.mu.Unlock()
+		out := make([]*dataloader.Result[Result[V]], len(keys))
+		for i, k := range keys {
+			out[i] = &dataloader.Result[Result[V]]{Data: q.answer(k)}
+		}
+		return out
 	}
-	return out
 }
 
 // question is one bulk question, asked when its first answer is wanted.
@@ -169,58 +188,12 @@ type question[K comparable, V any] struct {
 	err     error
 }
 
-func (q *question[K, V]) answer(k K) dataloader.Thunk[Result[V]] {
-	return func() (Result[V], error) {
-		q.once.Do(func() { q.answers, q.err = q.fetch(q.ctx, q.keys) })
-		v, ok := q.answers.Found[k]
-		err := q.answers.Failed[k] // which says more than that the time is up
-		if err == nil {
-			err = q.err
-		}
-		return Result[V]{Value: v, OK: ok && err == nil, Err: err}, nil
+func (q *question[K, V]) answer(k K) Result[V] {
+	q.once.Do(func() { q.answers, q.err = q.fetch(q.ctx, q.keys) })
+	v, ok := q.answers.Found[k]
+	err := q.answers.Failed[k] // which says more than that the time is up
+	if err == nil {
+		err = q.err
 	}
-}
-
-// cache holds a response's answers; it lives as long as the response.
-type cache[K comparable, V any] struct {
-	mu sync.Mutex
-	m  map[K]dataloader.Thunk[Result[V]]
-}
-
-func (c *cache[K, V]) has(k K) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.m[k]
-	return ok
-}
-
-// Get implements dataloader.Cache.
-func (c *cache[K, V]) Get(_ context.Context, k K) (dataloader.Thunk[Result[V]], bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t, ok := c.m[k]
-	return t, ok
-}
-
-// Set implements dataloader.Cache.
-func (c *cache[K, V]) Set(_ context.Context, k K, t dataloader.Thunk[Result[V]]) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.m[k] = t
-}
-
-// Delete implements dataloader.Cache.
-func (c *cache[K, V]) Delete(_ context.Context, k K) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.m[k]
-	delete(c.m, k)
-	return ok
-}
-
-// Clear implements dataloader.Cache.
-func (c *cache[K, V]) Clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	clear(c.m)
+	return Result[V]{Value: v, OK: ok && err == nil, Err: err}
 }

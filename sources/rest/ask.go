@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -25,13 +24,17 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 			out.Fail(part, err)
 			return nil
 		}
-		found := map[K]V{}
+		found := make(map[K]V, len(part))
+		asked := make(map[K]bool, len(part))
+		for _, k := range part {
+			asked[k] = true
+		}
 		for _, r := range rows {
 			k := take(r, found)
 			switch err := c.unreadable(r); {
 			case k == "":
 				out.Fail(part, c.aboutNothing(name))
-			case !slices.Contains(part, k):
+			case !asked[k]:
 				delete(found, k)
 			case err != nil:
 				out.Failed[k] = err
@@ -40,7 +43,11 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		for k := range out.Failed {
 			delete(found, k)
 		}
-		maps.Copy(out.Found, found)
+		if len(part) == len(keys) {
+			out.Found = found
+		} else {
+			maps.Copy(out.Found, found)
+		}
 		return nil
 	})
 	return out, ctx.Err()

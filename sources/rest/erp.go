@@ -142,16 +142,20 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 }
 
 func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key, out lookup.Answers[pricing.Key, pricing.Price]) {
-	lines := make([]any, len(keys))
-	for i, k := range keys {
-		lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
-	}
 	skus := make([]trade.SKU, len(keys))
 	for i, k := range keys {
 		skus[i] = k.SKU
 	}
+	quote := map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency)}
+	if op := c.ops["prices"]; op != nil && op.programmed {
+		lines := make([]any, len(keys))
+		for i, k := range keys {
+			lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
+		}
+		quote["lines"] = lines
+	}
 	at := c.live(time.Now())
-	rows, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "lines": lines}}, len(keys))
+	rows, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(keys))
 	if err != nil {
 		out.Fail(keys, err)
 		return

@@ -81,9 +81,11 @@ type Client struct {
 
 type operation struct {
 	Operation
-	query  map[string]term
-	body   cel.Program
-	fields map[string]cell
+	query map[string]term
+	body  cel.Program
+	// programmed is true when what is asked is calculated: programs may name any variable.
+	programmed bool
+	fields     map[string]cell
 	// tree finds the cells of a row in one walk.
 	tree *branch
 	// slots is how many cells are read by a path.
@@ -176,12 +178,13 @@ func compile(o Operation) (*operation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("query %s: %w", k, err)
 		}
-		out.query[k] = term{program: p}
+		out.query[k], out.programmed = term{program: p}, true
 	}
 	if o.Body != "" {
 		if out.body, err = program(o.Body); err != nil {
 			return nil, fmt.Errorf("body: %w", err)
 		}
+		out.programmed = true
 	}
 	for field, at := range o.Fields {
 		f := cell{values: o.Values[field]}
@@ -268,12 +271,18 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	if req.Path, err = expand(op.Path, vars); err != nil {
 		return nil, false, err
 	}
-	all := variables()
-	maps.Copy(all, vars)
+	all := vars
+	if op.programmed {
+		all = variables()
+		maps.Copy(all, vars)
+	}
 	for k, t := range op.query {
 		v, err := t.eval(all)
 		if err != nil {
 			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
+		}
+		if v == nil {
+			continue
 		}
 		if text := fmt.Sprint(v); text != "" {
 			req.Query.Set(k, text)

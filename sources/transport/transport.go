@@ -375,14 +375,27 @@ func (c *Client) once(ctx context.Context, r Request, target string, limit time.
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.cfg.MaxBody+1))
+	body, err := c.read(res)
 	if err != nil {
-		return nil, fmt.Errorf("read reply: %w", err)
-	}
-	if int64(len(body)) > c.cfg.MaxBody {
-		return nil, fault.New(fault.BadResponse, "a reply of more than %d bytes", c.cfg.MaxBody)
+		return nil, err
 	}
 	return &Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// read reads a reply that is not too long, into what its header says that it needs.
+func (c *Client) read(res *http.Response) ([]byte, error) {
+	limit := c.cfg.MaxBody
+	var buf bytes.Buffer
+	if n := res.ContentLength; n >= 0 && n <= limit {
+		buf.Grow(int(n) + bytes.MinRead) // which ReadFrom wants to see the end
+	}
+	if _, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
+		return nil, fmt.Errorf("read reply: %w", err)
+	}
+	if int64(buf.Len()) > limit {
+		return nil, fault.New(fault.BadResponse, "a reply of more than %d bytes", limit)
+	}
+	return buf.Bytes(), nil
 }
 
 // translate gives a network failure its kind. Addresses stay out of messages: they can hold

@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/govalues/decimal"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// decimals has a connection read numeric columns into decimals straight from their digits.
+func decimals(_ context.Context, c *pgx.Conn) error {
+	c.TypeMap().RegisterType(&pgtype.Type{Name: "numeric", OID: pgtype.NumericOID, Codec: numeric{}})
+	return nil
+}
+
+// numeric is pgx's codec with a shorter way to decimals.
+type numeric struct{ pgtype.NumericCodec }
+
+// PlanScan implements pgtype.Codec.
+func (c numeric) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
+	if _, ok := target.(*decimal.Decimal); ok && format == pgtype.BinaryFormatCode {
+		return digits{}
+	}
+	return c.NumericCodec.PlanScan(m, oid, format, target)
+}
+
+// digits reads a numeric as PostgreSQL sends it in binary: how many groups of four decimal digits there are, the
+// power of 10,000 of the first, the sign, how many places are shown, and the groups (src/backend/utils/adt/numeric.c,
+// numeric_send).
+type digits struct{}
+
+var errNumeric = errors.New("a numeric is not one that a decimal can hold")
+
+// Scan implements pgtype.ScanPlan.
+func (digits) Scan(src []byte, dst any) error {
+	into, ok := dst.(*decimal.Decimal)
+	if !ok || len(src) < 8 {
+		return errNumeric
+	}
+	at := func(i int) int { return int(binary.BigEndian.Uint16(src[2*i:])) }
+	groups, weight, sign, scale := at(0), int(int16(at(1))), at(2), at(3)
+	if len(src) != 8+2*groups || (sign != 0 && sign != 0x4000) || scale > decimal.MaxScale {
+		return errNumeric
+	}
+	if groups == 0 {
+		*into = decimal.Decimal{}
+		return nil
+	}
+	// The value is the sum of group(i) * 10^(4*(weight-i)), wanted in units of 10^-scale.
+	var coef int64
+	for i := range groups {
+		group, power := int64(at(4+i)), 4*(weight-i)+scale
+		for ; power < 0; power++ {
+			group /= 10
+		}
+		for ; power > 0 && group != 0; power-- {
+			if group > (1<<62)/10 {
+				return errNumeric
+			}
+			group *= 10
+		}
+		if coef += group; coef < 0 {
+			return errNumeric
+		}
+	}
+	if sign != 0 {
+		coef = -coef
+	}
+	d, err := decimal.New(coef, scale)
+	if err != nil {
+		return fmt.Errorf("numeric: %w", err)
+	}
+	*into = d
+	return nil
+}
