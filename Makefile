@@ -13,6 +13,7 @@ check: generate diff lint vet test ## Everything that must be true of a commit
 
 generate: tools ## Rewrite generated code; gqlgen leaves our import groups to be restored
 	go run ./graph/breadth/generate
+	go run ./graph/breadth/generate graph/breadth/internal/zoo
 	go tool genqlient sources/ecommerce/vendure/genqlient.yaml
 	$(GOBIN)/golangci-lint fmt ./resolvers/
 	go run ./internal/config/schema docs/crossdock.schema.json

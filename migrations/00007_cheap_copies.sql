@@ -1,7 +1,9 @@
 -- +goose Up
--- A price or a figure that is kept again stays in its page: nothing that it changes is indexed.
+-- Copies of prices are many, and each can be asked for again: they are not worth a log, so that a crash of the database
+-- forgets them. One that is kept again stays in its page, since nothing that it changes is indexed, and nobody looks
+-- into it.
 DROP INDEX prices_as_of;
-ALTER TABLE prices SET (fillfactor = 70);
+ALTER TABLE prices SET UNLOGGED, SET (fillfactor = 70), ALTER COLUMN doc TYPE text USING doc::text;
 ALTER TABLE stock_figures SET (fillfactor = 70);
 -- What has happened since a figure was read is looked for by when.
 CREATE INDEX stock_figures_outdated ON stock_figures (outdated) WHERE outdated > '-infinity';
@@ -9,5 +11,5 @@ CREATE INDEX stock_figures_outdated ON stock_figures (outdated) WHERE outdated >
 -- +goose Down
 DROP INDEX stock_figures_outdated;
 ALTER TABLE stock_figures RESET (fillfactor);
-ALTER TABLE prices RESET (fillfactor);
+ALTER TABLE prices SET LOGGED, RESET (fillfactor), ALTER COLUMN doc TYPE jsonb USING doc::jsonb;
 CREATE INDEX prices_as_of ON prices (as_of);

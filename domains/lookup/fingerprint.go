@@ -7,11 +7,16 @@ import (
 )
 
 // fingerprint is a hash of all that a value holds, also where its type cannot be compared.
-func fingerprint(seed maphash.Seed, v reflect.Value) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	mix(&h, v)
+func fingerprint(h *maphash.Hash, v reflect.Value) uint64 {
+	h.Reset()
+	mix(h, v)
 	return h.Sum64()
+}
+
+func freshHash(seed maphash.Seed) *maphash.Hash {
+	h := new(maphash.Hash)
+	h.SetSeed(seed)
+	return h
 }
 
 func mix(h *maphash.Hash, v reflect.Value) {
@@ -32,8 +37,8 @@ func mix(h *maphash.Hash, v reflect.Value) {
 			mix(h, v.Field(1))
 			return
 		}
-		for _, f := range v.Fields() {
-			mix(h, f)
+		for i := range v.NumField() { //nolint:modernize // Fields allocates
+			mix(h, v.Field(i))
 		}
 	case reflect.Array, reflect.Slice:
 		maphash.WriteComparable(h, v.Len())
@@ -44,7 +49,8 @@ func mix(h *maphash.Hash, v reflect.Value) {
 		// In no order, so each entry by itself.
 		var sum uint64
 		for entries := v.MapRange(); entries.Next(); {
-			sum += fingerprint(h.Seed(), entries.Key()) * (2*fingerprint(h.Seed(), entries.Value()) + 1)
+			own := freshHash(h.Seed())
+			sum += fingerprint(own, entries.Key()) * (2*fingerprint(own, entries.Value()) + 1)
 		}
 		maphash.WriteComparable(h, sum)
 	case reflect.Pointer, reflect.Interface:

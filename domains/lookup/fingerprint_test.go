@@ -30,7 +30,7 @@ func TestFingerprintsTellValuesApart(t *testing.T) {
 		change(&v)
 		return v
 	}
-	seed := maphash.MakeSeed()
+	h := freshHash(maphash.MakeSeed())
 	seen := map[uint64]int{}
 	for i, change := range []func(*value){
 		func(*value) {}, func(v *value) { v.name = "b" }, func(v *value) { v.n = 2 }, func(v *value) { v.ok = false }, func(v *value) { v.at = at.Add(1) },
@@ -39,8 +39,8 @@ func TestFingerprintsTellValuesApart(t *testing.T) {
 		func(v *value) { v.in = nil }, func(v *value) { v.any = "c" }, func(v *value) { v.any = nil },
 	} {
 		one, two := of(change), of(change)
-		got := fingerprint(seed, reflect.ValueOf(one))
-		if got != fingerprint(seed, reflect.ValueOf(two)) {
+		got := fingerprint(h, reflect.ValueOf(one))
+		if got != fingerprint(h, reflect.ValueOf(two)) {
 			t.Errorf("change %d: a copy has another fingerprint", i)
 		}
 		if before, ok := seen[got]; ok {

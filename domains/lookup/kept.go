@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"reflect"
 	"sync"
 	"time"
@@ -73,9 +74,9 @@ func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance fu
 		if err != nil {
 			return answers, err
 		}
-		if due := saved.due(answers.Found, time.Now()); len(due) > 0 {
+		if due, notes := saved.due(answers.Found, time.Now()); len(due) > 0 {
 			if err = keeper.Save(ctx, due); err == nil {
-				saved.note(due, time.Now())
+				saved.note(notes)
 			}
 		}
 		return answers, err
@@ -103,38 +104,32 @@ type save struct {
 // remembered bounds the values that are remembered of one kind.
 const remembered = 100_000
 
-// of are the fingerprints of a key and of its value without its time. That two of them are the same by chance is less
-// likely than that a disk forgets.
-func (s *saves[K, V]) of(k K, v V) (key, value uint64) {
-	s.provenance(&v).AsOf = time.Time{}
-	return maphash.Comparable(s.seed, k), fingerprint(s.seed, reflect.ValueOf(&v).Elem())
-}
-
-// due are the values that must be saved.
-func (s *saves[K, V]) due(values map[K]V, now time.Time) map[K]V {
+// due are the values that must be saved, and what to note of them when they are.
+func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]save) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := map[K]V{}
+	out, notes := map[K]V{}, map[uint64]save{}
+	h := freshHash(s.seed)
 	for k, v := range values {
-		key, value := s.of(k, v)
+		bare := v
+		s.provenance(&bare).AsOf = time.Time{}
+		// That two fingerprints are the same by chance is less likely than that a disk forgets.
+		key, value := maphash.Comparable(s.seed, k), fingerprint(h, reflect.ValueOf(&bare).Elem())
 		if was, ok := s.last[key]; !ok || now.Sub(was.at) >= s.every || was.value != value {
-			out[k] = v
+			out[k], notes[key] = v, save{value, now}
 		}
 	}
-	return out
+	return out, notes
 }
 
 // note remembers values that were saved.
-func (s *saves[K, V]) note(values map[K]V, now time.Time) {
+func (s *saves[K, V]) note(notes map[uint64]save) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.last)+len(values) > remembered {
+	if len(s.last)+len(notes) > remembered {
 		clear(s.last)
 	}
-	for k, v := range values {
-		key, value := s.of(k, v)
-		s.last[key] = save{value, now}
-	}
+	maps.Copy(s.last, notes)
 }
 
 // Ages are how old an answer may be for a caller that does not say.

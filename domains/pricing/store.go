@@ -15,7 +15,7 @@ type store struct{ postgres.Copies[Key, Price] }
 // table is where prices are kept.
 func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 	return postgres.Copies[Key, Price]{
-		Pool: pool, Table: "prices", Column: "key",
+		Pool: pool, Table: "prices", Column: "key", Opaque: true,
 		Key:        Key.text,
 		Name:       func(p Price) string { return string(p.Key.Account) + " " + string(p.Key.SKU) },
 		Of:         func(p Price) Key { return p.Key },

@@ -25,6 +25,8 @@ type Copies[K comparable, V any] struct {
 	// Of is a value's key, Provenance where it comes from.
 	Of         func(V) K
 	Provenance func(*V) *lookup.Provenance
+	// Opaque says that doc is a text, which the database does not look into.
+	Opaque bool
 	// Projection names the row of projections that says since when every change is in the table; empty when
 	// nobody reads changes.
 	Projection string
@@ -56,7 +58,7 @@ func (t Copies[K, V]) Save(ctx context.Context, values map[K]V) error {
 		times = append(times, r.asOf)
 	}
 	_, err := t.Pool.Exec(ctx, t.sql(`
-		INSERT INTO {table} ({key}, name, source, doc, as_of) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
+		INSERT INTO {table} ({key}, name, source, doc, as_of) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::{doc}[], $5::timestamptz[])
 		ON CONFLICT ({key}) DO UPDATE SET name = excluded.name, source = excluded.source, as_of = excluded.as_of, doc = excluded.doc
 		WHERE {table}.as_of < excluded.as_of`), cols[0], cols[1], cols[2], cols[3], times)
 	if err != nil {
@@ -121,5 +123,9 @@ func (t Copies[K, V]) Current(ctx context.Context, at time.Time) error {
 }
 
 func (t Copies[K, V]) sql(text string) string {
-	return strings.NewReplacer("{table}", t.Table, "{key}", t.Column).Replace(text)
+	doc := "jsonb"
+	if t.Opaque {
+		doc = "text"
+	}
+	return strings.NewReplacer("{table}", t.Table, "{key}", t.Column, "{doc}", doc).Replace(text)
 }

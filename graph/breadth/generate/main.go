@@ -4,12 +4,18 @@ package main
 
 import (
 	"log"
+	"os"
 
 	"github.com/99designs/gqlgen/api"
 	"github.com/99designs/gqlgen/codegen/config"
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		if err := os.Chdir(os.Args[1]); err != nil {
+			log.Fatal(err)
+		}
+	}
 	cfg, err := config.LoadConfigFromDefaultLocations()
 	if err != nil {
 		log.Fatal(err)
