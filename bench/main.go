@@ -34,6 +34,7 @@ func main() {
 	config := flag.String("config", "", "a configuration of real products: measures the order page on them")
 	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
 	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
+	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
 	flag.Parse()
 	if as := os.Getenv(role); as != "" {
@@ -66,7 +67,7 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
 	if beside {
-		return side(ctx, binary, dir, 3)
+		return side(ctx, binary, dir, *executor, 3)
 	}
 	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
 	switch {

@@ -90,7 +90,7 @@ type peer struct {
 }
 
 // side measures the order page over the same four back ends: by hand, and by Crossdock with a configuration.
-func side(ctx context.Context, binary, dir string, rounds int) error {
+func side(ctx context.Context, binary, dir, executor string, rounds int) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	back, systems, err := spawn(ctx, "backends")
@@ -103,7 +103,7 @@ func side(ctx context.Context, binary, dir string, rounds int) error {
 	}
 	config := filepath.Join(dir, "side.yaml")
 	filled := strings.NewReplacer("{eco}", systems[0], "{erp}", systems[1], "{wms}", systems[2], "{3pl}", systems[3]).Replace(sideYAML)
-	if err := os.WriteFile(config, []byte(filled), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(filled+"\nexecutor: "+executor+"\n"), 0o600); err != nil {
 		return err
 	}
 	w, server, err := start(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--config", config, "--buyer", "C0000")
