@@ -41,7 +41,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *executor); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -53,7 +53,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside bool) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside bool, executor string) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
 	if beside {
-		return side(ctx, binary, dir, *executor, 3)
+		return side(ctx, binary, dir, executor, 3)
 	}
 	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
 	switch {
