@@ -12,7 +12,9 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
+	"crossdock/graph/breadth"
 	"crossdock/graph/scalar"
 	"crossdock/graph/schema"
 )
@@ -270,7 +272,9 @@ func TestTheBoundIsALaw(t *testing.T) {
 	if !slices.Equal(calls, []string{"erp accounts", "erp items", "threepl stock", "threepl-south stock", "wms stock"}) {
 		t.Errorf("the orders of each account take the calls %v", calls)
 	}
-	ran, asked, deepest := 0, map[string]int{}, map[string]int{}
+	// Prices are asked for once for each account that has orders, some of which others placed.
+	sold := len(lookup.Unique(values["Account"]))
+	ran, exact, asked, deepest := 0, 0, map[string]int{}, map[string]int{}
 	for seed := range uint64(400) {
 		rw := &writer{Rand: rand.New(rand.NewPCG(seed, 4)), schema: parsed, values: values, levels: map[string]map[string]bool{}, brought: map[string]map[string]bool{}}
 		body := rw.selection(parsed.Query, 8, "")
@@ -283,6 +287,20 @@ func TestTheBoundIsALaw(t *testing.T) {
 		}
 		if got.Data != nil {
 			ran++
+		}
+		for call, most := range predicted(got.Extensions.Plan, sold) {
+			n := 0
+			for _, c := range got.calls() {
+				if c == call {
+					n++
+				}
+			}
+			if n > most.calls || (most.certain && n == 0) {
+				t.Errorf("seed %d: %q is asked %d times, and the plan says %+v: %v\n%s", seed, call, n, most, got.Extensions.Plan, query)
+			}
+			if most.certain && most.calls == 1 {
+				exact++
+			}
 		}
 		made := map[string]int{}
 		for _, c := range got.calls() {
@@ -300,10 +318,48 @@ func TestTheBoundIsALaw(t *testing.T) {
 			}
 		}
 	}
+	if exact < 300 {
+		t.Errorf("the plan said exactly what is asked of a source %d times only", exact)
+	}
 	if ran < 350 || len(asked) < 8 {
 		t.Errorf("%d operations were answered, with the calls %v", ran, asked)
 	}
 	t.Logf("%d operations; calls %v; most at once %v", ran, asked, deepest)
+}
+
+// prediction is how often a call is made: at most so often, and once at least when that is certain.
+type prediction struct {
+	calls   int
+	certain bool
+}
+
+// predicted are the calls that a plan's levels take: for each level with a field that asks a kind of question, one of
+// each call of that kind. What a level before has asked is not asked again. What ids at the root ask for, their types
+// say.
+func predicted(plan [][]breadth.Asked, accounts int) map[string]prediction {
+	out := map[string]prediction{}
+	for call, law := range lawful(accounts) {
+		var p prediction
+		for _, level := range plan {
+			here, certain := false, false
+			for _, a := range level {
+				for kind := range strings.FieldsSeq(asks()[a.Field]) {
+					if kind == law.kind {
+						here = true
+						certain = certain || !strings.HasPrefix(a.Field, "Query.") && !strings.HasPrefix(a.Field, "Viewer.")
+					}
+				}
+			}
+			if here {
+				p.calls += law.times
+				p.certain = p.certain || certain
+			}
+		}
+		// The ids of a 3PL's inventory are learned once, and not for each question.
+		p.certain = p.certain && !strings.HasSuffix(call, "inventory ids")
+		out[call] = p
+	}
+	return out
 }
 
 // federated is what the router's directives and types are.

@@ -16,6 +16,7 @@ import (
 
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
+	"crossdock/graph/breadth"
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
 )
@@ -81,6 +82,7 @@ type reply struct {
 	}
 	Extensions struct {
 		Sources []struct{ Source, Operation, Outcome string }
+		Plan    [][]breadth.Asked
 	}
 }
 

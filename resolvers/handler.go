@@ -55,11 +55,13 @@ func Schema(r *Resolver) graphql.ExecutableSchema {
 
 // level has the calls of a level ask together: what several of them load of one kind is one question. The fields at
 // the root have a gate already, see root.
-func level(_ context.Context, level, calls int) func(context.Context) (context.Context, func()) {
+func level(ctx context.Context, level int, asked []breadth.Asked) func(context.Context) (context.Context, func()) {
+	s := scopeOf(ctx)
+	s.plan = append(s.plan, asked)
 	if level == 0 {
 		return func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 	}
-	return batch.NewGate(calls).EnterWhole
+	return batch.NewGate(len(asked)).EnterWhole
 }
 
 // Handler serves the graph over POST, GET, server-sent events and graphql-transport-ws. Requests
@@ -243,6 +245,9 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 			res.Extensions = map[string]any{}
 		}
 		res.Extensions["sources"] = list
+		if s.plan != nil {
+			res.Extensions["plan"] = s.plan
+		}
 	}
 	return res
 }

@@ -24,6 +24,7 @@ import (
 	"crossdock/domains/shadow"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/graph/breadth"
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
 	"crossdock/sources/batch"
@@ -70,6 +71,8 @@ type scope struct {
 	returns      *batch.Loader[trade.OrderID, []*returns.Return]
 	documents    *batch.Loader[trade.OrderID, []*finance.Document]
 	failures     failures
+	// plan is what a plan has asked for, level by level; nil where gqlgen executes.
+	plan [][]breadth.Asked
 	// selected are the fields of the operation.
 	selected map[string]bool
 

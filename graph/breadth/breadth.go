@@ -21,11 +21,17 @@ const keptPlans = 1000
 
 // Options are how a schema is executed. The zero value is ready to use.
 type Options struct {
-	// Level is called before the calls of a level, with how many there are. Each call enters with the function that it
+	// Level is called before the calls of a level, with what they ask for. Each call enters with the function that it
 	// returns, and calls what that returns when it has ended.
-	Level func(ctx context.Context, level, calls int) func(context.Context) (context.Context, func())
+	Level func(ctx context.Context, level int, asked []Asked) func(context.Context) (context.Context, func())
 	// Executed is told of each operation why gqlgen executes it, or nothing when a plan does.
 	Executed func(ctx context.Context, why string)
+}
+
+// Asked is one call of a level: the field, as Type.field, and for how many parents it is asked.
+type Asked struct {
+	Field   string `json:"field"`
+	Parents int    `json:"parents"`
 }
 
 // Schema executes operations of a schema.
@@ -44,7 +50,7 @@ func New(s graphql.ExecutableSchema, t *Tables, env func(*graphql.OperationConte
 		panic(err) // for a size that is not positive
 	}
 	if o.Level == nil {
-		o.Level = func(context.Context, int, int) func(context.Context) (context.Context, func()) { return alone }
+		o.Level = func(context.Context, int, []Asked) func(context.Context) (context.Context, func()) { return alone }
 	}
 	if o.Executed == nil {
 		o.Executed = func(context.Context, string) {}

@@ -300,16 +300,19 @@ func TestEveryEventIsAResponse(t *testing.T) {
 func TestEachFieldIsAskedOncePerLevel(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	calls := map[int]int{}
-	_, plans := zoo.New(breadth.Options{Level: func(_ context.Context, level, n int) func(context.Context) (context.Context, func()) {
+	calls, parents := map[int]int{}, map[string]int{}
+	_, plans := zoo.New(breadth.Options{Level: func(_ context.Context, level int, asked []breadth.Asked) func(context.Context) (context.Context, func()) {
 		mu.Lock()
 		defer mu.Unlock()
-		calls[level] += n
+		for _, a := range asked {
+			calls[level]++
+			parents[a.Field] += a.Parents
+		}
 		return func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 	}})
 	e := executor.New(plans)
 	run(e, `{ keepers(first: 4) { cages { animal { ... on Lion { keeper { age } } } owner { age } } animals { ... on Lion { keeper { age } friends { id } } ... on Parrot { keeper { age } } } } }`, nil)
 	if fmt.Sprint(calls) != "map[0:1 1:3 2:4]" {
-		t.Errorf("the calls of each level are %v", calls)
+		t.Errorf("the calls of each level are %v, with parents %v", calls, parents)
 	}
 }

@@ -73,15 +73,16 @@ func (r *run) written(write func(*writer) bool) *graphql.Response {
 func (r *run) levels(g group) {
 	for level, fields := range g {
 		var asked []*field
+		var calls []Asked
 		for _, f := range fields {
-			if len(r.slots[f.slot].parents) > 0 {
-				asked = append(asked, f)
+			if n := len(r.slots[f.slot].parents); n > 0 {
+				asked, calls = append(asked, f), append(calls, Asked{f.def.coordinate, n})
 			}
 		}
 		if len(asked) == 0 {
 			continue
 		}
-		enter := r.schema.options.Level(r.ctx, level, len(asked))
+		enter := r.schema.options.Level(r.ctx, level, calls)
 		if len(asked) == 1 {
 			r.ask(asked[0], level, enter)
 		} else {

@@ -26,7 +26,7 @@ func NewTables(types ...Type) *Tables {
 		typ.fields = make(map[string]*Field, len(typ.Fields))
 		for k := range typ.Fields {
 			f := &typ.Fields[k]
-			f.object, typ.fields[f.name] = typ.Name, f
+			f.object, f.coordinate, typ.fields[f.name] = typ.Name, typ.Name+"."+f.name, f
 		}
 		t.types[typ.Name] = typ
 		for _, name := range typ.Is {
@@ -50,7 +50,9 @@ type Type struct {
 // Field is a field of an object type. One that fetches is called once for all its parents at a level; any other is
 // read from its parent when the answer is written.
 type Field struct {
-	name, object     string
+	name, object string
+	// coordinate is the two, as Type.field.
+	coordinate       string
 	method, resolver bool
 	info             info
 	// Of the following, one is set.
