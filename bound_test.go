@@ -336,13 +336,13 @@ type prediction struct {
 // predicted are the calls that a plan's levels take: for each level with a field that asks a kind of question, one of
 // each call of that kind. What a level before has asked is not asked again. What ids at the root ask for, their types
 // say.
-func predicted(plan [][]breadth.Asked, accounts int) map[string]prediction {
+func predicted(plan []struct{ Asked []breadth.Asked }, accounts int) map[string]prediction {
 	out := map[string]prediction{}
 	for call, law := range lawful(accounts) {
 		var p prediction
 		for _, level := range plan {
 			here, certain := false, false
-			for _, a := range level {
+			for _, a := range level.Asked {
 				for kind := range strings.FieldsSeq(asks()[a.Field]) {
 					if kind == law.kind {
 						here = true

@@ -82,7 +82,7 @@ type reply struct {
 	}
 	Extensions struct {
 		Sources []struct{ Source, Operation, Outcome string }
-		Plan    [][]breadth.Asked
+		Plan    []struct{ Asked []breadth.Asked }
 	}
 }
 

@@ -4,12 +4,7 @@
 -- into it.
 DROP INDEX prices_as_of;
 ALTER TABLE prices SET UNLOGGED, SET (fillfactor = 70), ALTER COLUMN doc TYPE text USING doc::text;
-ALTER TABLE stock_figures SET (fillfactor = 70);
--- What has happened since a figure was read is looked for by when.
-CREATE INDEX stock_figures_outdated ON stock_figures (outdated) WHERE outdated > '-infinity';
 
 -- +goose Down
-DROP INDEX stock_figures_outdated;
-ALTER TABLE stock_figures RESET (fillfactor);
 ALTER TABLE prices SET LOGGED, RESET (fillfactor), ALTER COLUMN doc TYPE jsonb USING doc::jsonb;
 CREATE INDEX prices_as_of ON prices (as_of);

@@ -22,27 +22,25 @@ func (r *accountResolver) Credit(ctx context.Context, objs []*accounts.Account, 
 	return load(ctx, scopeOf(ctx).credit, keysOf(objs, accountID))
 }
 
-func (r *accountResolver) Orders(ctx context.Context, obj *accounts.Account, first *int, after *string) (*model.OrderConnection, error) {
-	return orderPage(ctx)(one(ctx, scopeOf(ctx).ordersOf(pageArgs{number(first, 20), value(after)}), obj.ID))
+func (r *accountResolver) Orders(ctx context.Context, objs []*accounts.Account, first *int, after *string) ([]*model.OrderConnection, error) {
+	pages, err := load(ctx, scopeOf(ctx).ordersOf(pageArgs{number(first, 20), value(after)}), keysOf(objs, accountID))
+	out := make([]*model.OrderConnection, len(pages))
+	for i, list := range pages {
+		if list != nil {
+			out[i] = orderPage(ctx, list)
+		}
+	}
+	return out, err
 }
 
-func (r *accountResolver) Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error) {
+func (r *accountResolver) Invoices(ctx context.Context, objs []*accounts.Account, open *bool, first *int, after *string) ([]*model.InvoiceConnection, error) {
 	from, err := cursor(scalar.TypeInvoice, after)
 	if err != nil {
 		return nil, err
 	}
-	docs, more, err := r.Finance.Invoices(ctx, viewer(ctx), obj.ID, open != nil && *open, number(first, 20), from)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]*scalar.Invoice, len(docs))
-	for i, d := range docs {
-		list[i] = &scalar.Invoice{Document: d}
-	}
-	rows, cursors := edges(list, scalar.TypeInvoice, func(i *scalar.Invoice) string { return i.ID }, func(c string, i *scalar.Invoice) *model.InvoiceEdge {
-		return &model.InvoiceEdge{Cursor: c, Node: i}
+	return abreast(objs, func(a *accounts.Account) (*model.InvoiceConnection, error) {
+		return invoicePage(from)(r.Finance.Invoices(ctx, viewer(ctx), a.ID, open != nil && *open, number(first, 20), from))
 	})
-	return &model.InvoiceConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 }
 
 func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int, orLastKnown bool) (*accounts.Account, error) {

@@ -57,7 +57,7 @@ func Schema(r *Resolver) graphql.ExecutableSchema {
 // the root have a gate already, see root.
 func level(ctx context.Context, level int, asked []breadth.Asked) func(context.Context) (context.Context, func()) {
 	s := scopeOf(ctx)
-	s.plan = append(s.plan, asked)
+	s.plan = append(s.plan, planned{level, asked})
 	if level == 0 {
 		return func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 	}
@@ -87,7 +87,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.AddTransport(transport.Options{})
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive})
 	srv.AddTransport(transport.GET{})
-	srv.AddTransport(transport.POST{})
+	srv.AddTransport(post{})
 	srv.Use(extension.Introspection{})
 	srv.SetQueryCache(lru.New[*ast.QueryDocument](1000))
 	srv.SetParserTokenLimit(maxTokens)

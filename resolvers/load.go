@@ -3,7 +3,9 @@ package resolvers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -91,6 +93,33 @@ func partial[V any](ctx context.Context, list []V, err error) ([]V, error) {
 	}
 	return list, nil
 }
+
+// abreast answers a batch resolver whose parents can only be asked about one by one, a few at a time.
+func abreast[O, V any](objs []*O, of func(*O) (*V, error)) ([]*V, error) {
+	out, errs := make([]*V, len(objs)), make(graphql.BatchErrorList, len(objs))
+	var wg sync.WaitGroup
+	places := make(chan struct{}, maxAbreast)
+	for i, o := range objs {
+		if o == nil {
+			continue
+		}
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			defer func() {
+				if v := recover(); v != nil {
+					errs[i] = fmt.Errorf("panic: %v", v)
+				}
+			}()
+			out[i], errs[i] = of(o)
+		})
+	}
+	wg.Wait()
+	return out, some(errs)
+}
+
+// maxAbreast bounds the reads of one field at once: the database's connections are for everybody.
+const maxAbreast = 4
 
 // keysOf reads the key of each object. gqlgen's executor also asks for objects that are nil.
 func keysOf[T any, K comparable](objs []*T, key func(*T) K) []K {

@@ -75,8 +75,10 @@ func (r *orderResolver) CreditMemos(ctx context.Context, objs []*orders.Order) (
 	return documents(ctx, objs, finance.CreditMemo, func(d *finance.Document) *scalar.CreditMemo { return &scalar.CreditMemo{Document: d} })
 }
 
-func (r *orderResolver) Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) (*model.EventConnection, error) {
-	return r.timeline(ctx, obj, number(first, 100), after)
+func (r *orderResolver) Timeline(ctx context.Context, objs []*orders.Order, first *int, after *string) ([]*model.EventConnection, error) {
+	return abreast(objs, func(o *orders.Order) (*model.EventConnection, error) {
+		return r.timeline(ctx, o, number(first, 100), after)
+	})
 }
 
 func (r *orderLineResolver) Item(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*catalog.Item, error) {
@@ -127,7 +129,11 @@ func (r *queryResolver) Orders(ctx context.Context, filter *model.OrderFilter, o
 	if orderBy != nil {
 		p.SortBy, p.Ascending = orderBy.Field, orderBy.Direction == model.DirectionAsc
 	}
-	return orderPage(ctx)(r.Resolver.Orders.List(ctx, viewer(ctx), orderFilter(filter), p))
+	list, err := r.Resolver.Orders.List(ctx, viewer(ctx), orderFilter(filter), p)
+	if err != nil {
+		return nil, err
+	}
+	return orderPage(ctx, list), nil
 }
 
 func (r *queryResolver) ValidateOrder(ctx context.Context, input model.PlaceOrderInput) (*model.ValidateOrderPayload, error) {

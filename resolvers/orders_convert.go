@@ -161,20 +161,31 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 	return f
 }
 
-func orderPage(ctx context.Context) func(*orders.List, error) (*model.OrderConnection, error) {
-	return func(list *orders.List, err error) (*model.OrderConnection, error) {
+func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
+	scopeOf(ctx).announce(list.Orders...)
+	out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, Edges: make([]*model.OrderEdge, len(list.Orders)), PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
+	if out.Nodes == nil {
+		out.Nodes = []*orders.Order{}
+	}
+	for i, o := range list.Orders {
+		out.Edges[i] = &model.OrderEdge{Cursor: list.Cursors[i], Node: o}
+	}
+	return out
+}
+
+func invoicePage(from string) func([]*finance.Document, bool, error) (*model.InvoiceConnection, error) {
+	return func(docs []*finance.Document, more bool, err error) (*model.InvoiceConnection, error) {
 		if err != nil {
 			return nil, err
 		}
-		scopeOf(ctx).announce(list.Orders...)
-		out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, Edges: []*model.OrderEdge{}, PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
-		if out.Nodes == nil {
-			out.Nodes = []*orders.Order{}
+		list := make([]*scalar.Invoice, len(docs))
+		for i, d := range docs {
+			list[i] = &scalar.Invoice{Document: d}
 		}
-		for i, o := range list.Orders {
-			out.Edges = append(out.Edges, &model.OrderEdge{Cursor: list.Cursors[i], Node: o})
-		}
-		return out, nil
+		rows, cursors := edges(list, scalar.TypeInvoice, func(i *scalar.Invoice) string { return i.ID }, func(c string, i *scalar.Invoice) *model.InvoiceEdge {
+			return &model.InvoiceEdge{Cursor: c, Node: i}
+		})
+		return &model.InvoiceConnection{Edges: rows, Nodes: list, PageInfo: pageInfo(cursors, more, from != "")}, nil
 	}
 }
 

@@ -71,8 +71,8 @@ type scope struct {
 	returns      *batch.Loader[trade.OrderID, []*returns.Return]
 	documents    *batch.Loader[trade.OrderID, []*finance.Document]
 	failures     failures
-	// plan is what a plan has asked for, level by level; nil where gqlgen executes.
-	plan [][]breadth.Asked
+	// plan is what a plan has asked for, in that order; nil where gqlgen executes.
+	plan []planned
 	// selected are the fields of the operation.
 	selected map[string]bool
 
@@ -165,6 +165,12 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		}),
 	}
 	return s
+}
+
+// planned is what was asked for at a level.
+type planned struct {
+	Level int             `json:"level"`
+	Asked []breadth.Asked `json:"asked"`
 }
 
 // pageArgs are those of a page of an account's orders.

@@ -188,3 +188,47 @@ func remove(list []*order, o *order) []*order {
 	}
 	return out
 }
+
+// TestWhatIsShownIsWhatIsPromisedFrom: a figure that a node takes back is adopted again though this process knows it,
+// when another process, or a read of this one to promise from, has adopted another one meanwhile.
+func TestWhatIsShownIsWhatIsPromisedFrom(t *testing.T) {
+	t.Parallel()
+	pool, ctx := pgtest.Database(t), t.Context()
+	house := &warehouse{onHand: 10, around: func() {}}
+	nodes := []inventory.Node{{ID: node}}
+	ours, other := inventory.New(pool, house, nodes, time.Hour, lookup.Ages{}), inventory.New(pool, house, nodes, time.Hour, lookup.Ages{})
+	skus := []trade.SKU{"SKU-1"}
+	look := func(s *inventory.Service) string {
+		t.Helper()
+		answers, err := s.Availability(lookup.WithMaxAge(ctx, 0), skus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answers.Found["SKU-1"].Available.Value.String()
+	}
+	for n, refresh := range []*inventory.Service{other, ours, nil} {
+		house.onHand = 10
+		if got := look(ours); got != "10" {
+			t.Fatalf("round %d: %s are shown", n, got)
+		}
+		house.onHand = 20
+		if refresh == nil {
+			if got := look(other); got != "20" {
+				t.Fatalf("round %d: %s are shown", n, got)
+			}
+		} else if _, err := refresh.Refresh(ctx, skus); err != nil {
+			t.Fatal(err)
+		}
+		house.onHand = 10
+		if got := look(ours); got != "10" {
+			t.Fatalf("round %d: %s are shown", n, got)
+		}
+		kept, err := ours.Availability(lookup.WithMaxAge(ctx, time.Hour), skus) // from the table
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kept.Found["SKU-1"].Available.Value.String(); got != "10" {
+			t.Errorf("round %d: the node has 10, and promises are made from %s", n, got)
+		}
+	}
+}

@@ -334,12 +334,15 @@ type seen struct {
 	since time.Time
 }
 
-// look asks the source for figures to be shown. It adopts those that have changed, as far as they are certain. One that
-// is the same as when it was adopted a little while ago, with nothing known to have happened since, is shown as read
-// now and not adopted again: what it was adopted for, that promises are in it by now, can wait as long.
+// spared is how long a figure that a node says again is not adopted again.
+const spared = 5 * time.Second
+
+// look asks the source for figures to be shown, and adopts them as far as they are certain. One that is the same as when
+// it was adopted a little while ago, and still stands in the table as it was adopted, is shown as read now. Adopting it
+// would also end the reservations that it includes; that can wait until it is adopted again.
 func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, seen], error) {
 	out := lookup.Empty[Key, seen](len(keys))
-	start, reserved, outdated, err := s.store.pending(ctx, keys, s.ages.Again())
+	start, err := s.store.clock(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -349,28 +352,34 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 		return out, fmt.Errorf("stock: %w", err)
 	}
 	read := lookup.Window{Start: start, End: start.Add(time.Since(began))}
+	same := s.unchanged(ctx, keys, answers, start)
+	standing, err := s.store.standing(ctx, same)
+	if err != nil {
+		return out, err
+	}
+	for _, c := range same {
+		if reserved, ok := standing[c.Key]; ok {
+			c.Read, c.reserved, c.age = read, reserved, 0
+			out.Found[c.Key] = seen{c, start}
+		}
+	}
 	var absent, adopt []Key
 	changed := map[Key]Figure{}
-	s.mu.Lock()
 	for _, k := range keys {
 		if e := answers.Failed[k]; e != nil {
 			out.Failed[k] = e
 			continue
 		}
-		f, has := answers.Found[k]
-		if was, ok := s.adopted[k]; ok && !outdated[k] && was.same(f, has) && start.Sub(was.Read.Start) < s.ages.Again() {
-			was.Read, was.reserved, was.age = read, reserved[k], 0
-			out.Found[k] = seen{was, start}
+		if _, shown := out.Found[k]; shown {
 			continue
 		}
 		adopt = append(adopt, k)
-		if has {
+		if f, has := answers.Found[k]; has {
 			changed[k] = f
 		} else {
 			absent = append(absent, k)
 		}
 	}
-	s.mu.Unlock()
 	if len(adopt) == 0 {
 		return out, nil
 	}
@@ -393,6 +402,25 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 		}
 	}
 	return out, nil
+}
+
+// unchanged are the figures that were adopted a little while ago and that the nodes say again.
+func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []counted {
+	while := min(s.ages.Again(), spared)
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
+		while = min(while, age)
+	}
+	out := make([]counted, 0, len(keys))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range keys {
+		was, ok := s.adopted[k]
+		f, has := answers.Found[k]
+		if ok && answers.Failed[k] == nil && now.Sub(was.Read.Start) < while && was.same(f, has) {
+			out = append(out, was)
+		}
+	}
+	return out
 }
 
 // maxAdopted bounds the figures that are remembered as adopted.

@@ -69,27 +69,42 @@ func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error
 	return query(ctx, s.pool, selectFigures, keys)
 }
 
-// pending is the time, what is promised of the keys, and the keys of which something has happened in the last while.
-func (s *store) pending(ctx context.Context, keys []Key, while time.Duration) (now time.Time, reserved map[Key]trade.Decimal, outdated map[Key]bool, err error) {
-	reserved, outdated = map[Key]trade.Decimal{}, map[Key]bool{}
-	nodes, skus := split(keys)
-	var b pgx.Batch
-	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	b.Queue(`SELECT node, sku, sum(quantity) FROM reservations WHERE node = ANY($1) AND sku = ANY($2) GROUP BY node, sku`, lookup.Unique(nodes), lookup.Unique(skus)).Query(func(rows pgx.Rows) error {
-		var k Key
-		var n trade.Decimal
-		_, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &n}, func() error { reserved[k] = n; return nil })
-		return err
-	})
-	b.Queue(`SELECT node, sku FROM stock_figures WHERE outdated > '-infinity' AND outdated >= clock_timestamp() - $1::interval`, while).Query(func(rows pgx.Rows) error {
-		var k Key
-		_, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU}, func() error { outdated[k] = true; return nil })
-		return err
-	})
-	if err := s.pool.SendBatch(ctx, &b).Close(); err != nil {
-		return now, nil, nil, fmt.Errorf("what is promised of stock: %w", err)
+// standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
+// since; the others are not in it. Figures and promises are of one moment.
+func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.Decimal, error) {
+	out := make(map[Key]trade.Decimal, len(adopted))
+	if len(adopted) == 0 {
+		return out, nil
 	}
-	return now, reserved, outdated, nil
+	keys, at := make([]Key, len(adopted)), make([]time.Time, len(adopted))
+	for i, c := range adopted {
+		keys[i], at[i] = c.Key, c.Read.Start
+		out[c.Key] = trade.Decimal{}
+	}
+	nodes, skus := split(keys)
+	rows, err := s.pool.Query(ctx, `
+		SELECT k.node, k.sku, coalesce(r.quantity, 0), f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS k(node, sku, at)
+		LEFT JOIN stock_figures f ON f.node = k.node AND f.sku = k.sku
+		LEFT JOIN (SELECT node, sku, sum(quantity) AS quantity FROM reservations WHERE node = ANY($4) AND sku = ANY($5) GROUP BY node, sku) r
+		       ON r.node = k.node AND r.sku = k.sku
+		WHERE r.quantity IS NOT NULL OR f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start`,
+		nodes, skus, at, lookup.Unique(nodes), lookup.Unique(skus))
+	if err != nil {
+		return nil, fmt.Errorf("what stands of stock: %w", err)
+	}
+	var k Key
+	var reserved trade.Decimal
+	var gone bool
+	if _, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &reserved, &gone}, func() error {
+		if out[k] = reserved; gone {
+			delete(out, k)
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("what stands of stock: %w", err)
+	}
+	return out, nil
 }
 
 func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]counted, error) {
@@ -98,10 +113,6 @@ func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]coun
 	if err != nil {
 		return nil, fmt.Errorf("stock figures: %w", err)
 	}
-	return collect(rows)
-}
-
-func collect(rows pgx.Rows) (map[Key]counted, error) {
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c counted, err error) {
 		var age float64
 		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age, &c.outdated)

@@ -35,12 +35,17 @@ func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
 	return a.Fresh, max(a.Fresh, a.Stale)
 }
 
-// Again is how soon a value is kept again that has not changed: a copy gets no older by that than it may be.
+// Again is how soon a value is kept again that has not changed: a quarter of the time that a copy is good for, so that
+// a copy is of use for the rest of it. Where nobody is shown copies while their source answers it is a minute.
 func (a Ages) Again() time.Duration {
-	if a.Fresh > 0 {
+	switch {
+	case a.Fresh > 0:
 		return a.Fresh / 4
+	case a.Stale > 0:
+		return a.Stale / 4
+	default:
+		return time.Minute
 	}
-	return time.Minute
 }
 
 // Sort sorts keys by what is at hand: which to ask about before the answer, and which behind it. age says how old
@@ -113,7 +118,7 @@ func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]sa
 	for k, v := range values {
 		bare := v
 		s.provenance(&bare).AsOf = time.Time{}
-		// That two fingerprints are the same by chance is less likely than that a disk forgets.
+		// Fingerprints have 64 bits; that two of so few values have the same is next to impossible.
 		key, value := maphash.Comparable(s.seed, k), fingerprint(h, reflect.ValueOf(&bare).Elem())
 		if was, ok := s.last[key]; !ok || now.Sub(was.at) >= s.every || was.value != value {
 			out[k], notes[key] = v, save{value, now}

@@ -64,11 +64,9 @@ func alone(ctx context.Context) (context.Context, func()) { return ctx, func() {
 func (s *Schema) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	p, err := s.planOf(op)
-	if why, ok := errors.AsType[uncovered](err); ok {
+	if err != nil {
+		why, _ := errors.AsType[uncovered](err)
 		s.options.Executed(ctx, string(why))
-		return s.ExecutableSchema.Exec(ctx)
-	} else if err != nil {
-		s.options.Executed(ctx, whyError)
 		return s.ExecutableSchema.Exec(ctx)
 	}
 	s.options.Executed(ctx, "")

@@ -1,8 +1,8 @@
 package breadth
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,8 +17,8 @@ type plan struct {
 	root *selection
 	// groups are executed one after the other: all of a query, each field of a mutation.
 	groups []group
-	// slots is the number of fetching fields.
-	slots int
+	// slots is the number of fetching fields, fields that of all.
+	slots, fields int
 	// size is how long the last answer was.
 	size atomic.Int64
 }
@@ -41,16 +41,25 @@ type field struct {
 	key []byte
 	// slot is where the answers of a fetching field are; -1 for any other.
 	slot int
+	// leads is true for a field that does not fetch and leads to one that does.
+	leads bool
 	// below is the selection of an object, of those of an interface or a union by their type's name.
 	below *selection
 	of    map[string]*selection
 }
+
+// maxFields bounds a plan, and keptFields one that is kept.
+const (
+	maxFields  = 20_000
+	keptFields = 500
+)
 
 // Why a plan does not cover an operation.
 const (
 	whyIntrospection = "introspection"
 	whyDefer         = "defer"
 	whyField         = "field"
+	whySize          = "size"
 	whyError         = "error"
 )
 
@@ -74,7 +83,7 @@ func compile(t *Tables, op *graphql.OperationContext) (p *plan, err error) {
 			p, err = nil, uncovered(whyError)
 		}
 	}()
-	c := compiler{t, op, &plan{}, nil}
+	c := compiler{tables: t, op: op, plan: &plan{}}
 	typ := t.types[rootOf[op.Operation.Operation]]
 	if typ == nil {
 		return nil, uncovered(whyField)
@@ -139,6 +148,9 @@ func (c *compiler) collect(typ *Type, set ast.SelectionSet) (out []graphql.Colle
 // field makes a field ready, and tells whether it fetches or leads to one that does.
 func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int) (*field, bool, error) {
 	f := &field{collected: collected, slot: -1}
+	if c.plan.fields++; c.plan.fields > maxFields { // interfaces within interfaces, once for each type
+		return nil, false, uncovered(whySize)
+	}
 	if collected.Name == "__typename" {
 		f.def = &Field{name: collected.Name, object: typ.Name, info: info{nonNull: true}, plain: typename(appendQuoted(nil, typ.Name))}
 		return f, false, nil
@@ -172,7 +184,7 @@ func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int)
 		if err != nil {
 			return nil, false, err
 		}
-		deep = deep || len(sel.deep) > 0
+		deep, f.leads = deep || len(sel.deep) > 0, f.leads || (f.slot < 0 && len(sel.deep) > 0)
 		if t.Name == f.def.info.of {
 			f.below = sel
 			continue
@@ -193,7 +205,7 @@ func (c *compiler) possible(name string) ([]*Type, error) {
 	if list := c.tables.abstract[name]; list != nil {
 		return list, nil
 	}
-	return nil, fmt.Errorf("breadth: nothing is known of the type %s", name)
+	return nil, uncovered(whyField)
 }
 
 // conditions are the variables that @skip and @include of an operation depend on, in order of name.
@@ -205,7 +217,7 @@ func conditions(doc *ast.QueryDocument, op *ast.OperationDefinition) []string {
 				continue
 			}
 			for _, a := range d.Arguments {
-				if a.Value.Kind == ast.Variable && !slices.Contains(names, a.Value.Raw) {
+				if a.Name == "if" && a.Value.Kind == ast.Variable && !slices.Contains(names, a.Value.Raw) {
 					names = append(names, a.Value.Raw)
 				}
 			}
@@ -247,13 +259,13 @@ type planned struct {
 }
 
 // maxVariants bounds the plans that are kept of one operation.
-const maxVariants = 16
+const maxVariants = 4
 
 // plan returns the plan for the variables of this request.
 func (p *prepared) plan(t *Tables, op *graphql.OperationContext) (*plan, error) {
 	var variant []byte
 	for _, name := range p.conditions {
-		variant = fmt.Appendf(variant, "%v,", op.Variables[name])
+		variant = strconv.AppendBool(append(variant, ','), op.Variables[name] == true)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -261,6 +273,9 @@ func (p *prepared) plan(t *Tables, op *graphql.OperationContext) (*plan, error) 
 		return known.plan, known.err
 	}
 	made, err := compile(t, op)
+	if made != nil && made.fields > keptFields {
+		return made, err
+	}
 	if len(p.plans) >= maxVariants {
 		clear(p.plans)
 	}

@@ -31,24 +31,16 @@ type slot struct {
 
 func (s *Schema) newRun(ctx context.Context, op *graphql.OperationContext, p *plan) *run {
 	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: rootOf[op.Operation.Operation]})
-	return &run{schema: s, plan: p, op: op, env: s.env(op), ctx: ctx, slots: make([]slot, p.slots)}
-}
-
-// answer executes the plan and writes what it found.
-func (r *run) answer() *graphql.Response {
-	for _, g := range r.plan.groups {
-		if len(g) > 0 {
-			for _, f := range g[0] {
-				r.slots[f.slot].parents = []any{nil}
-			}
-		}
-		r.levels(g)
+	r := &run{schema: s, plan: p, op: op, env: s.env(op), ctx: ctx, slots: make([]slot, p.slots)}
+	for _, f := range p.root.deep {
+		r.slots[f.slot].parents = []any{nil}
 	}
-	return r.written(func(w *writer) bool { return w.object(r.plan.root, nil) })
+	return r
 }
 
-// written is the response with what write writes.
-func (r *run) written(write func(*writer) bool) *graphql.Response {
+// answer executes the plan and writes what it found. What panics outside of calls and of what a parent holds, such as an
+// object of a type that nobody knows, makes all of the data null.
+func (r *run) answer() *graphql.Response {
 	size := int(r.plan.size.Load())
 	w := &writer{run: r, buf: make([]byte, 0, size+size/8+64), path: make([]step, 0, 16)}
 	ok := func() (ok bool) {
@@ -59,7 +51,10 @@ func (r *run) written(write func(*writer) bool) *graphql.Response {
 				ok = false
 			}
 		}()
-		return write(w)
+		for _, g := range r.plan.groups {
+			r.levels(g)
+		}
+		return w.object(r.plan.root, nil)
 	}()
 	if !ok {
 		w.buf = append(w.buf[:0], "null"...)
@@ -75,7 +70,11 @@ func (r *run) levels(g group) {
 		var asked []*field
 		var calls []Asked
 		for _, f := range fields {
-			if n := len(r.slots[f.slot].parents); n > 0 {
+			s := &r.slots[f.slot]
+			switch n := len(s.parents); {
+			case s.answers != nil: // a stream's event, which came by itself
+				s.answers.gather(r, f)
+			case n > 0:
 				asked, calls = append(asked, f), append(calls, Asked{f.def.coordinate, n})
 			}
 		}
@@ -115,7 +114,12 @@ func (r *run) ask(f *field, level int, enter func(context.Context) (context.Cont
 	s := &r.slots[f.slot]
 	ctx, done := enter(r.ctx)
 	defer done()
-	c := &call{run: r, field: f, root: level == 0}
+	c := &call{run: r, field: f, root: level == 0, ctx: ctx}
+	defer func() {
+		if v := recover(); v != nil { // outside of what around calls
+			s.answers = lost{r.op.RecoverFunc(c.ctx, v)}
+		}
+	}()
 	if !c.root {
 		// What a call says by itself is told when the position of its parents is known.
 		ctx = graphql.WithFreshResponseContext(ctx)
@@ -129,7 +133,7 @@ func (r *run) ask(f *field, level int, enter func(context.Context) (context.Cont
 		s.answers = c.made(s.parents)
 		return graphql.Null
 	})
-	if s.answers == nil { // an interceptor did not go on
+	if s.answers == nil { // an interceptor did not go on, which is for it to explain
 		s.answers = nothing{}
 	}
 }
@@ -150,7 +154,7 @@ type call struct {
 
 type callKey struct{}
 
-// Report says of one parent of a batch resolver that something is wrong, without taking its answer away. It does what
+// Report says of one parent of a batch resolver, by its index, that something is wrong, without taking its answer away. It does what
 // graphql.AddBatchError does, also where the parents are of many lists.
 func Report(ctx context.Context, parent int, err error) {
 	c, ok := ctx.Value(callKey{}).(*call)
@@ -214,11 +218,11 @@ func (c *call) beside(i int, list map[int][]error) map[int][]error {
 	return list
 }
 
-// misread are the answers of a field whose arguments cannot be read.
-type misread struct{ told bool }
+// misread are the answers of a field whose arguments cannot be read. At the root, reading them has said why.
+type misread struct{ root bool }
 
 func (m misread) write(w *writer, f *field, _ int) bool {
-	if !m.told {
+	if !m.root {
 		w.tell(f, failure{arguments: true})
 	}
 	return false
@@ -226,7 +230,17 @@ func (m misread) write(w *writer, f *field, _ int) bool {
 
 func (misread) gather(*run, *field) {}
 
-// nothing are the answers of a field that was not asked.
+// lost are the answers of a call that panicked.
+type lost struct{ err error }
+
+func (l lost) write(w *writer, f *field, _ int) bool {
+	w.tell(f, failure{err: l.err})
+	return false
+}
+
+func (lost) gather(*run, *field) {}
+
+// nothing are the answers of a field that was not asked: null, whatever may be.
 type nothing struct{}
 
 func (nothing) write(*writer, *field, int) bool { return false }
@@ -289,8 +303,6 @@ func (s *Schema) subscribe(ctx context.Context, op *graphql.OperationContext, p 
 		}
 		r := s.newRun(ctx, op, p)
 		r.slots[f.slot].answers = event
-		event.gather(r, f)
-		r.levels(append(group{nil}, p.groups[0][1:]...))                        //nolint:contextcheck // a run holds it
-		return r.written(func(w *writer) bool { return w.object(p.root, nil) }) //nolint:contextcheck // a run holds it
+		return r.answer() //nolint:contextcheck // a run holds it
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// Shape is how values of a Go type are written as a GraphQL type, and where objects are in them. A shape whose nonNull
-// is not empty, but the type as it is written, is not null: it says so when a value is.
+// Shape is how values of a Go type are written as a GraphQL type, and where objects are in them. The nonNull of a shape
+// is the type as it is written, such as "Order!", where null is not allowed, and empty where it is.
 type Shape[T any] interface {
 	info() info
 	// write writes a value. When the value is null, or has become it, it writes nothing and returns false.

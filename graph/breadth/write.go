@@ -41,11 +41,27 @@ func (w *writer) object(sel *selection, obj any) bool {
 
 func (w *writer) field(f *field, obj any) bool {
 	if f.slot < 0 {
-		return f.def.plain.write(w, f, obj)
+		if f.leads { // what it holds must be visited to the end, or answers would go to others
+			return f.def.plain.write(w, f, obj)
+		}
+		return w.held(f, obj)
 	}
 	s := &w.run.slots[f.slot]
 	s.next++
 	return s.answers.write(w, f, s.next-1)
+}
+
+// held writes a field that its parent holds. One that panics is null.
+func (w *writer) held(f *field, obj any) (written bool) {
+	start, depth := len(w.buf), len(w.path)
+	defer func() {
+		if v := recover(); v != nil {
+			w.buf, w.path, written = w.buf[:start], w.path[:depth], false
+			ctx := w.context()
+			w.run.op.Error(ctx, w.run.op.Recover(ctx, v))
+		}
+	}()
+	return f.def.plain.write(w, f, obj)
 }
 
 // close ends what was begun at start, or takes it back.

@@ -22,8 +22,8 @@ import (
 type AccountResolver interface {
 	ShipTos(ctx context.Context, objs []*accounts.Account) ([][]*accounts.ShipTo, error)
 	Credit(ctx context.Context, objs []*accounts.Account, maxAge *int, orLastKnown bool) ([]*finance.Position, error)
-	Orders(ctx context.Context, obj *accounts.Account, first *int, after *string) (*model.OrderConnection, error)
-	Invoices(ctx context.Context, obj *accounts.Account, open *bool, first *int, after *string) (*model.InvoiceConnection, error)
+	Orders(ctx context.Context, objs []*accounts.Account, first *int, after *string) ([]*model.OrderConnection, error)
+	Invoices(ctx context.Context, objs []*accounts.Account, open *bool, first *int, after *string) ([]*model.InvoiceConnection, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -409,8 +409,7 @@ func (ec *executionContext) _Account_orders(ctx context.Context, field graphql.C
 			return ec.fieldContext_Account_orders(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Account().Orders(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.resolveBatch_Account_orders(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.OrderConnection) graphql.Marshaler {
@@ -443,6 +442,30 @@ func (ec *executionContext) fieldContext_Account_orders(ctx context.Context, fie
 	}
 	return fc, nil
 }
+func (ec *executionContext) resolveBatch_Account_orders(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (any, error) {
+	resolver := ec.Resolvers.Account()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*accounts.Account](ctx, "Account"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Orders(ctx, batch.Parents, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.OrderConnection](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Account.orders",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Orders(ctx, []*accounts.Account{obj}, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.OrderConnection](
+		ctx,
+		results,
+		err,
+		"Account.orders",
+	)
+}
 
 func (ec *executionContext) _Account_invoices(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -453,8 +476,7 @@ func (ec *executionContext) _Account_invoices(ctx context.Context, field graphql
 			return ec.fieldContext_Account_invoices(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Account().Invoices(ctx, obj, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.resolveBatch_Account_invoices(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceConnection) graphql.Marshaler {
@@ -486,6 +508,30 @@ func (ec *executionContext) fieldContext_Account_invoices(ctx context.Context, f
 		return fc, err
 	}
 	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Account_invoices(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (any, error) {
+	resolver := ec.Resolvers.Account()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*accounts.Account](ctx, "Account"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Invoices(ctx, batch.Parents, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.InvoiceConnection](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Account.invoices",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Invoices(ctx, []*accounts.Account{obj}, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.InvoiceConnection](
+		ctx,
+		results,
+		err,
+		"Account.invoices",
+	)
 }
 
 func (ec *executionContext) _Account_provenance(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (ret graphql.Marshaler) {

@@ -256,17 +256,15 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*finance.Position, error) {
 				return env.(*executionContext).Resolvers.Account().Credit(ctx, objs, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 			}, breadth.Object[finance.Position]("Credit", "")),
-			breadth.Single("orders", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+			breadth.Batch("orders", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Account_orders(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *accounts.Account) (*model.OrderConnection, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.Account().Orders(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*model.OrderConnection, error) {
+				return env.(*executionContext).Resolvers.Account().Orders(ctx, objs, fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.OrderConnection]("OrderConnection", "OrderConnection!")),
-			breadth.Single("invoices", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+			breadth.Batch("invoices", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Account_invoices(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *accounts.Account) (*model.InvoiceConnection, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.Account().Invoices(ctx, obj, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*model.InvoiceConnection, error) {
+				return env.(*executionContext).Resolvers.Account().Invoices(ctx, objs, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.InvoiceConnection]("InvoiceConnection", "InvoiceConnection!")),
 			breadth.Plain("provenance", false, func(obj *accounts.Account) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
@@ -700,11 +698,10 @@ func breadthTables() *breadth.Tables {
 				return env.(*executionContext).Resolvers.Order().CreditMemos(ctx, objs)
 			}, breadth.List(breadth.Object[scalar.CreditMemo]("CreditMemo", "CreditMemo!"), false, "[CreditMemo!]!")),
 			breadth.Plain("references", false, func(obj *orders.Order) []orders.Reference { return obj.References }, breadth.Values(breadth.Object[orders.Reference]("Reference", "Reference!"), "[Reference!]!")),
-			breadth.Single("timeline", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+			breadth.Batch("timeline", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Order_timeline(ctx, f)
-			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *orders.Order) (*model.EventConnection, error) {
-				ec := env.(*executionContext)
-				return ec.Resolvers.Order().Timeline(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([]*model.EventConnection, error) {
+				return env.(*executionContext).Resolvers.Order().Timeline(ctx, objs, fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.EventConnection]("EventConnection", "EventConnection!")),
 		}},
 		breadth.Type{Name: "OrderConnection", Is: []string{"OrderConnection"}, Fields: []breadth.Field{

@@ -35,7 +35,7 @@ type OrderResolver interface {
 	Invoices(ctx context.Context, objs []*orders.Order) ([][]*scalar.Invoice, error)
 	CreditMemos(ctx context.Context, objs []*orders.Order) ([][]*scalar.CreditMemo, error)
 
-	Timeline(ctx context.Context, obj *orders.Order, first *int, after *string) (*model.EventConnection, error)
+	Timeline(ctx context.Context, objs []*orders.Order, first *int, after *string) ([]*model.EventConnection, error)
 }
 type OrderLineResolver interface {
 	Item(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*catalog.Item, error)
@@ -1605,8 +1605,7 @@ func (ec *executionContext) _Order_timeline(ctx context.Context, field graphql.C
 			return ec.fieldContext_Order_timeline(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Order().Timeline(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.resolveBatch_Order_timeline(ctx, field, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EventConnection) graphql.Marshaler {
@@ -1638,6 +1637,30 @@ func (ec *executionContext) fieldContext_Order_timeline(ctx context.Context, fie
 		return fc, err
 	}
 	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Order_timeline(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (any, error) {
+	resolver := ec.Resolvers.Order()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*orders.Order](ctx, "Order"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Timeline(ctx, batch.Parents, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		})
+		return graphql.ResolveBatchGroupResult[*model.EventConnection](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Order.timeline",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Timeline(ctx, []*orders.Order{obj}, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	return graphql.ResolveBatchSingleResult[*model.EventConnection](
+		ctx,
+		results,
+		err,
+		"Order.timeline",
+	)
 }
 
 func (ec *executionContext) _OrderConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.OrderConnection) (ret graphql.Marshaler) {

@@ -23,7 +23,7 @@ type numeric struct{ pgtype.NumericCodec }
 // PlanScan implements pgtype.Codec.
 func (c numeric) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
 	if _, ok := target.(*decimal.Decimal); ok && format == pgtype.BinaryFormatCode {
-		return digits{}
+		return digits{c.NumericCodec.PlanScan(m, oid, format, new(pgtype.Text))}
 	}
 	return c.NumericCodec.PlanScan(m, oid, format, target)
 }
@@ -31,24 +31,48 @@ func (c numeric) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) p
 // digits reads a numeric as PostgreSQL sends it in binary: how many groups of four decimal digits there are, the
 // power of 10,000 of the first, the sign, how many places are shown, and the groups (src/backend/utils/adt/numeric.c,
 // numeric_send).
-type digits struct{}
-
-var errNumeric = errors.New("a numeric is not one that a decimal can hold")
+type digits struct {
+	// long reads a numeric as a text: one with more digits than a whole number here holds, or none at all.
+	long pgtype.ScanPlan
+}
 
 // Scan implements pgtype.ScanPlan.
-func (digits) Scan(src []byte, dst any) error {
+func (d digits) Scan(src []byte, dst any) error {
 	into, ok := dst.(*decimal.Decimal)
-	if !ok || len(src) < 8 {
-		return errNumeric
+	if !ok {
+		return fmt.Errorf("a numeric is not read into a %T", dst)
+	}
+	if read, ok := short(src); ok {
+		*into = read
+		return nil
+	}
+	var text pgtype.Text
+	if err := d.long.Scan(src, &text); err != nil {
+		return err
+	}
+	if !text.Valid {
+		return errors.New("a numeric is null, and a decimal cannot be")
+	}
+	read, err := decimal.Parse(text.String)
+	if err != nil {
+		return fmt.Errorf("numeric: %w", err)
+	}
+	*into = read
+	return nil
+}
+
+// short reads a numeric of up to 18 digits.
+func short(src []byte) (decimal.Decimal, bool) {
+	if len(src) < 8 {
+		return decimal.Decimal{}, false
 	}
 	at := func(i int) int { return int(binary.BigEndian.Uint16(src[2*i:])) }
 	groups, weight, sign, scale := at(0), int(int16(at(1))), at(2), at(3)
 	if len(src) != 8+2*groups || (sign != 0 && sign != 0x4000) || scale > decimal.MaxScale {
-		return errNumeric
+		return decimal.Decimal{}, false
 	}
 	if groups == 0 {
-		*into = decimal.Decimal{}
-		return nil
+		return decimal.Decimal{}, true
 	}
 	// The value is the sum of group(i) * 10^(4*(weight-i)), wanted in units of 10^-scale.
 	var coef int64
@@ -59,21 +83,17 @@ func (digits) Scan(src []byte, dst any) error {
 		}
 		for ; power > 0 && group != 0; power-- {
 			if group > (1<<62)/10 {
-				return errNumeric
+				return decimal.Decimal{}, false
 			}
 			group *= 10
 		}
 		if coef += group; coef < 0 {
-			return errNumeric
+			return decimal.Decimal{}, false
 		}
 	}
 	if sign != 0 {
 		coef = -coef
 	}
-	d, err := decimal.New(coef, scale)
-	if err != nil {
-		return fmt.Errorf("numeric: %w", err)
-	}
-	*into = d
-	return nil
+	read, err := decimal.New(coef, scale)
+	return read, err == nil
 }

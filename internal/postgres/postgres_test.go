@@ -48,7 +48,7 @@ func TestDecimalsComeAsTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	texts := []string{"0", "0.00", "1", "-1", "10000", "0.0001", "99999999.9999", "1000000000000000", "-0.10", "12.50", "1e15", "0.00000001"}
+	texts := []string{"0", "0.00", "1", "-1", "10000", "0.0001", "99999999.9999", "1000000000000000", "-0.10", "12.50", "1e15", "0.00000001", "5.000000000000000000", "5234.567890123456789", "-9999999999999999999", "0.0000000000000000001"}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		whole := strconv.FormatInt(r.Int64N(1+r.Int64N(1_000_000_000_000)), 10)
@@ -66,7 +66,10 @@ func TestDecimalsComeAsTheyAre(t *testing.T) {
 		}
 	}
 	var got decimal.Decimal
-	for _, text := range []string{"NaN", "1e30", "0." + strings.Repeat("1", 25)} {
+	if err := pool.QueryRow(t.Context(), `SELECT $1::text::numeric`, "0."+strings.Repeat("1", 25)).Scan(&got); err != nil || got.String() != "0."+strings.Repeat("1", 19) {
+		t.Errorf("more places than a decimal has are read as %s, %v", got, err)
+	}
+	for _, text := range []string{"NaN", "1e30"} {
 		if err := pool.QueryRow(t.Context(), `SELECT $1::text::numeric`, text).Scan(&got); err == nil {
 			t.Errorf("%s is read as %s", text, got)
 		}

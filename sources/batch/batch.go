@@ -10,6 +10,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -188,8 +189,13 @@ type question[K comparable, V any] struct {
 	err     error
 }
 
+var errPanicked = errors.New("the question that this key is part of panicked")
+
 func (q *question[K, V]) answer(k K) Result[V] {
-	q.once.Do(func() { q.answers, q.err = q.fetch(q.ctx, q.keys) })
+	q.once.Do(func() {
+		q.err = errPanicked // what the others see when it does
+		q.answers, q.err = q.fetch(q.ctx, q.keys)
+	})
 	v, ok := q.answers.Found[k]
 	err := q.answers.Failed[k] // which says more than that the time is up
 	if err == nil {

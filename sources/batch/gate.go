@@ -40,8 +40,8 @@ func (g *Gate) Enter(ctx context.Context) (context.Context, func()) {
 	return context.WithValue(ctx, turnKey{}, t), t.arrive
 }
 
-// EnterWhole is Enter for a field, at the root or below, that loads all of its keys at once: each load announces them,
-// and waits for what the other fields of the gate load.
+// EnterWhole is Enter for a field that is called for all its parents: each load announces its keys, and the first waits
+// for what the other fields of the gate load.
 func (g *Gate) EnterWhole(ctx context.Context) (context.Context, func()) {
 	t := &turn{gate: g, whole: true}
 	return context.WithValue(ctx, turnKey{}, t), t.arrive

@@ -43,7 +43,7 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		for k := range out.Failed {
 			delete(found, k)
 		}
-		if len(part) == len(keys) {
+		if len(part) == len(keys) { // the only part
 			out.Found = found
 		} else {
 			maps.Copy(out.Found, found)

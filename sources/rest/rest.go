@@ -83,7 +83,7 @@ type operation struct {
 	Operation
 	query map[string]term
 	body  cel.Program
-	// programmed is true when what is asked is calculated: programs may name any variable.
+	// programmed is true when what is asked is calculated: a program needs every variable that it could name.
 	programmed bool
 	fields     map[string]cell
 	// tree finds the cells of a row in one walk.
@@ -277,7 +277,11 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		maps.Copy(all, vars)
 	}
 	for k, t := range op.query {
-		v, err := t.eval(all)
+		from := vars
+		if t.program != nil {
+			from = all
+		}
+		v, err := t.eval(from)
 		if err != nil {
 			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
 		}

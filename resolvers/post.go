@@ -1,0 +1,58 @@
+package resolvers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+)
+
+// post is gqlgen's POST, but that the data of an answer without errors is written as it is. It is JSON already, and gqlgen
+// would read all of it twice more, to check and to compact it.
+type post struct{ transport.POST }
+
+// Do implements graphql.Transport.
+func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	d := &direct{ResponseWriter: w, GraphExecutor: exec}
+	p.POST.Do(d, r, d)
+}
+
+// direct stands between POST and what it writes to and executes with, for one request.
+type direct struct {
+	http.ResponseWriter
+	graphql.GraphExecutor
+	data json.RawMessage
+}
+
+// DispatchOperation implements graphql.GraphExecutor. It keeps the data back.
+func (d *direct) DispatchOperation(ctx context.Context, op *graphql.OperationContext) (graphql.ResponseHandler, context.Context) {
+	next, ctx := d.GraphExecutor.DispatchOperation(ctx, op)
+	return func(ctx context.Context) *graphql.Response {
+		res := next(ctx)
+		if res == nil || len(res.Errors) > 0 || len(res.Data) == 0 {
+			return res
+		}
+		d.data = res.Data
+		without := *res
+		without.Data = nil
+		return &without
+	}, ctx
+}
+
+// Write implements http.ResponseWriter. It puts the data where it belongs.
+func (d *direct) Write(b []byte) (int, error) {
+	rest, ok := bytes.CutPrefix(b, []byte(`{"data":null`))
+	if d.data == nil || !ok {
+		return d.ResponseWriter.Write(b)
+	}
+	whole := make([]byte, 0, len(d.data)+len(b))
+	whole = append(append(append(whole, `{"data":`...), d.data...), rest...)
+	d.data = nil
+	if _, err := d.ResponseWriter.Write(whole); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
