@@ -334,9 +334,6 @@ type seen struct {
 	since time.Time
 }
 
-// spared is how long a figure that a node says again is not adopted again.
-const spared = 5 * time.Second
-
 // look asks the source for figures to be shown, and adopts them as far as they are certain. One that is the same as when
 // it was adopted a little while ago, and still stands in the table as it was adopted, is shown as read now. Adopting it
 // would also end the reservations that it includes; that can wait until it is adopted again.
@@ -406,7 +403,7 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 
 // unchanged are the figures that were adopted a little while ago and that the nodes say again.
 func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []counted {
-	while := min(s.ages.Again(), spared)
+	while := s.ages.Again()
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
 	}

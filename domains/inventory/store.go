@@ -85,7 +85,7 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 	rows, err := s.pool.Query(ctx, `
 		SELECT k.node, k.sku, coalesce(r.quantity, 0), f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS k(node, sku, at)
-		LEFT JOIN stock_figures f ON f.node = k.node AND f.sku = k.sku
+		LEFT JOIN LATERAL (SELECT * FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku OFFSET 0) f ON true -- by the index, not by a hash of the table
 		LEFT JOIN (SELECT node, sku, sum(quantity) AS quantity FROM reservations WHERE node = ANY($4) AND sku = ANY($5) GROUP BY node, sku) r
 		       ON r.node = k.node AND r.sku = k.sku
 		WHERE r.quantity IS NOT NULL OR f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start`,
