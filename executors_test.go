@@ -91,7 +91,9 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 			rate.Calls, rate.Per = 1_000_000, config.Duration(time.Second)
 		}
 	})
-	w.admin("POST", "/admin/shipbob/limit?calls=0", "")
+	for _, system := range []string{"shipbob", "shipbob-south", "bc"} {
+		w.admin("POST", "/admin/"+system+"/limit?calls=0", "")
+	}
 	plan := newGraph(t, w)
 	plan.shipped(2, "C10001")
 	plan.fill(2, "C10001", "C10002", "C10003")
