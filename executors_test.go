@@ -114,9 +114,9 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 		if down != "" {
 			w.admin("POST", "/admin/knobs", `{"outage":{"`+down+`":true}}`)
 		}
-		seeds := uint64(300)
+		seeds := uint64(200)
 		if down != "" {
-			seeds = 120
+			seeds = 80
 		}
 		for seed := range seeds {
 			rw := &writer{Rand: rand.New(rand.NewPCG(seed, uint64(n))), schema: parsed, values: values, levels: map[string]map[string]bool{}, brought: map[string]map[string]bool{}, steady: true}
@@ -147,10 +147,10 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 			w.admin("POST", "/admin/knobs", `{"outage":{"`+down+`":false}}`)
 		}
 	}
-	if by := plan.executed(); len(by) != 1 || by[`executor="breadth",why=""`] < 500 {
+	if by := plan.executed(); len(by) != 1 || by[`executor="breadth",why=""`] < 300 {
 		t.Errorf("the operations were executed by %v", by)
 	}
-	if ran < 400 || failing < 200 || said["SOURCE_UNAVAILABLE"] < 50 {
+	if ran < 250 || failing < 150 || said["SOURCE_UNAVAILABLE"] < 30 {
 		t.Errorf("%d operations were answered, with the errors %v", ran, said)
 	}
 	t.Logf("%d operations; errors %v", ran, said)

@@ -199,7 +199,7 @@ func TestPlansAnswerAsGqlgenDoes(t *testing.T) {
 	b := newBoth()
 	w := &writer{Rand: rand.New(rand.NewPCG(1, 2)), schema: b.schema}
 	failures, null := 0, 0
-	for n := range 3000 {
+	for n := range 2000 {
 		query := w.operation("query", b.schema.Query, 6)
 		if n%10 == 0 {
 			query = w.operation("mutation", b.schema.Mutation, 5)
@@ -219,7 +219,7 @@ func TestPlansAnswerAsGqlgenDoes(t *testing.T) {
 			null++
 		}
 	}
-	if len(b.why) != 1 || b.why[""] < 2000 || failures < 3000 || null < 1000 {
+	if len(b.why) != 1 || b.why[""] < 1500 || failures < 2000 || null < 800 {
 		t.Errorf("executed for %v, with %d errors in %d answers", b.why, failures, null)
 	}
 	t.Logf("executed for %v, with %d errors in %d answers", b.why, failures, null)
