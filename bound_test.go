@@ -257,14 +257,7 @@ func TestTheBoundIsALaw(t *testing.T) {
 			g.place(fmt.Sprint("own", n, k), draft(account, line(trade.SKU(fmt.Sprint("SKU-", 1020+10*n+2*k)), "60")))
 		}
 	}
-	var sdl bytes.Buffer
-	if err := schema.Print(&sdl); err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := gqlparser.LoadSchema(&ast.Source{Name: "crossdock", Input: federated + sdl.String()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	parsed := wholeSchema(t)
 	values := g.things()
 	// Each account leads to orders of its own, which a depth-first executor asks about one account after the other.
 	const each = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Account { orders(first: 20) { nodes { lines { item(maxAge: 0) { name } availability(maxAge: 0) { complete } } } } } } }`
@@ -375,6 +368,20 @@ directive @link(url: String!, as: String, import: [link__Import]) repeatable on 
 union _Entity = Account | Item | Order | Shipment
 extend type Query { _entities(representations: [_Any!]!): [_Entity]! }
 `
+
+// wholeSchema is the schema with what routers add.
+func wholeSchema(t *testing.T) *ast.Schema {
+	t.Helper()
+	var sdl bytes.Buffer
+	if err := schema.Print(&sdl); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := gqlparser.LoadSchema(&ast.Source{Name: "crossdock", Input: federated + sdl.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
 
 // things are ids of what is in the world, by type.
 func (g *graph) things() map[string][]string {
