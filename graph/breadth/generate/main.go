@@ -1,5 +1,5 @@
 // Command generate writes gqlgen's code, and beside it the tables of breadth-first execution, from the gqlgen.yml of
-// the folder that it is started in.
+// the folder that it is started in, or that it is given.
 package main
 
 import (

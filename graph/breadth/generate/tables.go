@@ -29,7 +29,6 @@ func (tables) Name() string { return "breadth" }
 
 // GenerateCode implements plugin.CodeGenerator.
 func (tables) GenerateCode(data *codegen.Data) error {
-	w := &shapes{data}
 	return templates.Render(templates.Options{
 		PackageName:     data.Config.Exec.Package,
 		Filename:        filepath.Join(data.Config.Exec.DirName, "breadth.go"),
@@ -39,27 +38,11 @@ func (tables) GenerateCode(data *codegen.Data) error {
 		Packages:        data.Config.Packages,
 		PruneOptions:    data.Config.GetPruneOptions(),
 		Funcs: template.FuncMap{
-			"shape": w.shape, "is": is, "getter": getter, "pointed": pointed, "covered": covered, "invocation": invocation,
-			"objects": w.objects, "breadth": func() string { return templates.CurrentImports.Lookup(pkg) },
+			"shape": shape, "getter": getter, "pointed": pointed, "covered": covered, "invocation": invocation,
+			"breadth": func() string { return templates.CurrentImports.Lookup(pkg) },
 		},
 	})
 }
-
-// shapes writes the expressions of shapes.
-type shapes struct{ data *codegen.Data }
-
-// objects are the object types, without those of introspection.
-func (w *shapes) objects() (out []*codegen.Object) {
-	for _, o := range w.data.Objects {
-		if !o.BuiltIn {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
-// is are the names of the types that an object satisfies.
-func is(o *codegen.Object) string { return o.Implementors() }
 
 // covered tells whether plans can execute a field: not those with directives that gqlgen calls, nor of shapes that
 // only its own code writes.
@@ -105,7 +88,7 @@ func getter(f *codegen.Field) string {
 }
 
 // shape is the expression of a type's shape.
-func (w *shapes) shape(ref *config.TypeReference, byAddress bool) (string, error) {
+func shape(ref *config.TypeReference, byAddress bool) (string, error) {
 	p, must := templates.CurrentImports.Lookup(pkg), strconv.Quote("")
 	if ref.GQL.NonNull {
 		must = strconv.Quote(ref.GQL.String())
@@ -113,7 +96,7 @@ func (w *shapes) shape(ref *config.TypeReference, byAddress bool) (string, error
 	if ref.IsSlice() {
 		elem := ref.Elem()
 		values := !elem.IsSlice() && elem.Definition.Kind == ast.Object && !elem.IsNilable()
-		below, err := w.shape(elem, values)
+		below, err := shape(elem, values)
 		if err != nil {
 			return "", err
 		}
@@ -136,14 +119,14 @@ func (w *shapes) shape(ref *config.TypeReference, byAddress bool) (string, error
 	case ast.Interface, ast.Union:
 		return fmt.Sprintf("%s.Abstract(%q, which%s, %s)", p, ref.Definition.Name, ref.Definition.Name, must), nil
 	case ast.Scalar, ast.Enum:
-		return w.leaf(p, ref, must)
+		return leaf(p, ref, must)
 	default:
 		return "", fmt.Errorf("breadth: %s is of kind %s", ref.GQL, ref.Definition.Kind)
 	}
 }
 
 // leaf is the expression of a scalar's or an enum's shape.
-func (w *shapes) leaf(p string, ref *config.TypeReference, must string) (string, error) {
+func leaf(p string, ref *config.TypeReference, must string) (string, error) {
 	typ := templates.CurrentImports.LookupType(ref.GO)
 	ptr, isPtr := ref.GO.(*types.Pointer)
 	unwrap := isPtr && (ref.IsMarshaler || !ref.IsTargetNilable())
@@ -159,7 +142,7 @@ func (w *shapes) leaf(p string, ref *config.TypeReference, must string) (string,
 	case ref.IsMarshaler:
 		expr = fmt.Sprintf("%s.Leaf(%s.Own[%s], %s)", p, p, typ, must)
 	default:
-		expr = fmt.Sprintf("%s.Leaf(%s, %s)", p, w.appender(p, ref, typ), must)
+		expr = fmt.Sprintf("%s.Leaf(%s, %s)", p, appender(p, ref, typ), must)
 	}
 	switch {
 	case unwrap:
@@ -175,7 +158,7 @@ var known = map[string]string{"MarshalString": "AppendString", "MarshalID": "App
 
 // appender is the expression of the function that writes a leaf: our own for gqlgen's scalars, the one named AppendX
 // beside a MarshalX where there is one, else the marshaler.
-func (w *shapes) appender(p string, ref *config.TypeReference, typ string) string {
+func appender(p string, ref *config.TypeReference, typ string) string {
 	from := ref.Marshaler.Pkg()
 	if from.Path() == "github.com/99designs/gqlgen/graphql" {
 		if name := known[ref.Marshaler.Name()]; name != "" {
