@@ -38,7 +38,7 @@ func (r *accountResolver) Invoices(ctx context.Context, objs []*accounts.Account
 	if err != nil {
 		return nil, err
 	}
-	return abreast(objs, func(a *accounts.Account) (*model.InvoiceConnection, error) {
+	return abreast(ctx, objs, func(a *accounts.Account) (*model.InvoiceConnection, error) {
 		return invoicePage(from)(r.Finance.Invoices(ctx, viewer(ctx), a.ID, open != nil && *open, number(first, 20), from))
 	})
 }

@@ -3,12 +3,11 @@ package resolvers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"golang.org/x/sync/errgroup"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
@@ -95,26 +94,25 @@ func partial[V any](ctx context.Context, list []V, err error) ([]V, error) {
 }
 
 // abreast answers a batch resolver whose parents can only be asked about one by one, a few at a time.
-func abreast[O, V any](objs []*O, of func(*O) (*V, error)) ([]*V, error) {
+func abreast[O, V any](ctx context.Context, objs []*O, of func(*O) (*V, error)) ([]*V, error) {
 	out, errs := make([]*V, len(objs)), make(graphql.BatchErrorList, len(objs))
-	var wg sync.WaitGroup
-	places := make(chan struct{}, maxAbreast)
+	var g errgroup.Group
+	g.SetLimit(maxAbreast)
 	for i, o := range objs {
 		if o == nil {
 			continue
 		}
-		places <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-places }()
+		g.Go(func() error {
 			defer func() {
 				if v := recover(); v != nil {
-					errs[i] = fmt.Errorf("panic: %v", v)
+					errs[i] = graphql.GetOperationContext(ctx).RecoverFunc(ctx, v)
 				}
 			}()
 			out[i], errs[i] = of(o)
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait() // each has its own
 	return out, some(errs)
 }
 

@@ -76,7 +76,7 @@ func (r *orderResolver) CreditMemos(ctx context.Context, objs []*orders.Order) (
 }
 
 func (r *orderResolver) Timeline(ctx context.Context, objs []*orders.Order, first *int, after *string) ([]*model.EventConnection, error) {
-	return abreast(objs, func(o *orders.Order) (*model.EventConnection, error) {
+	return abreast(ctx, objs, func(o *orders.Order) (*model.EventConnection, error) {
 		return r.timeline(ctx, o, number(first, 100), after)
 	})
 }

@@ -16,6 +16,7 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -318,14 +319,14 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.Node
 	if len(keys) == 0 {
 		return failed, nil
 	}
-	read, err := s.read(ctx, keys)
+	start, answers, err := s.ask(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	for k, e := range read.Failed {
+	for k, e := range answers.Failed {
 		failed[k.Node] = e
 	}
-	return failed, nil
+	return failed, s.store.adopt(ctx, start, keys, answers)
 }
 
 // seen is what was found when somebody looked, and since when it was looked for.
@@ -339,14 +340,10 @@ type seen struct {
 // would also end the reservations that it includes; that can wait until it is adopted again.
 func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, seen], error) {
 	out := lookup.Empty[Key, seen](len(keys))
-	start, err := s.store.clock(ctx)
+	began := time.Now()
+	start, answers, err := s.ask(ctx, keys)
 	if err != nil {
 		return out, err
-	}
-	began := time.Now()
-	answers, err := s.source.Stock(ctx, keys)
-	if err != nil {
-		return out, fmt.Errorf("stock: %w", err)
 	}
 	read := lookup.Window{Start: start, End: start.Add(time.Since(began))}
 	same := s.unchanged(ctx, keys, answers, start)
@@ -360,27 +357,15 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 			out.Found[c.Key] = seen{c, start}
 		}
 	}
-	var absent, adopt []Key
-	changed := map[Key]Figure{}
-	for _, k := range keys {
-		if e := answers.Failed[k]; e != nil {
-			out.Failed[k] = e
-			continue
-		}
-		if _, shown := out.Found[k]; shown {
-			continue
-		}
-		adopt = append(adopt, k)
-		if f, has := answers.Found[k]; has {
-			changed[k] = f
-		} else {
-			absent = append(absent, k)
-		}
-	}
+	maps.Copy(out.Failed, answers.Failed)
+	adopt := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
+		_, shown := out.Found[k]
+		return shown || out.Failed[k] != nil
+	})
 	if len(adopt) == 0 {
 		return out, nil
 	}
-	if err := s.store.adopt(ctx, start, changed, absent); err != nil {
+	if err := s.store.adopt(ctx, start, adopt, answers); err != nil {
 		return out, err
 	}
 	known, err := s.store.figures(ctx, adopt)
@@ -431,29 +416,17 @@ func (c counted) same(f Figure, has bool) bool {
 	return c.Source == f.Source && c.Unit == f.Unit && c.OnHand.Equal(f.OnHand) && c.Allocated.Equal(f.Allocated) && c.Inbound.Equal(f.Inbound)
 }
 
-// read asks the source and adopts every figure that is certain. It returns when it began to ask for each key.
-func (s *Service) read(ctx context.Context, keys []Key) (lookup.Answers[Key, time.Time], error) {
-	out := lookup.Empty[Key, time.Time](len(keys))
+// ask asks the source for figures, and returns when it began to.
+func (s *Service) ask(ctx context.Context, keys []Key) (time.Time, lookup.Answers[Key, Figure], error) {
 	start, err := s.store.clock(ctx)
 	if err != nil {
-		return out, err
+		return start, lookup.Answers[Key, Figure]{}, err
 	}
 	answers, err := s.source.Stock(ctx, keys)
 	if err != nil {
-		return out, fmt.Errorf("stock: %w", err)
+		return start, answers, fmt.Errorf("stock: %w", err)
 	}
-	var absent []Key
-	for _, k := range keys {
-		if e := answers.Failed[k]; e != nil {
-			out.Failed[k] = e
-			continue
-		}
-		out.Found[k] = start
-		if _, ok := answers.Found[k]; !ok {
-			absent = append(absent, k)
-		}
-	}
-	return out, s.store.adopt(ctx, start, answers.Found, absent)
+	return start, answers, nil
 }
 
 // Outdate says that something has happened at a node that its figures of these items do not know of: goods left,

@@ -157,15 +157,22 @@ func (s *store) outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID, 
 	return nil
 }
 
-// adopt stores the figures that were read since start, except where a release to the node may
+// adopt stores the figures that were answered of the keys since start, except where a release to the node may
 // or may not be in them, and ends the reservations that they include.
-func (s *store) adopt(ctx context.Context, start time.Time, figures map[Key]Figure, absent []Key) error {
-	if err := s.absent(ctx, start, absent); err != nil || len(figures) == 0 {
-		return err
+func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers lookup.Answers[Key, Figure]) error {
+	var list []Figure
+	var absent []Key
+	for _, k := range keys {
+		switch f, has := answers.Found[k]; {
+		case answers.Failed[k] != nil:
+		case has:
+			list = append(list, f)
+		default:
+			absent = append(absent, k)
+		}
 	}
-	list := make([]Figure, 0, len(figures))
-	for _, f := range figures {
-		list = append(list, f)
+	if err := s.absent(ctx, start, absent); err != nil || len(list) == 0 {
+		return err
 	}
 	slices.SortFunc(list, func(a, b Figure) int { return byKey(a.Key, b.Key) })
 	cols := make([][]string, 7)

@@ -236,7 +236,7 @@ func FuzzOperations(f *testing.F) {
 	f.Add(`query($s: Moment) { animals { id keeper(since: $s) { name } } }`, `{"s": "never"}`)
 	f.Fuzz(func(t *testing.T, query, variables string) {
 		if strings.Contains(query, "subscription") || strings.Contains(query, "@defer") || strings.Contains(query, "guarded") {
-			t.Skip()
+			return // other tests', or told in another order
 		}
 		vars := map[string]any{}
 		_ = json.Unmarshal([]byte(variables), &vars)

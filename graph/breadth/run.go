@@ -154,8 +154,8 @@ type call struct {
 
 type callKey struct{}
 
-// Report says of one parent of a batch resolver, by its index, that something is wrong, without taking its answer away. It does what
-// graphql.AddBatchError does, also where the parents are of many lists.
+// Report says of one parent of a batch resolver, by its index, that something is wrong, without taking its answer away.
+// It does what graphql.AddBatchError does, also where the parents are of many lists.
 func Report(ctx context.Context, parent int, err error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
@@ -223,7 +223,9 @@ type misread struct{ root bool }
 
 func (m misread) write(w *writer, f *field, _ int) bool {
 	if !m.root {
-		w.tell(f, failure{arguments: true})
+		above := *w
+		above.path = w.path[:len(w.path)-1]
+		_, _ = f.def.context(above.context(), w.run.env, f.collected) // which says it again, with the path
 	}
 	return false
 }
@@ -233,8 +235,8 @@ func (misread) gather(*run, *field) {}
 // lost are the answers of a call that panicked.
 type lost struct{ err error }
 
-func (l lost) write(w *writer, f *field, _ int) bool {
-	w.tell(f, failure{err: l.err})
+func (l lost) write(w *writer, _ *field, _ int) bool {
+	w.tellBeside(l.err)
 	return false
 }
 

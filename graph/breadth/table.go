@@ -167,9 +167,9 @@ func failuresOf(err error, results, parents int, f *field) []failure {
 	switch {
 	case err != nil && each == nil:
 	case results != parents:
-		err = fmt.Errorf("batch resolver %s.%s returned %d results for %d parents", f.def.object, f.def.name, results, parents)
+		err = fmt.Errorf("batch resolver %s returned %d results for %d parents", f.def.coordinate, results, parents)
 	case each != nil && len(each) != parents:
-		err = fmt.Errorf("batch resolver %s.%s returned %d errors for %d parents", f.def.object, f.def.name, len(each), parents)
+		err = fmt.Errorf("batch resolver %s returned %d errors for %d parents", f.def.coordinate, len(each), parents)
 	case each == nil:
 		return nil
 	default:
@@ -224,11 +224,7 @@ type failure struct {
 	err error
 	// located is true when gqlgen says where in the document the field is.
 	located bool
-	// arguments is true when the field's arguments cannot be read. Reading them says why.
-	arguments bool
 }
-
-func (f failure) failed() bool { return f.err != nil || f.arguments }
 
 // got are the answers of one call. Where nothing failed, failures are nil.
 type got[T any] struct {
@@ -241,7 +237,7 @@ type got[T any] struct {
 
 // keep takes over what was answered for one parent.
 func (g *got[T]) keep(i int, v any, failed failure) {
-	if !failed.failed() && v != nil {
+	if failed.err == nil && v != nil {
 		typed, ok := v.(T)
 		if ok {
 			g.values[i] = typed
@@ -249,7 +245,7 @@ func (g *got[T]) keep(i int, v any, failed failure) {
 		}
 		failed.err = fmt.Errorf("unexpected type %T from middleware/directive chain, should be %T", v, g.values[i])
 	}
-	if failed.failed() {
+	if failed.err != nil {
 		if g.failures == nil {
 			g.failures = make([]failure, len(g.values))
 		}
@@ -261,8 +257,8 @@ func (g *got[T]) write(w *writer, f *field, i int) bool {
 	for _, err := range g.beside[i] {
 		w.tellBeside(err)
 	}
-	if g.failures != nil && g.failures[i].failed() {
-		w.tell(f, g.failures[i])
+	if g.failures != nil && g.failures[i].err != nil {
+		w.tell(g.failures[i])
 		return false
 	}
 	return g.shape.write(w, f, g.values[i])
@@ -270,7 +266,7 @@ func (g *got[T]) write(w *writer, f *field, i int) bool {
 
 func (g *got[T]) gather(r *run, f *field) {
 	for i, v := range g.values {
-		if g.failures == nil || !g.failures[i].failed() {
+		if g.failures == nil || g.failures[i].err == nil {
 			g.shape.gather(r, f, v)
 		}
 	}

@@ -148,18 +148,13 @@ func (s step) context() *graphql.FieldContext {
 }
 
 // tell says why there is no answer here.
-func (w *writer) tell(f *field, why failure) {
-	switch {
-	case why.arguments:
-		above := *w
-		above.path = w.path[:len(w.path)-1]
-		_, _ = f.def.context(above.context(), w.run.env, f.collected)
-	case why.located:
-		ctx := w.context()
-		w.run.op.Error(ctx, graphql.AddFieldLocationToError(ctx, why.err))
-	default:
+func (w *writer) tell(why failure) {
+	if !why.located {
 		w.tellBeside(why.err)
+		return
 	}
+	ctx := w.context()
+	w.run.op.Error(ctx, graphql.AddFieldLocationToError(ctx, why.err))
 }
 
 // tellBeside says something of this position whose answer may stand.

@@ -161,7 +161,7 @@ func (s *Server) initialise(ctx context.Context, data string, run credentials) e
 func (s *Server) launch(ctx context.Context, data string, run credentials) error {
 	args := []string{
 		"-D", data, "-k", s.socket, "-c", "listen_addresses=",
-		"-c", "max_connections=200", "-c", "shared_buffers=256MB", "-c", "timezone=UTC",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "timezone=UTC",
 	}
 	if s.cfg.Volatile {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")

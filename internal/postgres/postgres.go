@@ -37,7 +37,6 @@ func Open(ctx context.Context, url string, maxConns int32) (*Pool, error) {
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.AfterConnect = decimals
-	cfg.ConnConfig.StatementCacheCapacity = 256 // each connection makes room for so many, used or not
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)

@@ -225,11 +225,11 @@ func changing(operation string) bool {
 // variable is an expression that only names one.
 var variable = regexp.MustCompile(`^[a-z]+(\.[a-zA-Z]+)*$`)
 
-func (t term) eval(vars map[string]any) (any, error) {
+func (t term) eval(vars, all map[string]any) (any, error) {
 	if t.program == nil {
 		return at(vars, t.path), nil
 	}
-	v, _, err := t.program.Eval(vars)
+	v, _, err := t.program.Eval(all)
 	if err != nil {
 		return nil, err
 	}
@@ -277,11 +277,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		maps.Copy(all, vars)
 	}
 	for k, t := range op.query {
-		from := vars
-		if t.program != nil {
-			from = all
-		}
-		v, err := t.eval(from)
+		v, err := t.eval(vars, all)
 		if err != nil {
 			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
 		}
