@@ -227,7 +227,7 @@ func (w *writer) arguments(typ string, f *ast.FieldDefinition) string {
 		case a.Name == "maxAge":
 			value = "0"
 			if w.steady {
-				value = []string{"-1", "", "", "60", "60", "0", "0", "0", "0", "0", "0", "0"}[w.IntN(12)]
+				value = []string{"-1", "", "", "86400", "86400", "0", "0", "0", "0", "0", "0", "0"}[w.IntN(12)]
 			}
 		case w.steady && a.Name == "orLastKnown" && w.chance(3):
 			value = "false"

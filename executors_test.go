@@ -62,12 +62,16 @@ func (a answered) said() []string {
 // the errors.
 func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 	t.Parallel()
-	// Neither breakers nor budgets, which know what was asked before.
+	// Neither breakers nor budgets, which know what was asked before, nor ages that pass between two questions.
 	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
 		for i := range cfg.Sources {
 			cfg.Sources[i].Policy.BreakAfter, cfg.Sources[i].Policy.Retries = 1_000_000, new(int)
 			rate := &cfg.Sources[i].Policy.Rate
 			rate.Calls, rate.Per = 1_000_000, config.Duration(time.Second)
+		}
+		day := config.Duration(24 * time.Hour)
+		for _, age := range []*config.Age{&cfg.Freshness.Accounts, &cfg.Freshness.Items, &cfg.Freshness.Prices, &cfg.Freshness.Stock, &cfg.Freshness.Credit} {
+			age.MaxAge = &day
 		}
 	})
 	for _, system := range []string{"shipbob", "shipbob-south", "bc"} {
