@@ -283,7 +283,7 @@ func trytonOf(s config.Source) trytonrpc.Config {
 func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 	var out []inventory.Node
 	for _, n := range cfg.Nodes {
-		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone}
+		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone, Lag: time.Duration(n.Lag)}
 		if n.Safety != "" {
 			d, err := trade.ParseDecimal(n.Safety)
 			if err != nil {

@@ -15,11 +15,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("GET /admin/knobs", func(w http.ResponseWriter, _ *http.Request) {
 		s.knobs.mu.Lock()
 		defer s.knobs.mu.Unlock()
-		latency := map[string]string{}
-		for k, v := range s.knobs.Latency {
-			latency[k] = v.String()
-		}
-		reply(w, http.StatusOK, object{"latency": latency, "chances": s.knobs.Chances, "counts": s.knobs.Counts, "outage": s.knobs.Outage})
+		reply(w, http.StatusOK, object{"latency": words(s.knobs.Latency), "lag": words(s.knobs.Lag), "chances": s.knobs.Chances, "counts": s.knobs.Counts, "outage": s.knobs.Outage})
 	})
 	s.mux.HandleFunc("POST /admin/knobs", s.setKnobs)
 	s.mux.HandleFunc("POST /admin/step", func(w http.ResponseWriter, _ *http.Request) {
@@ -43,16 +39,25 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
+func words(times map[string]time.Duration) map[string]string {
+	out := map[string]string{}
+	for k, d := range times {
+		out[k] = d.String()
+	}
+	return out
+}
+
 // setKnobs changes the knobs that the body names and leaves the others.
 func (s *Server) setKnobs(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Latency map[string]string
+		Lag     map[string]string
 		Chances map[string]float64
 		Counts  map[string]int
 		Outage  map[string]bool
 	}
 	if !read(w, r, &in) {
-		http.Error(w, `{"error":"the body is {latency: {system: duration}, chances: {\"kind:system\": 0..1}, counts: {\"kind:system\": n}, outage: {system: bool}}"}`, http.StatusBadRequest)
+		http.Error(w, `{"error":"the body is {latency: {system: duration}, lag: {wms: duration}, chances: {\"kind:system\": 0..1}, counts: {\"kind:system\": n}, outage: {system: bool}}"}`, http.StatusBadRequest)
 		return
 	}
 	s.knobs.mu.Lock()
@@ -64,6 +69,14 @@ func (s *Server) setKnobs(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.knobs.Latency[k] = d
+	}
+	for k, v := range in.Lag {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			http.Error(w, `{"error":"lag is a duration such as 1m"}`, http.StatusBadRequest)
+			return
+		}
+		s.knobs.Lag[k] = d
 	}
 	maps.Copy(s.knobs.Chances, in.Chances)
 	maps.Copy(s.knobs.Counts, in.Counts)

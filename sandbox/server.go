@@ -25,6 +25,8 @@ type Knobs struct {
 	Chances map[string]float64
 	// Counts of "short" (the next picks come up short), "refuse", "damaged".
 	Counts map[string]int
+	// Lag is how seldom a system makes the stock that it tells: of this long ago at most.
+	Lag map[string]time.Duration
 	// Outage lists systems that refuse every call.
 	Outage map[string]bool
 }
@@ -53,6 +55,12 @@ func (k *Knobs) state(system string) (time.Duration, bool) {
 	return k.Latency[system], k.Outage[system]
 }
 
+func (k *Knobs) lag(system string) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.Lag[system]
+}
+
 // Server is the world behind HTTP.
 type Server struct {
 	Engine *Engine
@@ -60,6 +68,8 @@ type Server struct {
 	knobs  *Knobs
 	calls  *counter
 	bc     bcLimits
+	// report is the stock that the WMS told last, where it makes a report only from time to time.
+	report report
 	mux    *http.ServeMux
 }
 
@@ -112,7 +122,7 @@ func DefaultSecrets() Secrets {
 
 // New serves the world, moving its work one step each tick.
 func New(w *World, secrets Secrets, tick time.Duration, log *slog.Logger) *Server {
-	knobs := &Knobs{Latency: map[string]time.Duration{}, Chances: map[string]float64{}, Counts: map[string]int{}, Outage: map[string]bool{}}
+	knobs := &Knobs{Latency: map[string]time.Duration{}, Lag: map[string]time.Duration{}, Chances: map[string]float64{}, Counts: map[string]int{}, Outage: map[string]bool{}}
 	s := &Server{
 		Engine: &Engine{world: w, knobs: knobs, tick: tick, log: log, out: make(chan delivery, 10_000), held: map[string]*delivery{}, told: map[string]int{}},
 		world:  w, knobs: knobs, calls: &counter{by: map[string]int{}}, mux: http.NewServeMux(),

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"crossdock/domains/trade"
 )
@@ -57,21 +58,52 @@ func (w *World) hook(system, url, secret string, topics []string) *hook {
 	return h
 }
 
+// report is the stock as it was at a time.
+type report struct {
+	at    time.Time
+	stock map[string]stock
+}
+
+// shelves is the stock at the WMS's places as it tells it, and of when: as it is, or as it was when it last made its report.
+func (s *Server) shelves() (at func(key string) (stock, bool), asOf time.Time) {
+	now, every := s.world.now(), s.knobs.lag("wms")
+	if every <= 0 {
+		return func(key string) (stock, bool) {
+			st := s.world.stock[key]
+			if st == nil {
+				return stock{}, false
+			}
+			return *st, true
+		}, now
+	}
+	if s.report.stock == nil || now.Sub(s.report.at) >= every {
+		s.report = report{now, map[string]stock{}}
+		for key, st := range s.world.stock {
+			s.report.stock[key] = *st
+		}
+	}
+	return func(key string) (stock, bool) {
+		st, ok := s.report.stock[key]
+		return st, ok
+	}, s.report.at
+}
+
 func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
 	skus := strings.Split(r.URL.Query().Get("skus"), ",")
 	if len(skus) > 200 {
 		reply(w, http.StatusBadRequest, object{"error": object{"code": "TOO_MANY_SKUS", "message": "at most 200"}})
 		return
 	}
+	at, asOf := s.shelves()
 	items := []object{}
 	for _, sku := range skus {
 		for _, site := range s.world.codes("wms") {
-			if st := s.world.stock[stockKey("wms", site, sku)]; st != nil {
+			if st, ok := at(stockKey("wms", site, sku)); ok {
 				items = append(items, object{"site": site, "sku": sku, "uom": s.world.items[sku].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)})
 			}
 		}
 	}
-	reply(w, http.StatusOK, object{"as_of": stampOf(s.world.now()), "items": items})
+	reply(w, http.StatusOK, object{"as_of": stampOf(asOf), "items": items})
 }
 
 func (s *Server) wmsCreate(w http.ResponseWriter, r *http.Request) {

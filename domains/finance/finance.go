@@ -222,7 +222,7 @@ func (s *Service) read(ctx context.Context, accounts []trade.AccountID) (lookup.
 		}
 		out.Found[id] = start
 		if c, ok := answers.Found[id]; ok {
-			if err := s.store.adopt(ctx, start, c); err != nil {
+			if err := s.store.adopt(ctx, start, c, s.stale); err != nil {
 				return out, fmt.Errorf("credit of %s: %w", id, err)
 			}
 		}

@@ -32,8 +32,9 @@ func (s *store) clock(ctx context.Context) (now time.Time, err error) {
 }
 
 // adopt stores the figure read since start unless an order may or may not be in it, and ends
-// the exposures that it includes.
-func (s *store) adopt(ctx context.Context, start time.Time, c Credit) error {
+// the exposures that it includes. Where the figure in use is halfway to being too old to decide on, one that may or may
+// not include orders takes its place and ends none of them: they count twice for a while.
+func (s *store) adopt(ctx context.Context, start time.Time, c Credit, stale time.Duration) error {
 	return postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
 		if err := lock(ctx, tx, c.Account); err != nil {
 			return err
@@ -42,11 +43,12 @@ func (s *store) adopt(ctx context.Context, start time.Time, c Credit) error {
 			WITH adopted AS (
 				UPDATE credit_figures SET source = $2, currency = $3, credit_limit = $4, balance = $5, overdue = $6, open_orders = $7,
 				       read_start = $8, read_end = clock_timestamp()
-				WHERE account_id = $1 AND read_start < $8 AND NOT EXISTS (
-					SELECT FROM exposures e WHERE e.account_id = $1 AND e.release_start IS NOT NULL AND (e.release_end IS NULL OR e.release_end >= $8))
+				WHERE account_id = $1 AND read_start < $8 AND (
+					read_start > '-infinity' AND read_start < $8::timestamptz - $9::interval OR NOT EXISTS (
+					SELECT FROM exposures e WHERE e.account_id = $1 AND e.release_start IS NOT NULL AND (e.release_end IS NULL OR e.release_end >= $8)))
 				RETURNING account_id)
 			DELETE FROM exposures e USING adopted a WHERE e.account_id = a.account_id AND e.release_end < $8`,
-			c.Account, c.Source, c.Currency, c.Limit, c.Balance, c.Overdue, c.OpenOrders, start)
+			c.Account, c.Source, c.Currency, c.Limit, c.Balance, c.Overdue, c.OpenOrders, start, stale/2)
 		if err != nil {
 			return fmt.Errorf("adopt credit of %s: %w", c.Account, err)
 		}

@@ -10,7 +10,8 @@
 // the release includes the work: adopting it ends the reservation. A figure read wholly before
 // does not: the reservation stays. A figure that overlaps a release may be either, so it is not
 // adopted and the one before it stays in use. So, at every moment, each promised unit counts
-// exactly once.
+// exactly once. A node whose figures lag behind what happens there is configured so: what it
+// tells was read in a window that began as much earlier.
 package inventory
 
 import (
@@ -76,6 +77,8 @@ type Node struct {
 	Priority int           `json:"priority"`
 	TimeZone string        `json:"timeZone"`
 	Safety   trade.Decimal `json:"safety"`
+	// Lag is how long it may take until what happens at the node shows in what it tells.
+	Lag time.Duration `json:"lag"`
 }
 
 // AtNode is what one node can promise of an item.
@@ -197,11 +200,15 @@ func (s *Service) Nodes() []Node { return s.nodes }
 
 // Node returns the node with the id.
 func (s *Service) Node(id trade.NodeID) (Node, bool) {
-	i := slices.IndexFunc(s.nodes, func(n Node) bool { return n.ID == id })
+	return node(s.nodes, id)
+}
+
+func node(nodes []Node, id trade.NodeID) (Node, bool) {
+	i := slices.IndexFunc(nodes, func(n Node) bool { return n.ID == id })
 	if i < 0 {
 		return Node{}, false
 	}
-	return s.nodes[i], true
+	return nodes[i], true
 }
 
 func (s *Service) keys(skus []trade.SKU) []Key {
@@ -269,7 +276,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
-			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End, Freshness: lookup.Cached}
+			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End.Add(-n.Lag), Freshness: lookup.Cached}
 			switch l, asked := looked.Found[k]; {
 			case asked && !c.Read.Start.Before(l.since):
 				at.Provenance.Freshness = lookup.Live

@@ -19,12 +19,25 @@ import (
 func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	s := &Service{store: &store{pool}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
+	s := &Service{store: &store{pool, nodes, stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
 	s.looking = lookup.Share(s.look)
 	return s
 }
 
-type store struct{ pool *postgres.Pool }
+type store struct {
+	pool  *postgres.Pool
+	nodes []Node
+	// stale bounds the age of a figure that stock is promised from.
+	stale time.Duration
+}
+
+// lag is how old what the node tells may be at the moment it tells.
+func (s *store) lag(id trade.NodeID) time.Duration {
+	if n, ok := node(s.nodes, id); ok {
+		return n.Lag
+	}
+	return 0
+}
 
 // counted is a figure with what is promised from it beyond its own allocations. Without a source it says that
 // the node was asked and does not have the item.
@@ -158,7 +171,9 @@ func (s *store) outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID, 
 }
 
 // adopt stores the figures that were answered of the keys since start, except where a release to the node may
-// or may not be in them, and ends the reservations that they include.
+// or may not be in them, and ends the reservations that they include. What a node tells since start is of up to its lag
+// before. Where the figure in use is halfway to being too old to promise from, one that may or may not include releases
+// takes its place and ends none of them: they count twice for a while, rather than nothing being for sale.
 func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers lookup.Answers[Key, Figure]) error {
 	var list []Figure
 	var absent []Key
@@ -176,10 +191,12 @@ func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers 
 	}
 	slices.SortFunc(list, func(a, b Figure) int { return byKey(a.Key, b.Key) })
 	cols := make([][]string, 7)
+	lags := make([]time.Duration, 0, len(list))
 	for _, f := range list {
 		for i, v := range []string{string(f.Key.Node), string(f.Key.SKU), f.Source, string(f.Unit), f.OnHand.String(), f.Allocated.String(), f.Inbound.String()} {
 			cols[i] = append(cols[i], v)
 		}
+		lags = append(lags, s.lag(f.Key.Node))
 	}
 	return postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
 		// The lock on the keys orders adoption, promise and release of one key.
@@ -194,18 +211,20 @@ func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers 
 		}
 		_, err := tx.Exec(ctx, `
 			WITH read AS (
-				SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[])
-				         AS k(node, sku, source, unit, on_hand, allocated, inbound)),
+				SELECT *, $8::timestamptz - lag AS since
+				FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], $9::interval[])
+				     AS k(node, sku, source, unit, on_hand, allocated, inbound, lag)),
 			certain AS (
-				SELECT * FROM read k WHERE NOT EXISTS (
+				SELECT k.* FROM read k JOIN stock_figures f ON f.node = k.node AND f.sku = k.sku
+				WHERE f.read_start > '-infinity' AND f.read_start < $8::timestamptz - $10::interval OR NOT EXISTS (
 					SELECT FROM reservations r WHERE r.node = k.node AND r.sku = k.sku AND r.release_start IS NOT NULL
-					AND (r.release_end IS NULL OR r.release_end >= $8))),
+					AND (r.release_end IS NULL OR r.release_end >= k.since))),
 			adopted AS (
 				UPDATE stock_figures f SET source = k.source, unit = k.unit, on_hand = k.on_hand, allocated = k.allocated,
 				       inbound = k.inbound, read_start = $8, read_end = clock_timestamp()
-				FROM certain k WHERE f.node = k.node AND f.sku = k.sku AND f.read_start < $8 RETURNING f.node, f.sku)
-			DELETE FROM reservations r USING adopted a WHERE r.node = a.node AND r.sku = a.sku AND r.release_end < $8`,
-			cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], start)
+				FROM certain k WHERE f.node = k.node AND f.sku = k.sku AND f.read_start < $8 RETURNING f.node, f.sku, k.since)
+			DELETE FROM reservations r USING adopted a WHERE r.node = a.node AND r.sku = a.sku AND r.release_end < a.since`,
+			cols[0], cols[1], cols[2], cols[3], cols[4], cols[5], cols[6], start, lags, s.stale/2)
 		if err != nil {
 			return fmt.Errorf("adopt stock figures: %w", err)
 		}
@@ -241,7 +260,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	}
 	free := make(map[Key]trade.Decimal, len(known))
 	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok && c.age <= s.stale && c.Source != "" {
+		if n, ok := s.Node(k.Node); ok && c.age+n.Lag <= s.stale && c.Source != "" {
 			free[k] = c.free(n)
 		}
 	}
@@ -345,7 +364,7 @@ func (s *Service) Sellable(ctx context.Context) (map[trade.SKU]trade.Decimal, er
 	}
 	out := map[trade.SKU]trade.Decimal{}
 	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok {
+		if n, ok := s.Node(k.Node); ok && c.age+n.Lag <= s.stale {
 			out[k.SKU] = trade.Sum(out[k.SKU], c.free(n))
 		}
 	}

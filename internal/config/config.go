@@ -161,7 +161,10 @@ type Node struct {
 	// TimeZone is an IANA name such as America/Chicago.
 	TimeZone string `yaml:"timeZone"`
 	// Safety is how much of each item is never promised.
-	Safety   string `yaml:"safety"`
+	Safety string `yaml:"safety"`
+	// Lag is how long it may take until what happens at the place shows in the stock that it tells; 0s. A place that
+	// makes its figures once a minute has 1m.
+	Lag      Duration `yaml:"lag"`
 	Line     int    `yaml:"-"`
 	mistakes []string
 }
