@@ -200,6 +200,8 @@ func (w *writer) arguments(typ string, f *ast.FieldDefinition) string {
 		switch {
 		case a.Name == "first":
 			value = fmt.Sprint(1 + w.IntN(30))
+		case at == "Query.ruleTrial.version":
+			value = "0"
 		case at == "Query.nodes.ids":
 			value = some(w.values["node"])
 		case at == "Query.node.id":

@@ -184,8 +184,8 @@ func TestTwoStorefrontsAreToldApart(t *testing.T) {
 	t.Parallel()
 	w, north := newChain(t)
 	w.start()
-	for _, at := range []*world{w, north} {
-		at.admin("POST", "/admin/shop/orders", `{"po":"SAME","lines":[{"sku":"SKU-1000","quantity":1}]}`)
+	for n, at := range []*world{w, north} {
+		at.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"SAME","lines":[{"sku":"SKU-1000","quantity":%d}]}`, n+1))
 	}
 	from := func(shop string) *orders.Order {
 		list, err := w.orders.List(t.Context(), trade.System("test"), orders.Filter{}, orders.Paging{})

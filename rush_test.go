@@ -22,7 +22,7 @@ const scarce = trade.SKU("SKU-1005")
 // is nearly spent gets what fits.
 func TestARush(t *testing.T) {
 	t.Parallel()
-	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(said *told, cfg *config.Config) {
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
 		for i := range cfg.Nodes {
 			if cfg.Nodes[i].Source == "wms" {
 				cfg.Nodes[i].Lag = config.Duration(time.Minute)
@@ -62,7 +62,7 @@ func TestARush(t *testing.T) {
 	}
 	cheap := w.cheap()
 	fits := 0
-	for rest := trade.MustDecimal("50"); rest.Cmp(w.price("C10018", cheap)) >= 0; rest = trade.Less(rest, w.price("C10018", cheap)) {
+	for rest := trade.MustDecimal("50"); rest.Cmp(w.price(cheap)) >= 0; rest = trade.Less(rest, w.price(cheap)) {
 		fits++
 	}
 	var wg sync.WaitGroup

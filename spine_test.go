@@ -12,7 +12,8 @@ func TestOrderToDoorstep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
-	a := w.place("k1", draft("C10001", line("SKU-1000", "5"), line("SKU-1001", "2")))
+	d := draft("C10001", line("SKU-1000", "5"), line("SKU-1001", "2"))
+	a := w.place("k1", d)
 	if a.Decision != orders.DecisionAccepted {
 		t.Fatalf("decision %s: %+v", a.Decision, a.Findings)
 	}
@@ -39,7 +40,7 @@ func TestOrderToDoorstep(t *testing.T) {
 	if n := truth["erpOrders"].(map[string]any)[number]; n != 1.0 {
 		t.Errorf("the ERP has the order %v times", n)
 	}
-	if again := w.place("k1", draft("C10001", line("SKU-1000", "5"), line("SKU-1001", "2"))); !again.Replayed || again.OrderID != a.OrderID {
+	if again := w.place("k1", d); !again.Replayed || again.OrderID != a.OrderID {
 		t.Errorf("a repeat answered %+v", again)
 	}
 }

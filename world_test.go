@@ -187,7 +187,7 @@ func buyer(account trade.AccountID) trade.Viewer {
 }
 
 func draft(account trade.AccountID, lines ...orders.DraftLine) orders.Draft {
-	return orders.Draft{Account: account, Channel: orders.Portal, PONumber: "PO-1", Lines: lines}
+	return orders.Draft{Account: account, Channel: orders.Portal, PONumber: "PO-" + postgres.NewID()[24:], Lines: lines}
 }
 
 func line(sku trade.SKU, quantity string) orders.DraftLine {
@@ -208,9 +208,10 @@ func (w *world) placeAs(who trade.Viewer, key string, d orders.Draft) *orders.An
 	return a
 }
 
-// price is what the account pays for one of the item.
-func (w *world) price(account trade.AccountID, sku trade.SKU) trade.Decimal {
+// price is what the account whose credit is nearly spent pays for one of the item.
+func (w *world) price(sku trade.SKU) trade.Decimal {
 	w.t.Helper()
+	const account = trade.AccountID("C10018")
 	k := pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, "", "")
 	answers, err := w.pricing.Prices(w.t.Context(), buyer(account), []pricing.Key{k})
 	if err != nil || answers.Found[k].UnitPrice.Amount.IsZero() {
@@ -224,7 +225,7 @@ func (w *world) cheap() trade.SKU {
 	w.t.Helper()
 	best, at := trade.SKU(""), trade.Decimal{}
 	for _, sku := range []trade.SKU{"SKU-1000", "SKU-1001", "SKU-1002", "SKU-1004", "SKU-1006", "SKU-1010", "SKU-1012", "SKU-1014", "SKU-1020", "SKU-1022", "SKU-1024", "SKU-1030", "SKU-1032", "SKU-1034"} {
-		if p := w.price("C10018", sku); best == "" || p.Cmp(at) < 0 {
+		if p := w.price(sku); best == "" || p.Cmp(at) < 0 {
 			best, at = sku, p
 		}
 	}

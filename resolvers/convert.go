@@ -62,3 +62,12 @@ func pageInfo(cursors []string, next, previous bool) *model.PageInfo {
 	}
 	return info
 }
+
+// refs points at the values of a list; of none it is empty.
+func refs[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
+}

@@ -55,6 +55,20 @@ func (r *orderResolver) Account(ctx context.Context, objs []*orders.Order, maxAg
 	return load(ctx, scopeOf(ctx).accounts, keysOf(objs, func(o *orders.Order) trade.AccountID { return o.Account }))
 }
 
+func (r *orderResolver) Review(ctx context.Context, objs []*orders.Order) ([][]*orders.Finding, error) {
+	found, err := r.Orders.Reviews(ctx, keysOf(objs, orderID))
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]*orders.Finding, len(objs))
+	for i, o := range objs {
+		if o != nil {
+			out[i] = refs(found[o.ID])
+		}
+	}
+	return out, nil
+}
+
 func (r *orderResolver) FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error) {
 	return lists(ctx, scopeOf(ctx).work, keysOf(objs, orderID))
 }

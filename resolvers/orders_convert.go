@@ -78,6 +78,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
+	d.Terms = value(in.Terms)
 	if in.Currency != nil {
 		d.Currency = *in.Currency
 	}

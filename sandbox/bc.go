@@ -304,10 +304,15 @@ func termsID(code string) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte("payment terms "+code)).String()
 }
 
+// cost is seven tenths of the list price.
+func (i *item) cost() trade.Decimal {
+	return trade.Money{Amount: i.Price}.Times(trade.MustDecimal("0.7")).Amount.Round(2)
+}
+
 func (b *bc) item(i *item) object {
 	return object{
 		"@odata.etag": etag(i.Modified), "id": i.ID, "number": i.Number, "displayName": i.Name, "type": "Inventory", "itemCategoryCode": i.Category, "blocked": i.Blocked, "gtin": i.GTIN,
-		"unitPrice": number(i.Price), "priceIncludesTax": false, "taxGroupCode": i.TaxGroup, "baseUnitOfMeasureCode": i.Unit, "lastModifiedDateTime": stampOf(i.Modified),
+		"unitPrice": number(i.Price), "priceIncludesTax": false, "unitCost": number(i.cost()), "taxGroupCode": i.TaxGroup, "baseUnitOfMeasureCode": i.Unit, "lastModifiedDateTime": stampOf(i.Modified),
 	}
 }
 

@@ -130,7 +130,7 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 		return
 	}
 	fact := orders.AccountFact{
-		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, TaxContext: a.TaxArea != "" || !a.TaxLiable,
+		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable,
 		DefaultTo: a.Address, Source: a.Provenance.Source, AsOf: a.Provenance.AsOf,
 	}
 	g.mu.Lock()
@@ -152,7 +152,7 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 	}
 	g.mu.Lock()
 	for sku, i := range answers.Found {
-		fact := orders.ItemFact{SKU: sku, Name: i.Name, Unit: i.Unit, TaxClass: i.TaxClass, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
+		fact := orders.ItemFact{SKU: sku, Name: i.Name, Category: i.Category, Cost: i.Cost, Unit: i.Unit, TaxClass: i.TaxClass, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
 		if i.Blocked {
 			fact.Blocked = "blocked in the ERP"
 		}
@@ -189,9 +189,17 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 	defer g.mu.Unlock()
 	for k, p := range prices.Found {
 		for _, i := range at[k] {
-			g.facts.Prices[i] = orders.PriceFact{UnitPrice: p.UnitPrice, List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
+			g.facts.Prices[i] = orders.PriceFact{UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
 		}
 	}
+}
+
+func breaks(p pricing.Price) []orders.PriceBreak {
+	out := make([]orders.PriceBreak, len(p.Breaks))
+	for i, b := range p.Breaks {
+		out[i] = orders.PriceBreak{From: b.From.Value, UnitPrice: b.UnitPrice}
+	}
+	return out
 }
 
 // Stock lets orders promise stock without knowing inventory.

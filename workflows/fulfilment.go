@@ -164,12 +164,15 @@ func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error 
 	return nil
 }
 
-// newWork is what the order's allocations ask for beyond the works that exist, one per node.
+// newWork is what the order's allocations ask for beyond the works that exist, one per node. Lines that are held wait.
 func newWork(o *orders.Order, works []*shipments.Work) []*shipments.Work {
 	planned := carried(works)
 	var out []*shipments.Work
 	byNode := map[trade.NodeID]*shipments.Work{}
 	for _, l := range o.Lines {
+		if o.Blocked(orders.Release, l.Number) {
+			continue
+		}
 		for _, a := range l.Allocations {
 			rest := trade.Less(a.Quantity, planned[l.Number][a.Node])
 			if !rest.IsPos() {
@@ -444,6 +447,11 @@ func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
 	_, o, err := p.ofOrder(ctx, e)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range o.Lines {
+		if l.Shipped.IsPos() && o.Blocked(orders.Invoice, l.Number) {
+			return nil, &fault.Error{Kind: fault.Unavailable, Message: "the order is held, and what has left is not invoiced before that ends", Source: p.Systems.ERP, NotSent: true}
+		}
 	}
 	posting := finance.Posting{OrderNumber: o.Number, Shipped: map[int]trade.Decimal{}, Items: map[trade.SKU]trade.Decimal{}}
 	for _, l := range o.Lines {

@@ -14,17 +14,19 @@ import (
 
 // Item is something that is sold.
 type Item struct {
-	SKU         trade.SKU         `json:"sku"`
-	Name        string            `json:"name"`
-	Description string            `json:"description,omitempty"`
-	Category    string            `json:"category,omitempty"`
-	Unit        trade.Unit        `json:"unit"`
-	GTIN        string            `json:"gtin,omitempty"`
-	TaxClass    string            `json:"taxClass,omitempty"`
-	Blocked     bool              `json:"blocked"`
-	ListPrice   trade.Money       `json:"listPrice"`
-	SourceRef   string            `json:"sourceRef"`
-	Provenance  lookup.Provenance `json:"provenance"`
+	SKU         trade.SKU   `json:"sku"`
+	Name        string      `json:"name"`
+	Description string      `json:"description,omitempty"`
+	Category    string      `json:"category,omitempty"`
+	Unit        trade.Unit  `json:"unit"`
+	GTIN        string      `json:"gtin,omitempty"`
+	TaxClass    string      `json:"taxClass,omitempty"`
+	Blocked     bool        `json:"blocked"`
+	ListPrice   trade.Money `json:"listPrice"`
+	// Cost is what one costs us, where the source tells. It is not for buyers' eyes.
+	Cost       *trade.Money      `json:"cost,omitempty"`
+	SourceRef  string            `json:"sourceRef"`
+	Provenance lookup.Provenance `json:"provenance"`
 }
 
 // Rule is how an item may be ordered, in its unit.

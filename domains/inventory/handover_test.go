@@ -98,6 +98,7 @@ func TestAFigureThatIsNeverCertain(t *testing.T) {
 }
 
 func handOver(t *testing.T, lag, stale time.Duration, right func(available, left int64) bool) {
+	t.Helper()
 	pool := pgtest.Database(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,42 +150,36 @@ func (s *Service) Validate(ctx context.Context, who trade.Viewer, d Draft) (*Ans
 
 func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish func(context.Context, postgres.Tx, *Answer) error) (*Answer, error) {
 	now := s.now()
-	fs := Structure(d, trade.Date(now.Format(time.DateOnly)))
-	var lines []Line
-	currency := d.Currency
+	if n := len(d.Lines); n > MaxLines {
+		if !d.refusable() {
+			return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, n, MaxLines).At("lines")
+		}
+		none := &Answer{Decision: DecisionRejected, Findings: Structure(d, trade.Date(now.Format(time.DateOnly)))}
+		return none, s.store.inTx(ctx, func(tx postgres.Tx) error { return finish(ctx, tx, none) })
+	}
+	rules, err := s.store.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	policy := rules.For(d.Account)
 	var facts Facts
-	if len(fs) == 0 {
+	if len(Structure(d, trade.Date(now.Format(time.DateOnly)))) == 0 {
 		facts = s.facts.Gather(ctx, d)
-		lines, currency, fs = Evaluate(d, facts)
-	} else if len(d.Lines) > MaxLines && !d.refusable() {
-		return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, len(d.Lines), MaxLines).At("lines")
-	} else if len(d.Lines) > MaxLines {
-		return &Answer{Decision: DecisionRejected, Findings: fs}, s.store.inTx(ctx, func(tx postgres.Tx) error {
-			return finish(ctx, tx, &Answer{Decision: DecisionRejected, Findings: fs})
-		})
-	} else {
-		if currency == "" {
-			currency = trade.NoCurrency
-		}
-		for i, l := range d.Lines {
-			if !l.Quantity.Value.IsPos() || l.Quantity.Value.Cmp(most()) > 0 {
-				l.Quantity.Value = trade.Decimal{} // the finding says what was asked
-			}
-			lines = append(lines, rejected(Line{Number: i + 1, SKU: l.SKU, Called: l.Called, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: trade.Money{Currency: currency}, Amount: trade.Money{Currency: currency}}))
-		}
 	}
 	var answer *Answer
-	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
-		o := &Order{
-			ID: trade.OrderID(postgres.NewID()), Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource,
-			PONumber: d.PONumber, Currency: currency, RequestedDate: d.RequestedDate, ShipToID: d.ShipToID, ShipTo: shipTo(d, facts.Account),
-			Lines: append([]Line(nil), lines...), Findings: append([]Finding(nil), fs...), PlacedAt: now, UpdatedAt: now, PlacedBy: who.Subject,
-		}
-		events, err := s.settleOrder(ctx, tx, o, facts, now)
+	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
+		considered := &Considered{Draft: d, Facts: facts}
+		o, internal := considered.order(policy, now)
+		considered.Internal = internal
+		o.ID, o.PlacedBy, o.RuleSet = trade.OrderID(postgres.NewID()), who.Subject, rules.Version
+		events, err := s.settleOrder(ctx, tx, o, considered, policy, now)
 		if err != nil {
 			return err
 		}
 		if err := s.store.insert(ctx, tx, o, events); err != nil {
+			return err
+		}
+		if err := s.store.consider(ctx, tx, o, considered); err != nil {
 			return err
 		}
 		if err := s.dispatch.Decided(ctx, tx, o); err != nil {
@@ -201,47 +196,162 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	return answer, err
 }
 
-// settleOrder takes stock and credit for what may be accepted and sets the order's outcome. It
-// is also how a held order is decided again.
-func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, facts Facts, now time.Time) ([]event.Event, error) {
-	turnedDown := false
-	for _, f := range o.Findings {
-		turnedDown = turnedDown || (f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines."))
+// Considered is everything that a decision was made from. It is kept, so that the decision can be made again by other rules.
+type Considered struct {
+	Draft Draft `json:"draft"`
+	Facts Facts `json:"facts"`
+	Taken Taken `json:"taken"`
+	// Internal are findings that are not for buyers' eyes.
+	Internal []Finding `json:"internal,omitempty"`
+}
+
+// Taken is what the deciding transaction found, with everything locked that it depends on.
+type Taken struct {
+	// Wanted are the lines that stock was asked for, and Promised is what there was.
+	Wanted   []int                `json:"wanted"`
+	Promised map[int][]Allocation `json:"promised"`
+	Credit   CreditPosition       `json:"credit"`
+	Earlier  []Earlier            `json:"earlier,omitempty"`
+}
+
+// settleOrder takes stock and credit for what may be accepted and sets the order's outcome.
+func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *Considered, policy Policy, now time.Time) ([]event.Event, error) {
+	if o.turnedDown() {
+		o.count()
+		return o.conclude(policy, now), nil
 	}
-	var wants []Want
-	total := trade.Money{Currency: o.Currency}
-	for i := range o.Lines {
-		l := &o.Lines[i]
-		if l.Outcome != LineRejected {
-			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: l.Open()})
-			total = total.Plus(l.Amount)
+	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
+	wants := o.wants()
+	for _, w := range wants {
+		c.Taken.Wanted = append(c.Taken.Wanted, w.Line)
+	}
+	var err error
+	if !c.Facts.missing(needItems) {
+		if c.Taken.Promised, err = s.reserver.Reserve(ctx, tx, o.ID, wants); err != nil {
+			return nil, fmt.Errorf("reserve stock: %w", err)
+		}
+		if e.allocate(o, c.Taken.Promised) {
+			if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+				return nil, err
+			}
 		}
 	}
-	o.Total = total
-	if turnedDown || len(wants) == 0 {
-		return s.turnDown(o, now), nil
-	}
-	position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
+	o.count()
+	position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, o.Total)
 	if err != nil {
 		return nil, fmt.Errorf("credit of %s: %w", o.Account, err)
 	}
-	if !position.Known && !facts.missing("credit") {
-		o.Findings = append(o.Findings, unknownCredit())
+	c.Taken.Credit = position
+	// The account's orders are decided one after the other from here on.
+	if c.Taken.Earlier, err = s.store.samePO(ctx, tx, o, now.AddDate(0, 0, -policy.DuplicatePODays)); err != nil {
+		return nil, err
 	}
-	o.Findings = append(o.Findings, checkCredit(position, total)...)
-	if !facts.missing("items") {
-		got, err := s.reserver.Reserve(ctx, tx, o.ID, wants)
-		if err != nil {
-			return nil, fmt.Errorf("reserve stock: %w", err)
-		}
-		o.Findings = append(o.Findings, allocate(o, got, facts.missing("availability"))...)
+	e.settle(o.Total, c.Taken)
+	o.Findings = append(o.Findings, e.findings...)
+	events := o.conclude(policy, now)
+	if o.Status != Rejected {
+		return events, nil
 	}
-	return s.conclude(o, now), nil
+	if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
+		return nil, err
+	}
+	return events, s.exposure.Unexpose(ctx, tx, o.ID)
 }
 
-// allocate books what was reserved onto the lines and reports what is short.
-func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
-	var fs findings
+// under is the decision that other rules make of what was considered. Stock that was not asked for then is taken as there.
+func (c *Considered) under(policy Policy, now time.Time) *Order {
+	o, internal := c.order(policy, now)
+	c.Internal = internal
+	if o.turnedDown() {
+		o.conclude(policy, now)
+		return o
+	}
+	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
+	if !c.Facts.missing(needItems) {
+		got := map[int][]Allocation{}
+		for _, w := range o.wants() {
+			if got[w.Line] = c.Taken.Promised[w.Line]; !slices.Contains(c.Taken.Wanted, w.Line) {
+				got[w.Line] = []Allocation{{Quantity: w.Quantity}}
+			}
+		}
+		e.allocate(o, got)
+	}
+	o.count()
+	e.settle(o.Total, c.Taken)
+	o.Findings = append(o.Findings, e.findings...)
+	o.conclude(policy, now)
+	return o
+}
+
+// order is the draft as an order, as far as it can be decided without stock and credit, and what is not for buyers' eyes.
+func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
+	d := c.Draft
+	o := &Order{
+		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Terms: d.Terms,
+		RequestedDate: d.RequestedDate, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
+	}
+	if o.Findings = Structure(d, trade.Date(now.Format(time.DateOnly))); len(o.Findings) == 0 {
+		is := Evaluate(d, c.Facts, policy)
+		o.Lines, o.Currency, o.Findings = is.Lines, is.Currency, is.Findings
+		return o, is.Internal
+	}
+	if o.Currency = d.Currency; o.Currency == "" {
+		o.Currency = trade.NoCurrency
+	}
+	for i, l := range d.Lines {
+		if !l.Quantity.Value.IsPos() || l.Quantity.Value.Cmp(most()) > 0 {
+			l.Quantity.Value = trade.Decimal{} // the finding says what was asked
+		}
+		none := trade.Money{Currency: o.Currency}
+		o.Lines = append(o.Lines, rejected(Line{Number: i + 1, SKU: l.SKU, Called: l.Called, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, UnitPrice: none, Amount: none}))
+	}
+	return o, nil
+}
+
+// turnedDown reports whether nothing of the order can be taken: for what it is as a whole, or since every line is turned down.
+func (o *Order) turnedDown() bool {
+	return slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines.") }) ||
+		!slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome != LineRejected })
+}
+
+// wants are what the lines that may be taken need.
+func (o *Order) wants() []Want {
+	var out []Want
+	for _, l := range o.Lines {
+		if l.Outcome != LineRejected {
+			out = append(out, Want{Line: l.Number, SKU: l.SKU, Quantity: l.Open()})
+		}
+	}
+	return out
+}
+
+// count sums up what the lines cost that were not turned down.
+func (o *Order) count() {
+	o.Total = trade.Money{Currency: o.Currency}
+	for _, l := range o.Lines {
+		if l.Outcome != LineRejected {
+			o.Total = o.Total.Plus(l.Amount)
+		}
+	}
+}
+
+// settle makes the checks that need what the transaction found.
+func (e *evaluation) settle(total trade.Money, t Taken) {
+	if !e.facts.missing(needPrices) && !e.facts.missing(needItems) {
+		e.value(total)
+	}
+	e.repeats(t.Earlier)
+	e.credit(t.Credit, total)
+}
+
+// allocate books what was promised onto the lines, deals with what is short as the policy says, and reports whether
+// something was turned down that had a promise.
+func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool) {
+	unknown := e.facts.missing(needStock)
+	policy := e.policy.Backorders
+	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) {
+		policy = BackorderHold
+	}
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if l.Outcome == LineRejected {
@@ -254,6 +364,26 @@ func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
 		if !short.IsPos() || unknown {
 			continue
 		}
+		s := sight{
+			path: path(i, "quantity.value"), message: fmt.Sprintf("%s of %s is not available", short, l.SKU), remedy: fmt.Sprintf("order %s, or wait for stock", l.Allocated),
+			evidence: trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String(), "policy": string(policy)},
+		}
+		switch {
+		case policy == FillOrKill, policy == BackorderNone && !l.Allocated.IsPos():
+			e.seeAs(atpShort, Rejects, s)
+			dropped = dropped || len(l.Allocations) > 0
+			l.Allocations, l.Allocated = nil, trade.Decimal{}
+			*l = rejected(*l)
+			continue
+		case policy == BackorderNone:
+			e.seeAs(atpShort, ChangesIt, s)
+			l.cut(short)
+			continue
+		case policy == BackorderLine:
+			e.seeAs(atpShort, ChangesIt, s)
+		default:
+			e.see(atpShort, s)
+		}
 		l.Backordered = trade.Sum(l.Backordered, short)
 		switch {
 		case l.Outcome == LineHeld: // it still has no price
@@ -262,20 +392,32 @@ func allocate(o *Order, got map[int][]Allocation, unknown bool) []Finding {
 		default:
 			l.Outcome = LineBackordered
 		}
-		fs.add("ATP_SHORT", trade.Hold, path(i, "quantity.value"), fmt.Sprintf("%s of %s is not available", short, l.SKU), fmt.Sprintf("order %s, or wait for stock", l.Allocated)).
-			with(trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String()})
 	}
-	return fs
+	return dropped
+}
+
+// cut takes a quantity off what the line is taken for.
+func (l *Line) cut(q trade.Decimal) {
+	if l.Asked == nil {
+		asked := l.Quantity.Value
+		l.Asked = &asked
+	}
+	l.Quantity.Value = trade.Less(l.Quantity.Value, q)
+	l.Amount = l.UnitPrice.Times(l.Quantity.Value).Round()
+	if l.Outcome != LineHeld {
+		l.Outcome = LineAcceptedQuantity
+	}
 }
 
 // conclude turns findings into holds and sets decision and status.
-func (s *Service) conclude(o *Order, now time.Time) []event.Event {
+func (o *Order) conclude(policy Policy, now time.Time) []event.Event {
+	if o.turnedDown() && o.refusable() {
+		return o.turnDown(now)
+	}
 	for _, f := range o.Findings {
-		reject := f.Severity == trade.Reject && o.refusable()
-		if f.Severity != trade.Hold && (f.Severity != trade.Reject || o.refusable()) || reject {
-			continue
+		if f.Severity == trade.Hold || f.Severity == trade.Reject && !o.refusable() {
+			o.hold(f, policy, now)
 		}
-		o.hold(f, now)
 	}
 	var changed, dropped bool
 	for i := range o.Lines {
@@ -299,43 +441,43 @@ func (s *Service) conclude(o *Order, now time.Time) []event.Event {
 	default:
 		o.Decision = DecisionAccepted
 	}
-	events := []event.Event{o.event("order.placed", now, map[string]any{"number": o.Number, "decision": o.Decision, "total": o.Total, "lines": len(o.Lines), "channel": o.Channel})}
+	events := []event.Event{o.placed(now)}
+	if len(o.ActiveHolds()) > 0 {
+		events = append(events, o.event("order.held", now, map[string]any{"holds": holdCodes(o)}))
+	}
 	if o.Status == OnHold {
-		return append(events, o.event("order.held", now, map[string]any{"holds": holdCodes(o)}))
+		return events
 	}
 	return append(events, o.event("order.accepted", now, map[string]any{"decision": o.Decision}))
 }
 
-// turnDown rejects the order, or holds it when its channel has taken it already.
-func (s *Service) turnDown(o *Order, now time.Time) []event.Event {
-	if !o.refusable() {
-		return s.conclude(o, now)
-	}
+func (o *Order) placed(now time.Time) event.Event {
+	return o.event("order.placed", now, map[string]any{"number": o.Number, "decision": o.Decision, "total": o.Total, "lines": len(o.Lines), "channel": o.Channel})
+}
+
+// turnDown rejects the whole order.
+func (o *Order) turnDown(now time.Time) []event.Event {
 	for i := range o.Lines {
 		l := &o.Lines[i]
+		l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
 		l.Outcome, l.Rejected = LineRejected, l.Quantity.Value
 	}
 	o.Decision, o.Status = DecisionRejected, Rejected
-	return []event.Event{
-		o.event("order.placed", now, map[string]any{"number": o.Number, "decision": o.Decision, "total": o.Total, "lines": len(o.Lines), "channel": o.Channel}),
-		o.event("order.rejected", now, map[string]any{"findings": o.Findings}),
-	}
+	return []event.Event{o.placed(now), o.event("order.rejected", now, map[string]any{"findings": o.Findings})}
 }
 
 func (o *Order) refusable() bool { return o.Channel.refusable() }
 
 func (d Draft) refusable() bool { return d.Channel.refusable() }
 
-// hold adds a hold for the finding unless one of its code is active.
-func (o *Order) hold(f Finding, now time.Time) {
-	for _, h := range o.ActiveHolds() {
-		if h.Code == f.Code {
-			return
-		}
+// hold adds a hold for the finding unless there is an active one for the same on the same.
+func (o *Order) hold(f Finding, policy Policy, now time.Time) {
+	h := newHold(f, policy.holdRule(f.Code), now)
+	if slices.ContainsFunc(o.ActiveHolds(), func(is Hold) bool { return is.Code == h.Code && is.Line == h.Line }) {
+		return
 	}
-	h := newHold(f, now)
 	switch f.Code {
-	case "SOURCE_UNAVAILABLE", "ATP_SHORT", "CREDIT_LIMIT_EXCEEDED", "OVERDUE_BALANCE", "TAX_CONTEXT_INCOMPLETE", "PRICE_MISSING", "SHORT_PICK":
+	case sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick:
 		h.AutoClears = true
 	}
 	if !o.refusable() {
@@ -344,11 +486,24 @@ func (o *Order) hold(f Finding, now time.Time) {
 	o.Holds = append(o.Holds, h)
 }
 
-func newHold(f Finding, now time.Time) Hold {
-	return Hold{
-		ID: postgres.NewID(), Code: f.Code, Reason: f.Message, Blocks: []string{"RELEASE"}, Status: HoldActive, AppliedBy: "intake", AppliedAt: now,
-		ReviewAt: now.Add(reviewAfter), Remedies: f.Remedies, Evidence: f.Evidence,
+func newHold(f Finding, rule HoldRule, now time.Time) Hold {
+	h := Hold{
+		ID: postgres.NewID(), Code: f.Code, Reason: f.Message, Blocks: rule.Blocks, Status: HoldActive, AppliedBy: "intake", AppliedAt: now,
+		ReviewAt: now.Add(time.Duration(rule.ReviewHours) * time.Hour), Remedies: f.Remedies, Evidence: f.Evidence, Scope: rule.Scope,
 	}
+	if rule.Level == HoldsLine {
+		h.Line = f.line()
+	}
+	return h
+}
+
+// line is the number of the line that the finding is about, 0 for the order.
+func (f Finding) line() int {
+	var i int
+	if _, err := fmt.Sscanf(f.Path, "lines.%d.", &i); err != nil {
+		return 0
+	}
+	return i + 1
 }
 
 func holdCodes(o *Order) []string {
@@ -357,19 +512,6 @@ func holdCodes(o *Order) []string {
 		codes = append(codes, h.Code)
 	}
 	return codes
-}
-
-func shipTo(d Draft, a *AccountFact) trade.Address {
-	switch {
-	case d.ShipTo != nil:
-		return *d.ShipTo
-	case a == nil:
-		return trade.Address{}
-	case d.ShipToID != "":
-		return a.ShipTos[d.ShipToID]
-	default:
-		return a.DefaultTo
-	}
 }
 
 func checkKey(key string) error {

@@ -86,6 +86,10 @@ type Order struct {
 	UpdatedAt     time.Time       `json:"updatedAt"`
 	PlacedBy      string          `json:"placedBy"`
 	CancelReason  string          `json:"cancelReason,omitempty"`
+	// Terms are the payment terms that the buyer asked for; empty for the account's.
+	Terms string `json:"terms,omitempty"`
+	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
+	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.
 	CalledOff bool `json:"calledOff,omitempty"`
 	// Refunds are what its shop has given back, of what we have seen.
@@ -109,9 +113,11 @@ type Line struct {
 	Number  int             `json:"number"`
 	SKU     trade.SKU       `json:"sku"`
 	// Called is what the channel calls the item, where that is something else.
-	Called            trade.SKU      `json:"called,omitempty"`
-	Description       string         `json:"description,omitempty"`
-	Quantity          trade.Quantity `json:"quantity"`
+	Called      trade.SKU      `json:"called,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Quantity    trade.Quantity `json:"quantity"`
+	// Asked is what the buyer asked for, where the line was taken for another quantity.
+	Asked             *trade.Decimal `json:"asked,omitempty"`
 	UnitPrice         trade.Money    `json:"unitPrice"`
 	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
 	Amount            trade.Money    `json:"amount"`
@@ -146,10 +152,12 @@ type Reference struct {
 
 // Hold stops an order's activities until it is released or its cause is gone.
 type Hold struct {
-	ID         string         `json:"id"`
-	Code       string         `json:"code"`
-	Reason     string         `json:"reason"`
-	Blocks     []string       `json:"blocks"`
+	ID     string `json:"id"`
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+	// Line is the line that it holds, 0 for the order.
+	Line       int            `json:"line,omitempty"`
+	Blocks     []Activity     `json:"blocks"`
 	Status     HoldStatus     `json:"status"`
 	AutoClears bool           `json:"autoClears"`
 	AppliedBy  string         `json:"appliedBy"`
@@ -157,10 +165,28 @@ type Hold struct {
 	ReviewAt   time.Time      `json:"reviewAt"`
 	Remedies   []string       `json:"remedies,omitempty"`
 	Evidence   trade.Evidence `json:"evidence,omitempty"`
-	ReleasedBy string         `json:"releasedBy,omitempty"`
-	ReleasedAt *time.Time     `json:"releasedAt,omitempty"`
+	// Scope is what somebody must hold to release it.
+	Scope      string     `json:"scope,omitempty"`
+	ReleasedBy string     `json:"releasedBy,omitempty"`
+	ReleasedAt *time.Time `json:"releasedAt,omitempty"`
 	// ReleaseReason is what the releasing person wrote.
 	ReleaseReason string `json:"releaseReason,omitempty"`
+}
+
+// OnLine is the number of the line that is held, nil for the whole order.
+func (h *Hold) OnLine() *int {
+	if h.Line == 0 {
+		return nil
+	}
+	return &h.Line
+}
+
+// Releasing is the scope that releases the hold.
+func (h *Hold) Releasing() string {
+	if h.Scope == "" {
+		return Scopes()[0]
+	}
+	return h.Scope
 }
 
 // HoldStatus is where a hold is in its life.
@@ -168,8 +194,10 @@ type HoldStatus string
 
 // A hold is active until a person releases it or its cause goes away.
 const (
-	HoldActive      HoldStatus = "ACTIVE"
-	HoldReleased    HoldStatus = "RELEASED"
+	HoldActive   HoldStatus = "ACTIVE"
+	HoldReleased HoldStatus = "RELEASED"
+	// HoldOverridden is one that was released by somebody who stands above those who may.
+	HoldOverridden  HoldStatus = "OVERRIDDEN"
 	HoldAutoCleared HoldStatus = "AUTO_CLEARED"
 )
 
@@ -237,6 +265,19 @@ func (o *Order) Kept() map[int]trade.Decimal {
 	return out
 }
 
+// items is what the order asked for, by item.
+func (o *Order) items() map[trade.SKU]trade.Decimal {
+	out := make(map[trade.SKU]trade.Decimal, len(o.Lines))
+	for _, l := range o.Lines {
+		q := l.Quantity.Value
+		if l.Asked != nil {
+			q = *l.Asked
+		}
+		out[l.SKU] = trade.Sum(out[l.SKU], q)
+	}
+	return out
+}
+
 // Line returns the line with the number, or nil.
 func (o *Order) Line(number int) *Line {
 	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Number == number })
@@ -257,6 +298,30 @@ func (o *Order) ActiveHolds() []Hold {
 	return active
 }
 
+// Blocked reports whether a hold stops the activity of the line.
+func (o *Order) Blocked(a Activity, line int) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool {
+		return h.Status == HoldActive && slices.Contains(h.Blocks, a) && (h.Line == 0 || h.Line == line)
+	})
+}
+
+// stopped reports whether holds keep everything from being released that is not done yet.
+func (o *Order) stopped() bool {
+	if len(o.ActiveHolds()) == 0 {
+		return false
+	}
+	waiting := false
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		if trade.Sum(l.Open(), l.Allocated, l.Backordered, l.Released).IsPos() {
+			if waiting = true; !o.Blocked(Release, l.Number) {
+				return false
+			}
+		}
+	}
+	return waiting || slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.Status == HoldActive && h.Line == 0 && slices.Contains(h.Blocks, Release) })
+}
+
 // derive sets the status from quantities and holds, once intake has accepted the order.
 func (o *Order) derive() {
 	if o.Status == Rejected || o.Status == Cancelled {
@@ -270,7 +335,7 @@ func (o *Order) derive() {
 		waiting = waiting || trade.Sum(l.Open(), l.Allocated, l.Backordered, l.Released).IsPos()
 	}
 	switch {
-	case len(o.ActiveHolds()) > 0:
+	case o.stopped():
 		o.Status = OnHold
 	case !waiting && shipped:
 		o.Status = Completed
@@ -320,8 +385,8 @@ func (o *Order) follow(r Registration) (changed bool) {
 	return changed || was != o.Status
 }
 
-// release ends the active hold with the id, by a person with a reason.
-func (o *Order) release(holdID, by, reason string, now time.Time) error {
+// release ends the active hold with the id, by a person with a reason who may, or stands above those who may.
+func (o *Order) release(holdID string, by trade.Viewer, reason string, now time.Time) error {
 	for i := range o.Holds {
 		h := &o.Holds[i]
 		if h.ID != holdID {
@@ -330,7 +395,14 @@ func (o *Order) release(holdID, by, reason string, now time.Time) error {
 		if h.Status != HoldActive {
 			return fault.New(fault.Conflict, "hold %s is %s already", h.Code, h.Status).At("holdId")
 		}
-		h.Status, h.ReleasedBy, h.ReleasedAt, h.ReleaseReason = HoldReleased, by, &now, reason
+		ended := HoldReleased
+		if !by.Has(h.Releasing()) {
+			if !by.Has(Override) {
+				return fault.New(fault.Denied, "hold %s is released with the scope %s, or in spite of that with %s", h.Code, h.Releasing(), Override).At("holdId")
+			}
+			ended = HoldOverridden
+		}
+		h.Status, h.ReleasedBy, h.ReleasedAt, h.ReleaseReason = ended, by.Subject, &now, reason
 		return nil
 	}
 	return fault.New(fault.NotFound, "order %s has no hold %q; its holds are listed in order.holds", o.Number, holdID).At("holdId")
@@ -345,7 +417,7 @@ func (o *Order) undecided() int {
 // unchecked reports whether the hold is there because a check could not be made.
 func (o *Order) unchecked(holdID string) bool {
 	return slices.ContainsFunc(o.Holds, func(h Hold) bool {
-		return h.ID == holdID && (h.Code == "SOURCE_UNAVAILABLE" || h.Code == "PRICE_MISSING")
+		return h.ID == holdID && (h.Code == sourceUnavailable || h.Code == priceMissing)
 	})
 }
 

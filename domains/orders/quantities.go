@@ -9,6 +9,15 @@ func (l *Line) of(n trade.Decimal) trade.Quantity {
 	return trade.Quantity{Value: n, Unit: l.Quantity.Unit}
 }
 
+// AskedQuantity is what the buyer asked for, where the line was taken for another quantity.
+func (l *Line) AskedQuantity() *trade.Quantity {
+	if l.Asked == nil {
+		return nil
+	}
+	q := l.of(*l.Asked)
+	return &q
+}
+
 // OpenQuantity is in no bucket yet.
 func (l *Line) OpenQuantity() trade.Quantity { return l.of(l.Open()) }
 

@@ -17,6 +17,10 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	if err != nil || found[id] == nil {
 		return false, err
 	}
+	rules, err := s.store.rules(ctx)
+	if err != nil {
+		return false, err
+	}
 	d := found[id].draft()
 	facts := s.facts.Gather(ctx, d)
 	if len(facts.Missing) > 0 {
@@ -24,18 +28,19 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	}
 	cleared := false
 	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if o.Status != OnHold && !o.backordered() {
+		if o.finished() || len(o.ActiveHolds()) == 0 && !o.backordered() {
 			return nil, nil
 		}
 		now, before := s.now(), o.Status
-		still, err := s.recheck(ctx, tx, o, d, facts)
+		o.RuleSet = rules.Version
+		still, err := s.recheck(ctx, tx, o, d, facts, rules.For(o.Account))
 		if err != nil {
 			return nil, err
 		}
 		var events []event.Event
 		for i := range o.Holds {
 			h := &o.Holds[i]
-			if h.Status == HoldActive && h.AutoClears && !still[h.Code] {
+			if h.Status == HoldActive && h.AutoClears && !still[h.against()] {
 				h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
 				events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
 			}
@@ -52,13 +57,21 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	return cleared, err
 }
 
+// against is what stands against an order, on the whole or on a line.
+type against struct {
+	code string
+	line int
+}
+
+func (h Hold) against() against { return against{h.Code, h.Line} }
+
 // recheck prices what could not be priced, reserves what is still short, holds the order for
-// what stands against it now, and returns the codes that do.
-func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft, facts Facts) (map[string]bool, error) {
-	lines, currency, fs := Evaluate(d, facts)
-	o.Currency = currency
+// what stands against it now, and returns that.
+func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft, facts Facts, policy Policy) (map[against]bool, error) {
+	is := Evaluate(d, facts, policy)
+	o.Currency = is.Currency
 	if o.ShipTo.Line1 == "" {
-		o.ShipTo = shipTo(d, facts.Account)
+		o.ShipTo = d.to(facts.Account)
 	}
 	avoid, err := s.dispatch.GaveBack(ctx, tx, o)
 	if err != nil {
@@ -67,15 +80,13 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	var wants []Want
 	// down are the lines that are turned down only now.
 	var down []int
-	total := trade.Money{Currency: o.Currency}
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if l.Outcome == LineRejected {
 			continue
 		}
-		if l.Outcome == LineHeld {
-			l.UnitPrice, l.Amount, l.Description, l.Quantity.Unit = lines[i].UnitPrice, lines[i].Amount, lines[i].Description, lines[i].Quantity.Unit
-			l.Outcome = lines[i].Outcome
+		if now := is.Lines[i]; l.Outcome == LineHeld {
+			l.UnitPrice, l.Amount, l.Description, l.Quantity, l.Asked, l.Outcome = now.UnitPrice, now.Amount, now.Description, now.Quantity, now.Asked, now.Outcome
 			if l.Outcome == LineRejected {
 				down = append(down, i)
 				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
@@ -83,22 +94,9 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 				continue
 			}
 		}
-		total = total.Plus(l.Amount)
 		if need := trade.Sum(l.Open(), l.Backordered); need.IsPos() {
 			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need, Avoid: avoid})
 		}
-	}
-	o.Total = total
-	if !o.registered() {
-		// The ERP counts what it has registered; until then the order is ours to count.
-		position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, total)
-		if err != nil {
-			return nil, err
-		}
-		if !position.Known {
-			fs = append(fs, unknownCredit())
-		}
-		fs = append(fs, checkCredit(position, total)...)
 	}
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 		return nil, err
@@ -110,29 +108,46 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	for i := range o.Lines {
 		o.Lines[i].Backordered = trade.Decimal{}
 	}
-	short := allocate(o, got, false)
-	still := map[string]bool{"SHORT_PICK": len(short) > 0}
-	if o.Status != OnHold {
+	// What is short is waited for, whatever the policy: the order was taken.
+	e := &evaluation{draft: d, facts: facts, policy: policy, currency: o.Currency, findings: is.Findings}
+	if e.policy.Backorders != BackorderLine {
+		e.policy.Backorders = BackorderHold
+	}
+	before := len(e.findings)
+	e.allocate(o, got)
+	short := len(e.findings) > before
+	o.count()
+	if !o.registered() {
+		// The ERP counts what it has registered; until then the order is ours to count.
+		position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, o.Total)
+		if err != nil {
+			return nil, err
+		}
+		e.credit(position, o.Total)
+	}
+	still := map[against]bool{{shortPick, 0}: short}
+	if len(o.ActiveHolds()) == 0 {
 		// It was agreed that it waits for stock.
 		return still, nil
 	}
 	var unknown []trade.SKU
-	for _, f := range append(fs, short...) {
+	for _, f := range e.findings {
 		reject := f.Severity == trade.Reject
 		for _, i := range down {
 			// What its channel has taken is not dropped for that: a person must settle it.
 			if reject && !o.refusable() && strings.HasPrefix(f.Path, path(i, "")) {
-				still[f.Code] = true
-				o.hold(f, s.now())
+				still[against{f.Code, 0}] = true
+				o.hold(f, policy, s.now())
 				if f.Code == itemUnknown {
 					unknown = append(unknown, o.Lines[i].SKU)
 				}
 			}
 		}
 		if f.Severity == trade.Hold || (reject && !strings.HasPrefix(f.Path, "lines.")) {
-			still[f.Code] = true
-			if !o.heldBefore(f.Code) {
-				o.hold(f, s.now())
+			at := newHold(f, policy.holdRule(f.Code), s.now()).against()
+			still[at] = true
+			if !o.heldBefore(at) {
+				o.hold(f, policy, s.now())
 			}
 		}
 	}
@@ -142,14 +157,14 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	return still, nil
 }
 
-// heldBefore reports whether the order was held for the code: a hold that a person has released
+// heldBefore reports whether the order was held for that: a hold that a person has released
 // stays released.
-func (o *Order) heldBefore(code string) bool {
-	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.Code == code && h.Status != HoldAutoCleared })
+func (o *Order) heldBefore(at against) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.against() == at && h.Status != HoldAutoCleared })
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
 	}

@@ -59,7 +59,7 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at
 			return nil, err
 		}
 		if len(conflicts) > 0 {
-			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, now)
+			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, Policy{}, now)
 		}
 		o.derive()
 		return []event.Event{o.event("order.amended", now, map[string]any{"source": source, "changes": changed, "conflicts": conflicts})}, nil
@@ -119,7 +119,7 @@ func (s *Service) Stopped(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 			h := newHold(Finding{
 				Code: sourceStopped, Message: source + " asks: " + stop.Message, Remedies: []string{"settle it in " + source + ", or release the hold to go on in spite of it"},
 				Evidence: trade.Evidence{"source": source, "stop": stop.Name},
-			}, now)
+			}, Policy{}.holdRule(sourceStopped), now)
 			o.Holds = append(o.Holds, h)
 			events = append(events, o.event("order.held", now, map[string]any{"holds": []string{h.Code}}))
 		}
@@ -138,7 +138,7 @@ func (h Hold) stop() string {
 func (o *Order) Released() []string {
 	var names []string
 	for _, h := range o.Holds {
-		if h.Status == HoldReleased && h.stop() != "" {
+		if (h.Status == HoldReleased || h.Status == HoldOverridden) && h.stop() != "" {
 			names = append(names, h.stop())
 		}
 	}

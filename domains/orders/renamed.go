@@ -40,9 +40,6 @@ func (s *Service) Renamed(ctx context.Context, tx postgres.Tx, source string, th
 	return nil
 }
 
-// itemUnknown is the code of findings about lines whose item nobody knows.
-const itemUnknown = "ITEM_UNKNOWN"
-
 // Unknown are the items of the order that nobody knows.
 func (o *Order) Unknown() []trade.SKU {
 	found := map[string]bool{}

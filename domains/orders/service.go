@@ -28,7 +28,7 @@ type Service struct {
 // New returns the orders of a database. The process is who claims idempotency keys; the four
 // interfaces are the other domains' part in an order, see their comments.
 func New(pool *postgres.Pool, process int32, facts Gatherer, reserver Reserver, exposure Exposure, dispatch Dispatcher, now func() time.Time) *Service {
-	return &Service{store: &store{pool, process}, facts: facts, reserver: reserver, exposure: exposure, dispatch: dispatch, now: now}
+	return &Service{store: &store{pool: pool, process: process}, facts: facts, reserver: reserver, exposure: exposure, dispatch: dispatch, now: now}
 }
 
 // Orders returns the orders with these ids that the viewer may see.
@@ -92,7 +92,7 @@ func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.Or
 	}
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		now := s.now()
-		if err := o.release(holdID, who.Subject, reason, now); err != nil {
+		if err := o.release(holdID, who, reason, now); err != nil {
 			return nil, err
 		}
 		if n := o.undecided(); n != 0 && (len(o.ActiveHolds()) == 0 || o.unchecked(holdID)) {
@@ -106,11 +106,10 @@ func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.Or
 	})
 }
 
-// resume accepts an order whose last hold is gone and sends what is allocated.
+// resume sends what is allocated of an order and no hold stops any more, and accepts it where it was held.
 func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events []event.Event, now time.Time) ([]event.Event, error) {
-	before := o.Status
 	o.derive()
-	if before != OnHold || o.Status == OnHold {
+	if o.Status == OnHold || o.finished() {
 		return events, nil
 	}
 	for i := range o.Lines {
@@ -310,7 +309,7 @@ func (s *Service) Advance(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 		o.derive()
 		events := []event.Event{}
 		if step == StepShorted {
-			o.hold(Finding{Code: "SHORT_PICK", Severity: trade.Hold, Message: "a node could not pick everything", Remedies: []string{"wait for stock", "cancel the rest"}}, now)
+			o.hold(Finding{Code: shortPick, Severity: trade.Hold, Message: "a node could not pick everything", Remedies: []string{"wait for stock", "cancel the rest"}}, Policy{}, now)
 			o.derive()
 			events = append(events, o.event("order.backordered", now, map[string]any{"parts": parts}))
 		}

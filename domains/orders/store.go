@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +25,8 @@ type store struct {
 	pool *postgres.Pool
 	// process names this process in claims.
 	process int32
+	// active are the rules that were active when they were read last.
+	active atomic.Pointer[Rules]
 }
 
 func (s *store) inTx(ctx context.Context, fn func(postgres.Tx) error) error {
@@ -233,6 +237,7 @@ func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 		SELECT id::text FROM orders
 		WHERE (status = 'ON_HOLD' AND NOT EXISTS (
 				SELECT FROM jsonb_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
+			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND doc->'holds' @> '[{"status": "ACTIVE", "autoClears": true}]')
 			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND EXISTS (
 				SELECT FROM jsonb_array_elements(doc->'lines') l WHERE (l->>'backordered')::numeric > 0))
 		ORDER BY random() LIMIT $1`, limit)
@@ -521,4 +526,164 @@ func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []strin
 		out[o.Number] = o
 	}
 	return out, err
+}
+
+// samePO are the orders of the account under the same PO number that were placed since, the latest first.
+func (s *store) samePO(ctx context.Context, tx postgres.Tx, o *Order, since time.Time) ([]Earlier, error) {
+	if strings.TrimSpace(o.PONumber) == "" {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT doc, updated_at FROM orders WHERE account_id = $1 AND po_number = $2 AND placed_at > $3 AND status NOT IN ('REJECTED', 'CANCELLED') AND id <> $4
+		ORDER BY placed_at DESC LIMIT 10`, o.Account, o.PONumber, since, o.ID)
+	if err != nil {
+		return nil, fmt.Errorf("orders under PO number %s: %w", o.PONumber, err)
+	}
+	list, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("orders under PO number %s: %w", o.PONumber, err)
+	}
+	out := make([]Earlier, len(list))
+	for i, is := range list {
+		out[i] = Earlier{Number: is.Number, PlacedAt: is.PlacedAt, Same: maps.EqualFunc(is.items(), o.items(), trade.Decimal.Equal)}
+	}
+	return out, nil
+}
+
+// consider keeps what an order was decided from.
+func (s *store) consider(ctx context.Context, tx postgres.Tx, o *Order, c *Considered) error {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO decisions (order_id, rule_set, considered) VALUES ($1, $2, $3)`, o.ID, o.RuleSet, raw); err != nil {
+		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
+	}
+	return nil
+}
+
+// considered are what the latest orders were decided from at first, of those placed since, with the time and the rules of
+// that.
+func (s *store) considered(ctx context.Context, since time.Time, limit int, each func(o *Order, c *Considered) error) error {
+	rows, err := s.pool.Query(ctx, `SELECT doc, considered, decided_at, rule_set FROM decisions JOIN orders ON id = order_id WHERE decided_at >= $1 ORDER BY decided_at DESC, id LIMIT $2`, since, limit)
+	if err != nil {
+		return fmt.Errorf("decisions: %w", err)
+	}
+	var doc, raw []byte
+	var at time.Time
+	var ruleSet int
+	_, err = pgx.ForEachRow(rows, []any{&doc, &raw, &at, &ruleSet}, func() error {
+		o, err := decode(doc)
+		if err != nil {
+			return err
+		}
+		var c Considered
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
+		}
+		o.PlacedAt, o.RuleSet = at, ruleSet
+		return each(o, &c)
+	})
+	return err
+}
+
+// internal are the findings of an order's decision that are not for buyers' eyes.
+func (s *store) internal(ctx context.Context, ids []trade.OrderID) (map[trade.OrderID][]Finding, error) {
+	rows, err := s.pool.Query(ctx, `SELECT order_id::text, considered->'internal' FROM decisions WHERE order_id = ANY($1::text[]::uuid[]) AND considered ? 'internal'`, postgres.IDs(ids...))
+	if err != nil {
+		return nil, fmt.Errorf("decisions: %w", err)
+	}
+	out := map[trade.OrderID][]Finding{}
+	var id trade.OrderID
+	var raw []byte
+	_, err = pgx.ForEachRow(rows, []any{&id, &raw}, func() error {
+		var fs []Finding
+		if err := json.Unmarshal(raw, &fs); err != nil {
+			return fmt.Errorf("decision of %s: %w", id, err)
+		}
+		out[id] = fs
+		return nil
+	})
+	return out, err
+}
+
+// rules are those that are active, read anew when others are.
+func (s *store) rules(ctx context.Context) (*Rules, error) {
+	var version int
+	err := s.pool.QueryRow(ctx, `SELECT version FROM rule_sets WHERE status = 'ACTIVE'`).Scan(&version)
+	if postgres.NoRows(err) {
+		version = 0
+	} else if err != nil {
+		return nil, fmt.Errorf("active rules: %w", err)
+	}
+	if at := s.active.Load(); at != nil && at.Version == version {
+		return at, nil
+	}
+	is := BuiltIn()
+	if version > 0 {
+		set, err := s.ruleSet(ctx, s.pool, version)
+		if err != nil {
+			return nil, err
+		}
+		if is, err = set.read(); err != nil {
+			return nil, err
+		}
+	}
+	s.active.Store(is)
+	return is, nil
+}
+
+const ruleSetColumns = `version, status, rules, note, created_by, created_at, activated_by, activated_at`
+
+func scanRuleSet(row pgx.CollectableRow) (r RuleSet, err error) {
+	return r, row.Scan(&r.Version, &r.Status, &r.Rules, &r.Note, &r.CreatedBy, &r.CreatedAt, &r.ActivatedBy, &r.ActivatedAt)
+}
+
+func (s *store) ruleSet(ctx context.Context, q interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, version int,
+) (RuleSet, error) {
+	rows, err := q.Query(ctx, `SELECT `+ruleSetColumns+` FROM rule_sets WHERE version = $1`, version)
+	if err != nil {
+		return RuleSet{}, fmt.Errorf("rule set %d: %w", version, err)
+	}
+	out, err := pgx.CollectExactlyOneRow(rows, scanRuleSet)
+	if postgres.NoRows(err) {
+		return out, fault.New(fault.NotFound, "no rule set %d: ruleSets lists them", version).At("version")
+	}
+	return out, err
+}
+
+func (s *store) ruleSets(ctx context.Context, limit int) ([]RuleSet, error) {
+	rows, err := s.pool.Query(ctx, `SELECT `+ruleSetColumns+` FROM rule_sets ORDER BY version DESC LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("rule sets: %w", err)
+	}
+	return pgx.CollectRows(rows, scanRuleSet)
+}
+
+func (s *store) draftRules(ctx context.Context, tx postgres.Tx, r *RuleSet) error {
+	err := tx.QueryRow(ctx, `INSERT INTO rule_sets (status, rules, note, created_by, created_at) VALUES ('DRAFT', $1, $2, $3, $4) RETURNING version`, r.Rules, r.Note, r.CreatedBy, r.CreatedAt).Scan(&r.Version)
+	if err != nil {
+		return fmt.Errorf("draft rules: %w", err)
+	}
+	return nil
+}
+
+// activate makes a rule set the active one, 0 those that are built in, and returns which was.
+func (s *store) activate(ctx context.Context, tx postgres.Tx, version int, by string, now time.Time) (was int, err error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('rule_sets', 11))`); err != nil {
+		return 0, fmt.Errorf("activate rules: %w", err)
+	}
+	err = tx.QueryRow(ctx, `UPDATE rule_sets SET status = 'RETIRED' WHERE status = 'ACTIVE' RETURNING version`).Scan(&was)
+	if err != nil && !postgres.NoRows(err) {
+		return 0, fmt.Errorf("activate rules: %w", err)
+	}
+	if version == 0 {
+		return was, nil
+	}
+	if _, err := tx.Exec(ctx, `UPDATE rule_sets SET status = 'ACTIVE', activated_by = $2, activated_at = $3 WHERE version = $1`, version, by, now); err != nil {
+		return 0, fmt.Errorf("activate rules: %w", err)
+	}
+	return was, nil
 }

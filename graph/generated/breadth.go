@@ -268,6 +268,10 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[model.InvoiceConnection]("InvoiceConnection", "InvoiceConnection!")),
 			breadth.Plain("provenance", false, func(obj *accounts.Account) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
+		breadth.Type{Name: "ActivateRuleSetPayload", Is: []string{"ActivateRuleSetPayload"}, Fields: []breadth.Field{
+			breadth.Plain("ruleSet", false, func(obj *model.ActivateRuleSetPayload) *orders.RuleSet { return obj.RuleSet }, breadth.Object[orders.RuleSet]("RuleSet", "")),
+			breadth.Plain("errors", false, func(obj *model.ActivateRuleSetPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
 		breadth.Type{Name: "Address", Is: []string{"Address"}, Fields: []breadth.Field{
 			breadth.Plain("name", false, func(obj *trade.Address) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("line1", false, func(obj *trade.Address) string { return obj.Line1 }, breadth.Leaf(scalar.AppendString, "String!")),
@@ -341,6 +345,10 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("quantity", false, func(obj *finance.DocumentLine) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("unitPrice", false, func(obj *finance.DocumentLine) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("amount", false, func(obj *finance.DocumentLine) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
+		}},
+		breadth.Type{Name: "DraftRuleSetPayload", Is: []string{"DraftRuleSetPayload"}, Fields: []breadth.Field{
+			breadth.Plain("ruleSet", false, func(obj *model.DraftRuleSetPayload) *orders.RuleSet { return obj.RuleSet }, breadth.Object[orders.RuleSet]("RuleSet", "")),
+			breadth.Plain("errors", false, func(obj *model.DraftRuleSetPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "Event", Is: []string{"Event"}, Fields: []breadth.Field{
 			breadth.Plain("id", false, func(obj *event.Event) string { return obj.ID }, breadth.Leaf(scalar.AppendID, "ID!")),
@@ -489,7 +497,9 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("id", false, func(obj *orders.Hold) string { return obj.ID }, breadth.Leaf(scalar.AppendID, "ID!")),
 			breadth.Plain("code", false, func(obj *orders.Hold) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("reason", false, func(obj *orders.Hold) string { return obj.Reason }, breadth.Leaf(scalar.AppendString, "String!")),
-			breadth.Plain("blocks", false, func(obj *orders.Hold) []string { return obj.Blocks }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("line", true, func(obj *orders.Hold) *int { return obj.OnLine() }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
+			breadth.Plain("blocks", false, func(obj *orders.Hold) []orders.Activity { return obj.Blocks }, breadth.List(breadth.Leaf(func(b []byte, v orders.Activity) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "HoldActivity!"), false, "[HoldActivity!]!")),
+			breadth.Plain("scope", true, func(obj *orders.Hold) string { return obj.Releasing() }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("status", false, func(obj *orders.Hold) orders.HoldStatus { return obj.Status }, breadth.Leaf(func(b []byte, v orders.HoldStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "HoldStatus!")),
 			breadth.Plain("autoClears", false, func(obj *orders.Hold) bool { return obj.AutoClears }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("appliedAt", false, func(obj *orders.Hold) time.Time { return obj.AppliedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
@@ -511,6 +521,13 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("path", false, func(obj *model.InputError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("message", false, func(obj *model.InputError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.InputError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+		}},
+		breadth.Type{Name: "IntakeCheck", Is: []string{"IntakeCheck"}, Fields: []breadth.Field{
+			breadth.Plain("code", false, func(obj *orders.Check) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("about", false, func(obj *orders.Check) string { return obj.About }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("effect", false, func(obj *orders.Check) orders.Effect { return obj.Effect }, breadth.Leaf(func(b []byte, v orders.Effect) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "CheckEffect!")),
+			breadth.Plain("least", false, func(obj *orders.Check) orders.Effect { return obj.Least }, breadth.Leaf(func(b []byte, v orders.Effect) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "CheckEffect!")),
+			breadth.Plain("needs", false, func(obj *orders.Check) []string { return obj.Needs }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
 		}},
 		breadth.Type{Name: "Invoice", Is: []string{"Invoice", "FinanceDocument", "Node"}, Fields: []breadth.Field{
 			breadth.Single("id", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -629,6 +646,18 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Mutation().CancelReturn(ctx, fc.Args["input"].(model.CancelReturnInput))
 			}, breadth.Object[model.CancelReturnPayload]("CancelReturnPayload", "CancelReturnPayload!")),
+			breadth.Root("draftRuleSet", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_draftRuleSet(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.DraftRuleSetPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().DraftRuleSet(ctx, fc.Args["input"].(model.DraftRuleSetInput))
+			}, breadth.Object[model.DraftRuleSetPayload]("DraftRuleSetPayload", "DraftRuleSetPayload!")),
+			breadth.Root("activateRuleSet", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_activateRuleSet(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.ActivateRuleSetPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().ActivateRuleSet(ctx, fc.Args["input"].(model.ActivateRuleSetInput))
+			}, breadth.Object[model.ActivateRuleSetPayload]("ActivateRuleSetPayload", "ActivateRuleSetPayload!")),
 		}},
 		breadth.Type{Name: "NodeAvailability", Is: []string{"NodeAvailability"}, Fields: []breadth.Field{
 			breadth.Plain("node", true, func(obj *inventory.AtNode) trade.NodeID { return obj.NodeID() }, breadth.Leaf(scalar.AppendNodeName, "String!")),
@@ -672,6 +701,13 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("lines", false, func(obj *orders.Order) []orders.Line { return obj.Lines }, breadth.Values(breadth.Object[orders.Line]("OrderLine", "OrderLine!"), "[OrderLine!]!")),
 			breadth.Plain("holds", false, func(obj *orders.Order) []orders.Hold { return obj.Holds }, breadth.Values(breadth.Object[orders.Hold]("Hold", "Hold!"), "[Hold!]!")),
 			breadth.Plain("findings", false, func(obj *orders.Order) []orders.Finding { return obj.Findings }, breadth.Values(breadth.Object[orders.Finding]("Finding", "Finding!"), "[Finding!]!")),
+			breadth.Batch("review", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Order_review(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([][]*orders.Finding, error) {
+				return env.(*executionContext).Resolvers.Order().Review(ctx, objs)
+			}, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "")),
+			breadth.Plain("terms", false, func(obj *orders.Order) string { return obj.Terms }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("ruleSet", false, func(obj *orders.Order) int { return obj.RuleSet }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Batch("fulfillmentOrders", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Order_fulfillmentOrders(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([][]*shipments.Work, error) {
@@ -726,6 +762,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("sku", false, func(obj *orders.Line) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("description", false, func(obj *orders.Line) string { return obj.Description }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("quantity", false, func(obj *orders.Line) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("asked", true, func(obj *orders.Line) *trade.Quantity { return obj.AskedQuantity() }, breadth.Object[trade.Quantity]("Quantity", "")),
 			breadth.Plain("unitPrice", false, func(obj *orders.Line) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("expectedUnitPrice", false, func(obj *orders.Line) *trade.Money { return obj.ExpectedUnitPrice }, breadth.Object[trade.Money]("Money", "")),
 			breadth.Plain("amount", false, func(obj *orders.Line) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
@@ -889,6 +926,24 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Query().Returns(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.ReturnConnection]("ReturnConnection", "ReturnConnection!")),
+			breadth.Root("intakeChecks", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_intakeChecks(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*orders.Check, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().IntakeChecks(ctx)
+			}, breadth.List(breadth.Object[orders.Check]("IntakeCheck", "IntakeCheck!"), false, "[IntakeCheck!]!")),
+			breadth.Root("ruleSets", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_ruleSets(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*orders.RuleSet, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().RuleSets(ctx, fc.Args["first"].(*int))
+			}, breadth.List(breadth.Object[orders.RuleSet]("RuleSet", "RuleSet!"), false, "[RuleSet!]!")),
+			breadth.Root("ruleTrial", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_ruleTrial(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*orders.Trial, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().RuleTrial(ctx, fc.Args["version"].(int), fc.Args["since"].(*time.Time), fc.Args["first"].(*int))
+			}, breadth.Object[orders.Trial]("RuleTrial", "RuleTrial!")),
 			breadth.Root("shipment", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Query_shipment(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*shipments.Shipment, error) {
@@ -1010,6 +1065,32 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("scrapped", true, func(obj *returns.Line) trade.Quantity { return obj.ScrappedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("missing", true, func(obj *returns.Line) trade.Quantity { return obj.MissingQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("unitPrice", false, func(obj *returns.Line) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
+		}},
+		breadth.Type{Name: "RuleSet", Is: []string{"RuleSet"}, Fields: []breadth.Field{
+			breadth.Plain("version", false, func(obj *orders.RuleSet) int { return obj.Version }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("status", false, func(obj *orders.RuleSet) orders.RuleSetStatus { return obj.Status }, breadth.Leaf(func(b []byte, v orders.RuleSetStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "RuleSetStatus!")),
+			breadth.Plain("rules", false, func(obj *orders.RuleSet) json.RawMessage { return obj.Rules }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(scalar.AppendRaw, "JSON!"), "JSON!")),
+			breadth.Plain("note", false, func(obj *orders.RuleSet) string { return obj.Note }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdBy", false, func(obj *orders.RuleSet) string { return obj.CreatedBy }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdAt", false, func(obj *orders.RuleSet) time.Time { return obj.CreatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("activatedBy", false, func(obj *orders.RuleSet) string { return obj.ActivatedBy }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("activatedAt", false, func(obj *orders.RuleSet) *time.Time { return obj.ActivatedAt }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
+		}},
+		breadth.Type{Name: "RuleTrial", Is: []string{"RuleTrial"}, Fields: []breadth.Field{
+			breadth.Plain("orders", false, func(obj *orders.Trial) int { return obj.Orders }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("changed", false, func(obj *orders.Trial) []orders.TrialChange { return obj.Changed }, breadth.Values(breadth.Object[orders.TrialChange]("RuleTrialChange", "RuleTrialChange!"), "[RuleTrialChange!]!")),
+		}},
+		breadth.Type{Name: "RuleTrialChange", Is: []string{"RuleTrialChange"}, Fields: []breadth.Field{
+			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_RuleTrialChange_order(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.TrialChange) ([]*orders.Order, error) {
+				return env.(*executionContext).Resolvers.RuleTrialChange().Order(ctx, objs)
+			}, breadth.Object[orders.Order]("Order", "")),
+			breadth.Plain("number", false, func(obj *orders.TrialChange) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("was", false, func(obj *orders.TrialChange) orders.Decision { return obj.Was }, breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Decision!")),
+			breadth.Plain("would", false, func(obj *orders.TrialChange) orders.Decision { return obj.Would }, breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "Decision!")),
+			breadth.Plain("new", false, func(obj *orders.TrialChange) []string { return obj.New }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("gone", false, func(obj *orders.TrialChange) []string { return obj.Gone }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
 		}},
 		breadth.Type{Name: "SetReferencePayload", Is: []string{"SetReferencePayload"}, Fields: []breadth.Field{
 			breadth.Plain("reference", false, func(obj *model.SetReferencePayload) *references.Reference { return obj.Reference }, breadth.Object[references.Reference]("ExternalReference", "")),

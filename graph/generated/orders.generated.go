@@ -29,6 +29,8 @@ import (
 type OrderResolver interface {
 	Account(ctx context.Context, objs []*orders.Order, maxAge *int, orLastKnown bool) ([]*accounts.Account, error)
 
+	Review(ctx context.Context, objs []*orders.Order) ([][]*orders.Finding, error)
+
 	FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error)
 	Shipments(ctx context.Context, objs []*orders.Order) ([][]*shipments.Shipment, error)
 	Returns(ctx context.Context, objs []*orders.Order) ([][]*returns.Return, error)
@@ -556,6 +558,29 @@ func (ec *executionContext) fieldContext_Hold_reason(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Hold", field, false, false, "String")
 }
 
+func (ec *executionContext) _Hold_line(ctx context.Context, field graphql.CollectedField, obj *orders.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_line(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OnLine(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, true, false, "Int")
+}
+
 func (ec *executionContext) _Hold_blocks(ctx context.Context, field graphql.CollectedField, obj *orders.Hold) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -568,15 +593,38 @@ func (ec *executionContext) _Hold_blocks(ctx context.Context, field graphql.Coll
 			return obj.Blocks, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []orders.Activity) graphql.Marshaler {
+			return ec.marshalNHoldActivity2ᚕcrossdockᚋdomainsᚋordersᚐActivityᚄ(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Hold_blocks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Hold", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Hold", field, false, false, "HoldActivity")
+}
+
+func (ec *executionContext) _Hold_scope(ctx context.Context, field graphql.CollectedField, obj *orders.Hold) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Hold_scope(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Releasing(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Hold_scope(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Hold", field, true, false, "String")
 }
 
 func (ec *executionContext) _Hold_status(ctx context.Context, field graphql.CollectedField, obj *orders.Hold) (ret graphql.Marshaler) {
@@ -1289,6 +1337,107 @@ func (ec *executionContext) fieldContext_Order_findings(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Order_review(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_review(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Order_review(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*orders.Finding) graphql.Marshaler {
+			return ec.marshalOFinding2ᚕᚖcrossdockᚋdomainsᚋordersᚐFindingᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_review(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Finding(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Order_review(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (any, error) {
+	resolver := ec.Resolvers.Order()
+	if batch, ok := graphql.BatchParentsFor[*orders.Order](ctx, "Order"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Review(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*orders.Finding](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Order.review",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Review(ctx, []*orders.Order{obj})
+	return graphql.ResolveBatchSingleResult[[]*orders.Finding](
+		ctx,
+		results,
+		err,
+		"Order.review",
+	)
+}
+
+func (ec *executionContext) _Order_terms(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_terms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Terms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_terms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+}
+
+func (ec *executionContext) _Order_ruleSet(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_ruleSet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RuleSet, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_ruleSet(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Order_fulfillmentOrders(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1930,6 +2079,38 @@ func (ec *executionContext) fieldContext_OrderLine_quantity(_ context.Context, f
 		Object:     "OrderLine",
 		Field:      field,
 		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OrderLine_asked(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderLine_asked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AskedQuantity(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *trade.Quantity) graphql.Marshaler {
+			return ec.marshalOQuantity2ᚖcrossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderLine_asked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quantity(ctx, field)
@@ -3198,7 +3379,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "shipToId", "shipTo", "lines"}
+	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "shipToId", "shipTo", "lines"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3240,6 +3421,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.Currency = data
+		case "terms":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("terms"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Terms = data
 		case "shipToId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipToId"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -3573,8 +3761,18 @@ func (ec *executionContext) _Hold(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "line":
+			out.Values[i] = ec._Hold_line(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "blocks":
 			out.Values[i] = ec._Hold_blocks(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "scope":
+			out.Values[i] = ec._Hold_scope(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -3739,6 +3937,22 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "findings":
 			out.Values[i] = ec._Order_findings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "review":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_review(ctx, field, obj)
+				})
+		case "terms":
+			out.Values[i] = ec._Order_terms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "ruleSet":
+			out.Values[i] = ec._Order_ruleSet(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -3915,6 +4129,11 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 		case "quantity":
 			out.Values[i] = ec._OrderLine_quantity(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "asked":
+			out.Values[i] = ec._OrderLine_asked(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "unitPrice":
@@ -4365,6 +4584,51 @@ func (ec *executionContext) marshalNHold2ᚕcrossdockᚋdomainsᚋordersᚐHold�
 	return ret
 }
 
+func (ec *executionContext) unmarshalNHoldActivity2crossdockᚋdomainsᚋordersᚐActivity(ctx context.Context, v any) (orders.Activity, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := orders.Activity(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHoldActivity2crossdockᚋdomainsᚋordersᚐActivity(ctx context.Context, sel ast.SelectionSet, v orders.Activity) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "HoldActivity!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNHoldActivity2ᚕcrossdockᚋdomainsᚋordersᚐActivityᚄ(ctx context.Context, v any) ([]orders.Activity, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]orders.Activity, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNHoldActivity2crossdockᚋdomainsᚋordersᚐActivity(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNHoldActivity2ᚕcrossdockᚋdomainsᚋordersᚐActivityᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Activity) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHoldActivity2crossdockᚋdomainsᚋordersᚐActivity(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNHoldStatus2crossdockᚋdomainsᚋordersᚐHoldStatus(ctx context.Context, v any) (orders.HoldStatus, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := orders.HoldStatus(tmp)
@@ -4633,6 +4897,25 @@ func (ec *executionContext) marshalODecision2ᚖcrossdockᚋdomainsᚋordersᚐD
 	_ = ctx
 	res := scalar.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOFinding2ᚕᚖcrossdockᚋdomainsᚋordersᚐFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []*orders.Finding) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNFinding2ᚖcrossdockᚋdomainsᚋordersᚐFinding(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOOrder2ᚕᚖcrossdockᚋdomainsᚋordersᚐOrder(ctx context.Context, sel ast.SelectionSet, v []*orders.Order) graphql.Marshaler {

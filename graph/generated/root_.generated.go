@@ -10,6 +10,7 @@ import (
 	"crossdock/graph/model"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -38,6 +39,7 @@ type ResolverRoot interface {
 	OrderLine() OrderLineResolver
 	Query() QueryResolver
 	Return() ReturnResolver
+	RuleTrialChange() RuleTrialChangeResolver
 	ShadowWrite() ShadowWriteResolver
 	Shipment() ShipmentResolver
 	Subscription() SubscriptionResolver
@@ -60,6 +62,11 @@ type ComplexityRoot struct {
 		ShipTos    func(childComplexity int) int
 		Stopped    func(childComplexity int) int
 		Terms      func(childComplexity int) int
+	}
+
+	ActivateRuleSetPayload struct {
+		Errors  func(childComplexity int) int
+		RuleSet func(childComplexity int) int
 	}
 
 	Address struct {
@@ -140,6 +147,11 @@ type ComplexityRoot struct {
 		Quantity  func(childComplexity int) int
 		SKU       func(childComplexity int) int
 		UnitPrice func(childComplexity int) int
+	}
+
+	DraftRuleSetPayload struct {
+		Errors  func(childComplexity int) int
+		RuleSet func(childComplexity int) int
 	}
 
 	Entity struct {
@@ -269,10 +281,12 @@ type ComplexityRoot struct {
 		Code          func(childComplexity int) int
 		Evidence      func(childComplexity int) int
 		ID            func(childComplexity int) int
+		OnLine        func(childComplexity int) int
 		Reason        func(childComplexity int) int
 		ReleaseReason func(childComplexity int) int
 		ReleasedAt    func(childComplexity int) int
 		ReleasedBy    func(childComplexity int) int
+		Releasing     func(childComplexity int) int
 		Remedies      func(childComplexity int) int
 		ReviewAt      func(childComplexity int) int
 		Status        func(childComplexity int) int
@@ -290,6 +304,14 @@ type ComplexityRoot struct {
 		Message   func(childComplexity int) int
 		Path      func(childComplexity int) int
 		Retryable func(childComplexity int) int
+	}
+
+	IntakeCheck struct {
+		About  func(childComplexity int) int
+		Code   func(childComplexity int) int
+		Effect func(childComplexity int) int
+		Least  func(childComplexity int) int
+		Needs  func(childComplexity int) int
 	}
 
 	Invoice struct {
@@ -346,9 +368,11 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		ActivateRuleSet  func(childComplexity int, input model.ActivateRuleSetInput) int
 		ApproveReturn    func(childComplexity int, input model.ApproveReturnInput) int
 		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
+		DraftRuleSet     func(childComplexity int, input model.DraftRuleSetInput) int
 		PlaceOrder       func(childComplexity int, input model.PlaceOrderInput) int
 		ReleaseHold      func(childComplexity int, input model.ReleaseHoldInput) int
 		RemoveReference  func(childComplexity int, input model.RemoveReferenceInput) int
@@ -394,9 +418,12 @@ type ComplexityRoot struct {
 		References        func(childComplexity int) int
 		RequestedDate     func(childComplexity int) int
 		Returns           func(childComplexity int) int
+		Review            func(childComplexity int) int
+		RuleSet           func(childComplexity int) int
 		ShipTo            func(childComplexity int) int
 		Shipments         func(childComplexity int) int
 		Status            func(childComplexity int) int
+		Terms             func(childComplexity int) int
 		Timeline          func(childComplexity int, first *int, after *string) int
 		Total             func(childComplexity int) int
 		UpdatedAt         func(childComplexity int) int
@@ -426,6 +453,7 @@ type ComplexityRoot struct {
 	OrderLine struct {
 		AllocatedQuantity   func(childComplexity int) int
 		Amount              func(childComplexity int) int
+		AskedQuantity       func(childComplexity int) int
 		Availability        func(childComplexity int, maxAge *int, orLastKnown bool) int
 		BackorderedQuantity func(childComplexity int) int
 		CancelledQuantity   func(childComplexity int) int
@@ -501,6 +529,7 @@ type ComplexityRoot struct {
 		Account            func(childComplexity int, id string, maxAge *int, orLastKnown bool) int
 		Availability       func(childComplexity int, skus []string, maxAge *int, orLastKnown bool) int
 		Exceptions         func(childComplexity int, status *operations.Status, first *int, after *string) int
+		IntakeChecks       func(childComplexity int) int
 		Item               func(childComplexity int, sku string, maxAge *int, orLastKnown bool) int
 		Items              func(childComplexity int, search *string, first *int, after *string) int
 		Node               func(childComplexity int, id string) int
@@ -511,6 +540,8 @@ type ComplexityRoot struct {
 		References         func(childComplexity int, filter *model.ReferenceFilter, first *int, after *string) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
+		RuleSets           func(childComplexity int, first *int) int
+		RuleTrial          func(childComplexity int, version int, since *time.Time, first *int) int
 		ShadowWrites       func(childComplexity int, source *string, different *bool, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
 		Shipments          func(childComplexity int, first *int, after *string) int
@@ -603,6 +634,31 @@ type ComplexityRoot struct {
 		SKU                 func(childComplexity int) int
 		ScrappedQuantity    func(childComplexity int) int
 		UnitPrice           func(childComplexity int) int
+	}
+
+	RuleSet struct {
+		ActivatedAt func(childComplexity int) int
+		ActivatedBy func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		CreatedBy   func(childComplexity int) int
+		Note        func(childComplexity int) int
+		Rules       func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Version     func(childComplexity int) int
+	}
+
+	RuleTrial struct {
+		Changed func(childComplexity int) int
+		Orders  func(childComplexity int) int
+	}
+
+	RuleTrialChange struct {
+		Gone   func(childComplexity int) int
+		New    func(childComplexity int) int
+		Number func(childComplexity int) int
+		Order  func(childComplexity int) int
+		Was    func(childComplexity int) int
+		Would  func(childComplexity int) int
 	}
 
 	SetReferencePayload struct {
@@ -862,6 +918,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.Terms(childComplexity), true
+
+	case "ActivateRuleSetPayload.errors":
+		if e.ComplexityRoot.ActivateRuleSetPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateRuleSetPayload.Errors(childComplexity), true
+	case "ActivateRuleSetPayload.ruleSet":
+		if e.ComplexityRoot.ActivateRuleSetPayload.RuleSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ActivateRuleSetPayload.RuleSet(childComplexity), true
 
 	case "Address.city":
 		if e.ComplexityRoot.Address.City == nil {
@@ -1155,6 +1224,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DocumentLine.UnitPrice(childComplexity), true
+
+	case "DraftRuleSetPayload.errors":
+		if e.ComplexityRoot.DraftRuleSetPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DraftRuleSetPayload.Errors(childComplexity), true
+	case "DraftRuleSetPayload.ruleSet":
+		if e.ComplexityRoot.DraftRuleSetPayload.RuleSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DraftRuleSetPayload.RuleSet(childComplexity), true
 
 	case "Entity.findManyAccountByIDs":
 		if e.ComplexityRoot.Entity.FindManyAccountByIDs == nil {
@@ -1721,6 +1803,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hold.ID(childComplexity), true
+	case "Hold.line":
+		if e.ComplexityRoot.Hold.OnLine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.OnLine(childComplexity), true
 	case "Hold.reason":
 		if e.ComplexityRoot.Hold.Reason == nil {
 			break
@@ -1745,6 +1833,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hold.ReleasedBy(childComplexity), true
+	case "Hold.scope":
+		if e.ComplexityRoot.Hold.Releasing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Releasing(childComplexity), true
 	case "Hold.remedies":
 		if e.ComplexityRoot.Hold.Remedies == nil {
 			break
@@ -1813,6 +1907,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InputError.Retryable(childComplexity), true
+
+	case "IntakeCheck.about":
+		if e.ComplexityRoot.IntakeCheck.About == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.About(childComplexity), true
+	case "IntakeCheck.code":
+		if e.ComplexityRoot.IntakeCheck.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.Code(childComplexity), true
+	case "IntakeCheck.effect":
+		if e.ComplexityRoot.IntakeCheck.Effect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.Effect(childComplexity), true
+	case "IntakeCheck.least":
+		if e.ComplexityRoot.IntakeCheck.Least == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.Least(childComplexity), true
+	case "IntakeCheck.needs":
+		if e.ComplexityRoot.IntakeCheck.Needs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.Needs(childComplexity), true
 
 	case "Invoice.dueOn":
 		if e.ComplexityRoot.Invoice.DueOn == nil {
@@ -2018,6 +2143,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Currency(childComplexity), true
 
+	case "Mutation.activateRuleSet":
+		if e.ComplexityRoot.Mutation.ActivateRuleSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_activateRuleSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ActivateRuleSet(childComplexity, args["input"].(model.ActivateRuleSetInput)), true
 	case "Mutation.approveReturn":
 		if e.ComplexityRoot.Mutation.ApproveReturn == nil {
 			break
@@ -2051,6 +2187,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelReturn(childComplexity, args["input"].(model.CancelReturnInput)), true
+	case "Mutation.draftRuleSet":
+		if e.ComplexityRoot.Mutation.DraftRuleSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_draftRuleSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DraftRuleSet(childComplexity, args["input"].(model.DraftRuleSetInput)), true
 	case "Mutation.placeOrder":
 		if e.ComplexityRoot.Mutation.PlaceOrder == nil {
 			break
@@ -2310,6 +2457,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Returns(childComplexity), true
+	case "Order.review":
+		if e.ComplexityRoot.Order.Review == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Review(childComplexity), true
+	case "Order.ruleSet":
+		if e.ComplexityRoot.Order.RuleSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.RuleSet(childComplexity), true
 	case "Order.shipTo":
 		if e.ComplexityRoot.Order.ShipTo == nil {
 			break
@@ -2328,6 +2487,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Status(childComplexity), true
+	case "Order.terms":
+		if e.ComplexityRoot.Order.Terms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Terms(childComplexity), true
 	case "Order.timeline":
 		if e.ComplexityRoot.Order.Timeline == nil {
 			break
@@ -2439,6 +2604,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderLine.Amount(childComplexity), true
+	case "OrderLine.asked":
+		if e.ComplexityRoot.OrderLine.AskedQuantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderLine.AskedQuantity(childComplexity), true
 	case "OrderLine.availability":
 		if e.ComplexityRoot.OrderLine.Availability == nil {
 			break
@@ -2766,6 +2937,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Exceptions(childComplexity, args["status"].(*operations.Status), args["first"].(*int), args["after"].(*string)), true
+	case "Query.intakeChecks":
+		if e.ComplexityRoot.Query.IntakeChecks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.IntakeChecks(childComplexity), true
 
 	case "Query.item":
 		if e.ComplexityRoot.Query.Item == nil {
@@ -2877,6 +3054,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Returns(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.ruleSets":
+		if e.ComplexityRoot.Query.RuleSets == nil {
+			break
+		}
+
+		args, err := ec.field_Query_ruleSets_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RuleSets(childComplexity, args["first"].(*int)), true
+	case "Query.ruleTrial":
+		if e.ComplexityRoot.Query.RuleTrial == nil {
+			break
+		}
+
+		args, err := ec.field_Query_ruleTrial_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RuleTrial(childComplexity, args["version"].(int), args["since"].(*time.Time), args["first"].(*int)), true
 	case "Query.shadowWrites":
 		if e.ComplexityRoot.Query.ShadowWrites == nil {
 			break
@@ -3250,6 +3449,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReturnLine.UnitPrice(childComplexity), true
+
+	case "RuleSet.activatedAt":
+		if e.ComplexityRoot.RuleSet.ActivatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.ActivatedAt(childComplexity), true
+	case "RuleSet.activatedBy":
+		if e.ComplexityRoot.RuleSet.ActivatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.ActivatedBy(childComplexity), true
+	case "RuleSet.createdAt":
+		if e.ComplexityRoot.RuleSet.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.CreatedAt(childComplexity), true
+	case "RuleSet.createdBy":
+		if e.ComplexityRoot.RuleSet.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.CreatedBy(childComplexity), true
+	case "RuleSet.note":
+		if e.ComplexityRoot.RuleSet.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.Note(childComplexity), true
+	case "RuleSet.rules":
+		if e.ComplexityRoot.RuleSet.Rules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.Rules(childComplexity), true
+	case "RuleSet.status":
+		if e.ComplexityRoot.RuleSet.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.Status(childComplexity), true
+	case "RuleSet.version":
+		if e.ComplexityRoot.RuleSet.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleSet.Version(childComplexity), true
+
+	case "RuleTrial.changed":
+		if e.ComplexityRoot.RuleTrial.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrial.Changed(childComplexity), true
+	case "RuleTrial.orders":
+		if e.ComplexityRoot.RuleTrial.Orders == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrial.Orders(childComplexity), true
+
+	case "RuleTrialChange.gone":
+		if e.ComplexityRoot.RuleTrialChange.Gone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.Gone(childComplexity), true
+	case "RuleTrialChange.new":
+		if e.ComplexityRoot.RuleTrialChange.New == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.New(childComplexity), true
+	case "RuleTrialChange.number":
+		if e.ComplexityRoot.RuleTrialChange.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.Number(childComplexity), true
+	case "RuleTrialChange.order":
+		if e.ComplexityRoot.RuleTrialChange.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.Order(childComplexity), true
+	case "RuleTrialChange.was":
+		if e.ComplexityRoot.RuleTrialChange.Was == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.Was(childComplexity), true
+	case "RuleTrialChange.would":
+		if e.ComplexityRoot.RuleTrialChange.Would == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RuleTrialChange.Would(childComplexity), true
 
 	case "SetReferencePayload.errors":
 		if e.ComplexityRoot.SetReferencePayload.Errors == nil {
@@ -3880,10 +4178,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AccountByIDsInput", ec.unmarshalInputAccountByIDsInput),
+			graphql.NewInputUnmarshaler("ActivateRuleSetInput", ec.unmarshalInputActivateRuleSetInput),
 			graphql.NewInputUnmarshaler("AddressInput", ec.unmarshalInputAddressInput),
 			graphql.NewInputUnmarshaler("ApproveReturnInput", ec.unmarshalInputApproveReturnInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CancelReturnInput", ec.unmarshalInputCancelReturnInput),
+			graphql.NewInputUnmarshaler("DraftRuleSetInput", ec.unmarshalInputDraftRuleSetInput),
 			graphql.NewInputUnmarshaler("FulfillmentEventFilter", ec.unmarshalInputFulfillmentEventFilter),
 			graphql.NewInputUnmarshaler("ItemByIDsInput", ec.unmarshalInputItemByIDsInput),
 			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
@@ -4747,6 +5047,12 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   holds: [Hold!]!
   "What intake saw."
   findings: [Finding!]!
+  "What intake saw that is not for buyers' eyes, such as margins."
+  review: [Finding!] @requiresScopes(scopes: [["orders:release"], ["pricing:release"], ["orders:override"]])
+  "The payment terms that the buyer asked for; empty for the account's."
+  terms: String! @owner(system: ORIGIN)
+  "The version of the rules that decided it last; 0 for those that are built in."
+  ruleSet: Int!
   "The work that nodes do for it."
   fulfillmentOrders: [FulfillmentOrder!]! @owner(system: NODE)
   "What was sent."
@@ -4773,6 +5079,8 @@ type OrderLine @owner(system: CROSSDOCK) {
   description: String!
   "What was asked for."
   quantity: Quantity! @owner(system: ORIGIN)
+  "What the buyer asked for, where the line was taken for another quantity."
+  asked: Quantity @owner(system: ORIGIN)
   "The price that the order was taken at."
   unitPrice: Money!
   "What the buyer expected to pay."
@@ -4827,8 +5135,12 @@ type Hold @owner(system: CROSSDOCK) {
   code: String!
   "Why, for people."
   reason: String!
+  "The number of the line that it holds; null for the whole order."
+  line: Int
   "What it stops."
-  blocks: [String!]!
+  blocks: [HoldActivity!]!
+  "The scope that releases it; orders:override does too."
+  scope: String!
   "Where it is in its life."
   status: HoldStatus!
   "Whether it clears by itself when its cause is gone."
@@ -4892,7 +5204,9 @@ enum FulfillmentRollup { NOT_STARTED PARTIALLY_ALLOCATED ALLOCATED BACKORDERED R
 "How an order reached us."
 enum Channel { PORTAL STOREFRONT ERP }
 "Where a hold is in its life."
-enum HoldStatus { ACTIVE RELEASED AUTO_CLEARED }
+enum HoldStatus { ACTIVE RELEASED OVERRIDDEN AUTO_CLEARED }
+"What a hold can stop: work for nodes, which is not picked or shipped then, and invoices."
+enum HoldActivity { RELEASE INVOICE }
 "What a finding does to an order."
 enum Severity { REJECT HOLD CHANGE WARN }
 
@@ -4967,6 +5281,8 @@ input PlaceOrderInput {
   requestedDate: Date
   "What it is priced in; the account's currency when left out."
   currency: CurrencyCode
+  "The payment terms; the account's when left out."
+  terms: String
   "One of the account's ship-tos."
   shipToId: String
   "Another address, for this order only."
@@ -5049,8 +5365,8 @@ extend type Mutation {
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Stops everything of an order that has not shipped."
   cancelOrder(input: CancelOrderInput!): CancelOrderPayload! @requiresScopes(scopes: [["orders"]])
-  "Ends a hold, with a reason."
-  releaseHold(input: ReleaseHoldInput!): ReleaseHoldPayload! @requiresScopes(scopes: [["orders:release"]])
+  "Ends a hold, with a reason. Each hold says which scope releases it."
+  releaseHold(input: ReleaseHoldInput!): ReleaseHoldPayload! @requiresScopes(scopes: [["orders:release"], ["credit:release"], ["pricing:release"], ["orders:override"]])
 }
 `, BuiltIn: false},
 	{Name: "../schema/pricing.graphqls", Input: `"What an account pays for one unit, by the ERP's own calculation."
@@ -5375,6 +5691,131 @@ extend type Mutation {
   approveReturn(input: ApproveReturnInput!): ApproveReturnPayload! @requiresScopes(scopes: [["returns:approve"]])
   "Ends a return of which nothing has arrived."
   cancelReturn(input: CancelReturnInput!): CancelReturnPayload! @requiresScopes(scopes: [["orders"], ["returns:approve"]])
+}
+`, BuiltIn: false},
+	{Name: "../schema/rules.graphqls", Input: `"Something that intake looks at."
+type IntakeCheck @owner(system: CROSSDOCK) {
+  "What findings and rules call it."
+  code: String!
+  "What it looks at, for people."
+  about: String!
+  "What a finding does where the rules say nothing."
+  effect: CheckEffect!
+  "The mildest that rules may say."
+  least: CheckEffect!
+  "The facts without which it is not made."
+  needs: [String!]!
+}
+
+"What a finding of a check does to an order."
+enum CheckEffect {
+  "The check is not made."
+  OFF
+  "It is remarked."
+  WARN
+  "The order is taken otherwise than it was asked for."
+  CHANGE
+  "The order waits."
+  HOLD
+  "The order, or the line, is turned down."
+  REJECT
+}
+
+"A version of what intake decides by. It never changes; another version takes its place."
+type RuleSet @owner(system: CROSSDOCK) {
+  "Its number; 0 are the rules that are built in."
+  version: Int!
+  "Where it is in its life."
+  status: RuleSetStatus!
+  "The rules as they were written."
+  rules: JSON!
+  "What they are for."
+  note: String!
+  "Who wrote them."
+  createdBy: String!
+  "When."
+  createdAt: DateTime!
+  "Who activated them; empty when nobody has."
+  activatedBy: String!
+  "When."
+  activatedAt: DateTime
+}
+
+"Where a rule set is in its life."
+enum RuleSetStatus { DRAFT ACTIVE RETIRED }
+
+"What would have become of orders by other rules."
+type RuleTrial @owner(system: CROSSDOCK) {
+  "How many decisions were made again."
+  orders: Int!
+  "Those that come out otherwise."
+  changed: [RuleTrialChange!]!
+}
+
+"An order that other rules decide otherwise."
+type RuleTrialChange @owner(system: CROSSDOCK) {
+  "The order."
+  order: Order
+  "Its number."
+  number: String!
+  "What intake decided."
+  was: Decision!
+  "What it would decide."
+  would: Decision!
+  "Codes of findings that there would be."
+  new: [String!]!
+  "Codes of findings that there would not be."
+  gone: [String!]!
+}
+
+"Rules to keep as a draft."
+input DraftRuleSetInput {
+  "The rules, as docs/intake.md describes them."
+  rules: JSON!
+  "What they are for."
+  note: String! = ""
+}
+
+"What became of a draft."
+type DraftRuleSetPayload {
+  "The draft."
+  ruleSet: RuleSet
+  "Why it was not kept."
+  errors: [Error!]!
+}
+
+"Which rules to decide by from now on."
+input ActivateRuleSetInput {
+  "The version; 0 for the rules that are built in."
+  version: Int!
+  "The version that is active, as far as you know."
+  instead: Int!
+  "Why, for the audit trail."
+  reason: String!
+}
+
+"What became of an activation."
+type ActivateRuleSetPayload {
+  "The rules that are active now."
+  ruleSet: RuleSet
+  "Why nothing was changed."
+  errors: [Error!]!
+}
+
+extend type Query {
+  "What intake looks at, in order."
+  intakeChecks: [IntakeCheck!]! @requiresScopes(scopes: [["rules"]])
+  "The latest versions of the rules, the latest first. None is active while the built-in ones are."
+  ruleSets(first: Int = 20): [RuleSet!]! @requiresScopes(scopes: [["rules"]])
+  "Decides the latest orders again by other rules, from what they were decided from, and changes nothing."
+  ruleTrial(version: Int!, since: DateTime, first: Int = 200): RuleTrial! @requiresScopes(scopes: [["rules"]])
+}
+
+extend type Mutation {
+  "Keeps rules as a draft, by which nothing is decided yet."
+  draftRuleSet(input: DraftRuleSetInput!): DraftRuleSetPayload! @requiresScopes(scopes: [["rules"]])
+  "Has orders decided by a rule set from now on."
+  activateRuleSet(input: ActivateRuleSetInput!): ActivateRuleSetPayload! @requiresScopes(scopes: [["rules"]])
 }
 `, BuiltIn: false},
 	{Name: "../schema/shipments.graphqls", Input: `"What one node is asked to send."
@@ -5798,6 +6239,16 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Account", field.Name)
 }
 
+func (ec *executionContext) childFields_ActivateRuleSetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ruleSet":
+		return ec.fieldContext_ActivateRuleSetPayload_ruleSet(ctx, field)
+	case "errors":
+		return ec.fieldContext_ActivateRuleSetPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ActivateRuleSetPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Address(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -5932,6 +6383,16 @@ func (ec *executionContext) childFields_DocumentLine(ctx context.Context, field 
 		return ec.fieldContext_DocumentLine_amount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DocumentLine", field.Name)
+}
+
+func (ec *executionContext) childFields_DraftRuleSetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ruleSet":
+		return ec.fieldContext_DraftRuleSetPayload_ruleSet(ctx, field)
+	case "errors":
+		return ec.fieldContext_DraftRuleSetPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DraftRuleSetPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Event(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6148,8 +6609,12 @@ func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.
 		return ec.fieldContext_Hold_code(ctx, field)
 	case "reason":
 		return ec.fieldContext_Hold_reason(ctx, field)
+	case "line":
+		return ec.fieldContext_Hold_line(ctx, field)
 	case "blocks":
 		return ec.fieldContext_Hold_blocks(ctx, field)
+	case "scope":
+		return ec.fieldContext_Hold_scope(ctx, field)
 	case "status":
 		return ec.fieldContext_Hold_status(ctx, field)
 	case "autoClears":
@@ -6170,6 +6635,22 @@ func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.
 		return ec.fieldContext_Hold_releaseReason(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
+}
+
+func (ec *executionContext) childFields_IntakeCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_IntakeCheck_code(ctx, field)
+	case "about":
+		return ec.fieldContext_IntakeCheck_about(ctx, field)
+	case "effect":
+		return ec.fieldContext_IntakeCheck_effect(ctx, field)
+	case "least":
+		return ec.fieldContext_IntakeCheck_least(ctx, field)
+	case "needs":
+		return ec.fieldContext_IntakeCheck_needs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IntakeCheck", field.Name)
 }
 
 func (ec *executionContext) childFields_Invoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6352,6 +6833,12 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_holds(ctx, field)
 	case "findings":
 		return ec.fieldContext_Order_findings(ctx, field)
+	case "review":
+		return ec.fieldContext_Order_review(ctx, field)
+	case "terms":
+		return ec.fieldContext_Order_terms(ctx, field)
+	case "ruleSet":
+		return ec.fieldContext_Order_ruleSet(ctx, field)
 	case "fulfillmentOrders":
 		return ec.fieldContext_Order_fulfillmentOrders(ctx, field)
 	case "shipments":
@@ -6404,6 +6891,8 @@ func (ec *executionContext) childFields_OrderLine(ctx context.Context, field gra
 		return ec.fieldContext_OrderLine_description(ctx, field)
 	case "quantity":
 		return ec.fieldContext_OrderLine_quantity(ctx, field)
+	case "asked":
+		return ec.fieldContext_OrderLine_asked(ctx, field)
 	case "unitPrice":
 		return ec.fieldContext_OrderLine_unitPrice(ctx, field)
 	case "expectedUnitPrice":
@@ -6688,6 +7177,56 @@ func (ec *executionContext) childFields_ReturnLine(ctx context.Context, field gr
 		return ec.fieldContext_ReturnLine_unitPrice(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReturnLine", field.Name)
+}
+
+func (ec *executionContext) childFields_RuleSet(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_RuleSet_version(ctx, field)
+	case "status":
+		return ec.fieldContext_RuleSet_status(ctx, field)
+	case "rules":
+		return ec.fieldContext_RuleSet_rules(ctx, field)
+	case "note":
+		return ec.fieldContext_RuleSet_note(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_RuleSet_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RuleSet_createdAt(ctx, field)
+	case "activatedBy":
+		return ec.fieldContext_RuleSet_activatedBy(ctx, field)
+	case "activatedAt":
+		return ec.fieldContext_RuleSet_activatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RuleSet", field.Name)
+}
+
+func (ec *executionContext) childFields_RuleTrial(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "orders":
+		return ec.fieldContext_RuleTrial_orders(ctx, field)
+	case "changed":
+		return ec.fieldContext_RuleTrial_changed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RuleTrial", field.Name)
+}
+
+func (ec *executionContext) childFields_RuleTrialChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_RuleTrialChange_order(ctx, field)
+	case "number":
+		return ec.fieldContext_RuleTrialChange_number(ctx, field)
+	case "was":
+		return ec.fieldContext_RuleTrialChange_was(ctx, field)
+	case "would":
+		return ec.fieldContext_RuleTrialChange_would(ctx, field)
+	case "new":
+		return ec.fieldContext_RuleTrialChange_new(ctx, field)
+	case "gone":
+		return ec.fieldContext_RuleTrialChange_gone(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RuleTrialChange", field.Name)
 }
 
 func (ec *executionContext) childFields_SetReferencePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

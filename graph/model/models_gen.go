@@ -44,6 +44,24 @@ type AccountByIDsInput struct {
 	ID string `json:"ID"`
 }
 
+// Which rules to decide by from now on.
+type ActivateRuleSetInput struct {
+	// The version; 0 for the rules that are built in.
+	Version int `json:"version"`
+	// The version that is active, as far as you know.
+	Instead int `json:"instead"`
+	// Why, for the audit trail.
+	Reason string `json:"reason"`
+}
+
+// What became of an activation.
+type ActivateRuleSetPayload struct {
+	// The rules that are active now.
+	RuleSet *orders.RuleSet `json:"ruleSet,omitempty"`
+	// Why nothing was changed.
+	Errors []Error `json:"errors"`
+}
+
 // Which return to approve.
 type ApproveReturnInput struct {
 	// The return.
@@ -125,6 +143,22 @@ type DocumentEventDetails struct {
 }
 
 func (DocumentEventDetails) IsEventDetails() {}
+
+// Rules to keep as a draft.
+type DraftRuleSetInput struct {
+	// The rules, as docs/intake.md describes them.
+	Rules json.RawMessage `json:"rules"`
+	// What they are for.
+	Note string `json:"note"`
+}
+
+// What became of a draft.
+type DraftRuleSetPayload struct {
+	// The draft.
+	RuleSet *orders.RuleSet `json:"ruleSet,omitempty"`
+	// Why it was not kept.
+	Errors []Error `json:"errors"`
+}
 
 // A page of the journal.
 type EventConnection struct {
@@ -401,6 +435,8 @@ type PlaceOrderInput struct {
 	RequestedDate *trade.Date `json:"requestedDate,omitempty"`
 	// What it is priced in; the account's currency when left out.
 	Currency *trade.Currency `json:"currency,omitempty"`
+	// The payment terms; the account's when left out.
+	Terms *string `json:"terms,omitempty"`
 	// One of the account's ship-tos.
 	ShipToID *string `json:"shipToId,omitempty"`
 	// Another address, for this order only.

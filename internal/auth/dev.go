@@ -100,7 +100,7 @@ func DevGrants(account string) map[string]Grant {
 	const year = 365 * 24 * time.Hour
 	return map[string]Grant{
 		"buyer":      {"bea.buyer", "Bea Buyer", "BUYER", "orders", []string{account}, year},
-		"service":    {"sam.service", "Sam Service", "SERVICE", "orders orders:release returns:approve", []string{"*"}, year},
-		"operations": {"olga.operations", "Olga Operations", "OPERATIONS", "orders orders:release returns:approve operations sources", []string{"*"}, year},
+		"service":    {"sam.service", "Sam Service", "SERVICE", "orders orders:release credit:release pricing:release returns:approve", []string{"*"}, year},
+		"operations": {"olga.operations", "Olga Operations", "OPERATIONS", "orders orders:release credit:release pricing:release orders:override rules returns:approve operations sources", []string{"*"}, year},
 	}
 }

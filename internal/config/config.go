@@ -165,7 +165,7 @@ type Node struct {
 	// Lag is how long it may take until what happens at the place shows in the stock that it tells; 0s. A place that
 	// makes its figures once a minute has 1m.
 	Lag      Duration `yaml:"lag"`
-	Line     int    `yaml:"-"`
+	Line     int      `yaml:"-"`
 	mistakes []string
 }
 

@@ -166,6 +166,7 @@ type item struct {
 	Blocked               bool        `json:"blocked"`
 	GTIN                  string      `json:"gtin"`
 	UnitPrice             json.Number `json:"unitPrice"`
+	UnitCost              json.Number `json:"unitCost"`
 	TaxGroupCode          string      `json:"taxGroupCode"`
 	BaseUnitOfMeasureCode string      `json:"baseUnitOfMeasureCode"`
 	Modified              time.Time   `json:"lastModifiedDateTime"`
@@ -179,10 +180,14 @@ type salesRule struct {
 }
 
 func (i item) decode(currency trade.Currency, at lookup.Provenance) catalog.Item {
-	return catalog.Item{
+	out := catalog.Item{
 		SKU: trade.SKU(i.Number), Name: i.DisplayName, Category: i.ItemCategoryCode, Unit: trade.Unit(i.BaseUnitOfMeasureCode), GTIN: i.GTIN, TaxClass: i.TaxGroupCode, Blocked: i.Blocked,
 		ListPrice: trade.Money{Amount: amount(i.UnitPrice), Currency: currency}, SourceRef: i.ID, Provenance: at,
 	}
+	if cost := amount(i.UnitCost); cost.IsPos() { // zero is none
+		out.Cost = &trade.Money{Amount: cost, Currency: currency}
+	}
+	return out
 }
 
 // amount reads a number of the wire; a missing one is zero.
