@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/scalar"
+	"crossdock/internal/config"
+	"crossdock/sandbox"
 )
 
 const activate = `mutation($v: Int!, $i: Int!) { activateRuleSet(input: {version: $v, instead: $i, reason: "a test"}) { ruleSet { version status } errors { message path } } }`
@@ -236,5 +239,66 @@ func TestTheSameOrderTwice(t *testing.T) {
 	}
 	if text := fmt.Sprint(staff.Data); !strings.Contains(text, "MARGIN_BELOW_FLOOR") || !strings.Contains(text, "cost") {
 		t.Errorf("staff is shown %s, %v", text, staff.Errors)
+	}
+}
+
+// TestAPlanExplainsItself: why a node sends is kept with the order, and what would be sent now is told without a promise, also
+// by other criteria; a node that has no room before the day that the goods are wanted on is left out.
+func TestAPlanExplainsItself(t *testing.T) {
+	t.Parallel()
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Nodes {
+			switch n := &cfg.Nodes[i]; n.ID {
+			case "DC-EAST":
+				n.Calendar.PerDay, n.Cost, n.TimeZone = 2, "3", "UTC"
+			case "DC-WEST":
+				n.Cost, n.Near = "1", []string{"US-CA"}
+			default:
+				n.Cost = "9"
+			}
+		}
+	})
+	g := newGraph(t, w)
+	today := trade.Date(time.Now().UTC().Format(time.DateOnly))
+	wanted := func() orders.Draft {
+		d := draft("C10001", line("SKU-1000", "2"))
+		d.RequestedDate = today
+		return d
+	}
+	nodes := map[trade.NodeID]int{}
+	var last trade.OrderID
+	for n := range 4 {
+		a := w.place(fmt.Sprint("room", n), wanted())
+		if len(a.Order.Lines[0].Allocations) != 1 {
+			t.Fatalf("order %d is promised %+v: %+v", n, a.Order.Lines[0].Allocations, a.Findings)
+		}
+		nodes[a.Order.Lines[0].Allocations[0].Node]++
+		last = a.OrderID
+	}
+	if nodes["DC-EAST"] != 2 || nodes["DC-WEST"] != 2 {
+		t.Errorf("orders for today go to %v: the first has room for two", nodes)
+	}
+	const explained = `promises { line node quantity } score { nodes cost lateness } candidates { node ships items { sku free ageSeconds } } excluded { node line reason } runnersUp { nodes } heuristic criteria`
+	got := g.query("operations", `query($id: ID!) { order(id: $id) { sourcing { `+explained+` } } }`, map[string]any{"id": scalar.GlobalID(scalar.TypeOrder, string(last))})
+	is := at(got.Data, "order", "sourcing")
+	if text := fmt.Sprint(at(is, "excluded")); !strings.Contains(text, "FULL_UNTIL_AFTER_WANTED") || fmt.Sprint(at(is, "score", "nodes")) != "[DC-WEST]" || at(is, "heuristic") != false {
+		t.Errorf("the order explains %v, %v", is, got.Errors)
+	}
+	simulate := `query($i: SimulateSourcingInput!) { simulateSourcing(input: $i) { ` + explained + ` } }`
+	input := map[string]any{"accountId": "C10001", "criteria": []string{"COST"}, "lines": []any{map[string]any{"sku": "SKU-1000", "quantity": map[string]any{"value": "2", "unit": "PCS"}}}}
+	before := w.counted(last)
+	got = g.query("operations", simulate, map[string]any{"i": input})
+	if fmt.Sprint(at(got.Data, "simulateSourcing", "score", "nodes")) != "[DC-WEST]" {
+		t.Errorf("by cost it would be %v, %v", at(got.Data, "simulateSourcing"), got.Errors)
+	}
+	if w.counted(last) != before {
+		t.Error("a simulation changes what is counted")
+	}
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), last, "no more"); err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := w.pool.QueryRow(t.Context(), `SELECT count(*) FROM node_loads`).Scan(&rows); err != nil || rows != 2 {
+		t.Errorf("%d orders take room at the node, %v", rows, err)
 	}
 }

@@ -284,12 +284,22 @@ func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 	var out []inventory.Node
 	for _, n := range cfg.Nodes {
 		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone, Lag: time.Duration(n.Lag)}
-		if n.Safety != "" {
-			d, err := trade.ParseDecimal(n.Safety)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: node %s: safety: %w", n.Line, n.ID, err)
+		node.Calendar, node.Near, node.Refuses = inventory.Calendar{CutOff: n.Calendar.CutOff, Closed: n.Calendar.Closed, PerDay: n.Calendar.PerDay}, n.Near, n.Refuses
+		if err := node.Calendar.Check(); err != nil {
+			return nil, fmt.Errorf("line %d: node %s: calendar: %w", n.Line, n.ID, err)
+		}
+		for name, of := range map[string]struct {
+			text string
+			into *trade.Decimal
+		}{"safety": {n.Safety, &node.Safety}, "cost": {n.Cost, &node.Cost}} {
+			if of.text == "" {
+				continue
 			}
-			node.Safety = d
+			d, err := trade.ParseDecimal(of.text)
+			if err != nil {
+				return nil, fmt.Errorf("line %d: node %s: %s: %w", n.Line, n.ID, name, err)
+			}
+			*of.into = d
 		}
 		out = append(out, node)
 	}

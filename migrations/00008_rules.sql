@@ -22,5 +22,15 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_latest ON decisions (decided_at DESC);
 
+-- Orders that leave a node on a day, of nodes that send a limited number.
+CREATE TABLE node_loads (
+    node     text NOT NULL,
+    order_id uuid NOT NULL,
+    day      date NOT NULL,
+    PRIMARY KEY (node, order_id)
+);
+CREATE INDEX node_loads_day ON node_loads (node, day);
+CREATE INDEX node_loads_order ON node_loads (order_id);
+
 -- +goose Down
-DROP TABLE decisions, rule_sets;
+DROP TABLE node_loads, decisions, rule_sets;

@@ -69,6 +69,23 @@ func (r *orderResolver) Review(ctx context.Context, objs []*orders.Order) ([][]*
 	return out, nil
 }
 
+func (r *orderResolver) Sourcing(ctx context.Context, objs []*orders.Order) ([]*inventory.Plan, error) {
+	found, err := r.Orders.Plans(ctx, keysOf(objs, orderID))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*inventory.Plan, len(objs))
+	for i, o := range objs {
+		if o == nil {
+			continue
+		}
+		if out[i], err = plan(found[o.ID]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 func (r *orderResolver) FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error) {
 	return lists(ctx, scopeOf(ctx).work, keysOf(objs, orderID))
 }

@@ -2,12 +2,15 @@ package resolvers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"crossdock/domains/event"
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
+	"crossdock/domains/inventory"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
@@ -78,7 +81,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
-	d.Terms = value(in.Terms)
+	d.Terms, d.ShipComplete = value(in.Terms), in.ShipComplete
 	if in.Currency != nil {
 		d.Currency = *in.Currency
 	}
@@ -149,6 +152,18 @@ func findings(a *orders.Answer) ([]*orders.Finding, []model.Error) {
 		}
 	}
 	return out, errs
+}
+
+// plan reads who sends what; nil when nothing was asked for.
+func plan(raw json.RawMessage) (*inventory.Plan, error) {
+	if len(raw) == 0 {
+		return nil, nil //nolint:nilnil // null in the graph
+	}
+	var p inventory.Plan
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return nil, fmt.Errorf("sourcing plan: %w", err)
+	}
+	return &p, nil
 }
 
 func orderFilter(in *model.OrderFilter) orders.Filter {

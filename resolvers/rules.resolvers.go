@@ -28,7 +28,7 @@ func (r *mutationResolver) ActivateRuleSet(ctx context.Context, input model.Acti
 	return &model.ActivateRuleSetPayload{RuleSet: set, Errors: errs}, err
 }
 
-func (r *queryResolver) IntakeChecks(_ context.Context) ([]*orders.Check, error) {
+func (r *queryResolver) IntakeChecks(ctx context.Context) ([]*orders.Check, error) {
 	return refs(orders.Catalogue()), nil
 }
 

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -206,18 +207,33 @@ func breaks(p pricing.Price) []orders.PriceBreak {
 type Stock struct{ *inventory.Service }
 
 // Reserve implements orders.Reserver.
-func (s Stock) Reserve(ctx context.Context, tx Tx, order trade.OrderID, wants []orders.Want) (map[int][]orders.Allocation, error) {
-	needs := make([]inventory.Need, len(wants))
-	for i, w := range wants {
-		needs[i] = inventory.Need{Line: w.Line, SKU: w.SKU, Quantity: w.Quantity, Avoid: w.Avoid}
+func (s Stock) Reserve(ctx context.Context, tx Tx, order trade.OrderID, what orders.Sourcing) (orders.Sourced, error) {
+	return promised(s.Service.Reserve(ctx, tx, order, request(what)))
+}
+
+// Simulate implements orders.Reserver.
+func (s Stock) Simulate(ctx context.Context, what orders.Sourcing) (orders.Sourced, error) {
+	return promised(s.Service.Simulate(ctx, request(what)))
+}
+
+func request(s orders.Sourcing) inventory.Request {
+	out := inventory.Request{Avoid: s.Avoid, ShipTo: s.ShipTo, Wanted: s.Wanted, Criteria: s.Criteria, MaxNodes: s.MaxNodes}
+	for _, w := range s.Wants {
+		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity})
 	}
-	promises, err := s.Service.Reserve(ctx, tx, order, needs)
+	return out
+}
+
+func promised(p inventory.Plan, err error) (orders.Sourced, error) {
+	out := orders.Sourced{Lines: map[int][]orders.Allocation{}}
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := map[int][]orders.Allocation{}
-	for _, p := range promises {
-		out[p.Line] = append(out[p.Line], orders.Allocation{Node: p.Node, Quantity: p.Quantity})
+	for _, a := range p.Promises {
+		out.Lines[a.Line] = append(out.Lines[a.Line], orders.Allocation{Node: a.Node, Quantity: a.Quantity})
+	}
+	if out.Plan, err = json.Marshal(p); err != nil {
+		return out, fmt.Errorf("plan: %w", err)
 	}
 	return out, nil
 }

@@ -151,8 +151,8 @@ func handOver(t *testing.T, lag, stale time.Duration, right func(available, left
 			case "promise":
 				o := &order{id: trade.OrderID(postgres.NewID()), quantity: rapid.IntRange(1, 5).Draw(rt, "quantity")}
 				inTx(func(tx postgres.Tx) error {
-					got, err := s.Reserve(ctx, tx, o.id, []inventory.Need{{Line: 1, SKU: sku, Quantity: whole(o.quantity)}})
-					if len(got) == 0 {
+					got, err := s.Reserve(ctx, tx, o.id, inventory.Request{Needs: []inventory.Need{{Line: 1, SKU: sku, Quantity: whole(o.quantity)}}})
+					if got.Short.IsPos() {
 						o = nil
 					}
 					return err

@@ -79,6 +79,14 @@ type Node struct {
 	Safety   trade.Decimal `json:"safety"`
 	// Lag is how long it may take until what happens at the node shows in what it tells.
 	Lag time.Duration `json:"lag"`
+	// Calendar is when it sends, and how much.
+	Calendar Calendar `json:"calendar"`
+	// Near are the countries, or countries and regions such as US-NY, that it is near to.
+	Near []string `json:"near,omitempty"`
+	// Cost is what sending an order from there costs beside what every node costs.
+	Cost trade.Decimal `json:"cost"`
+	// Refuses are categories of items that it does not handle.
+	Refuses []string `json:"refuses,omitempty"`
 }
 
 // AtNode is what one node can promise of an item.
@@ -128,55 +136,6 @@ type Promise struct {
 	Line     int
 	Node     trade.NodeID
 	Quantity trade.Decimal
-}
-
-// Need is a quantity of an order line to promise from somewhere.
-type Need struct {
-	Line     int
-	SKU      trade.SKU
-	Quantity trade.Decimal
-	// Avoid are nodes that it is not to be promised from.
-	Avoid []trade.NodeID
-}
-
-// plan promises needs from free stock: each line from one node when one has it all, in order of
-// priority, else split over nodes in order of priority. free is consumed.
-func plan(needs []Need, nodes []Node, free map[Key]trade.Decimal) []Promise {
-	var out []Promise
-	for _, n := range needs {
-		rest := n.Quantity
-		for _, node := range ranked(n, nodes, free) {
-			key := Key{node.ID, n.SKU}
-			take := trade.Min(rest, free[key].Max(trade.Decimal{}))
-			if !take.IsPos() {
-				continue
-			}
-			free[key] = trade.Less(free[key], take)
-			rest = trade.Less(rest, take)
-			out = append(out, Promise{n.Line, node.ID, take})
-			if rest.IsZero() {
-				break
-			}
-		}
-	}
-	return out
-}
-
-// ranked puts a node that can fill the whole need first, and leaves those to avoid out.
-func ranked(n Need, nodes []Node, free map[Key]trade.Decimal) []Node {
-	out := slices.DeleteFunc(slices.Clone(nodes), func(node Node) bool { return slices.Contains(n.Avoid, node.ID) })
-	slices.SortStableFunc(out, func(a, b Node) int {
-		fa, fb := free[Key{a.ID, n.SKU}].Cmp(n.Quantity) >= 0, free[Key{b.ID, n.SKU}].Cmp(n.Quantity) >= 0
-		switch {
-		case fa && !fb:
-			return -1
-		case fb && !fa:
-			return 1
-		default:
-			return a.Priority - b.Priority
-		}
-	})
-	return out
 }
 
 // Service holds the verbs of inventory.

@@ -236,49 +236,140 @@ const lockKeys = `
 	SELECT f.node, f.sku FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
 	ORDER BY f.node, f.sku FOR UPDATE OF f`
 
-// Reserve promises what it can of the needs, in the caller's transaction, from figures that are
-// young enough. Concurrent callers wait for each other per item and node.
-func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.OrderID, needs []Need) ([]Promise, error) {
-	skus := make([]trade.SKU, 0, len(needs))
-	for _, n := range needs {
-		skus = append(skus, n.SKU)
+// Reserve promises what it can of the request, in the caller's transaction, from figures that are
+// young enough, and says why so. Concurrent callers wait for each other per item and node.
+func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.OrderID, r Request) (Plan, error) {
+	now, err := s.store.rooms(ctx, tx, true)
+	if err != nil {
+		return Plan{}, err
 	}
-	keys := s.keys(skus)
+	keys := s.keys(r.skus())
 	nodes, names := split(keys)
 	rows, err := tx.Query(ctx, lockKeys, nodes, names)
 	if err != nil {
-		return nil, fmt.Errorf("lock stock figures: %w", err)
+		return Plan{}, fmt.Errorf("lock stock figures: %w", err)
 	}
 	// A key that nobody had a figure of when we locked is not promised from.
 	locked, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
 	if err != nil {
-		return nil, fmt.Errorf("lock stock figures: %w", err)
+		return Plan{}, fmt.Errorf("lock stock figures: %w", err)
 	}
 	known, err := query(ctx, tx, selectFigures, locked)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
-	free := make(map[Key]trade.Decimal, len(known))
-	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok && c.age+n.Lag <= s.stale && c.Source != "" {
-			free[k] = c.free(n)
-		}
-	}
-	promises := plan(needs, s.nodes, free)
+	supplies := s.supplies(r, known, now)
+	p := source(r, supplies)
 	skuOf := map[int]trade.SKU{}
-	for _, n := range needs {
+	for _, n := range r.Needs {
 		skuOf[n.Line] = n.SKU
 	}
-	for _, p := range promises {
+	for _, promise := range p.Promises {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO reservations (order_id, line, node, sku, quantity) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (order_id, line, node, work) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
-			order, p.Line, p.Node, skuOf[p.Line], p.Quantity)
+			order, promise.Line, promise.Node, skuOf[promise.Line], promise.Quantity)
 		if err != nil {
-			return nil, fmt.Errorf("reserve %s at %s: %w", skuOf[p.Line], p.Node, err)
+			return Plan{}, fmt.Errorf("reserve %s at %s: %w", skuOf[promise.Line], promise.Node, err)
 		}
 	}
-	return promises, nil
+	return p, s.store.load(ctx, tx, order, p, supplies)
+}
+
+// Simulate is what Reserve would plan now. It locks and promises nothing.
+func (s *Service) Simulate(ctx context.Context, r Request) (Plan, error) {
+	now, err := s.store.rooms(ctx, s.store.pool, false)
+	if err != nil {
+		return Plan{}, err
+	}
+	known, err := s.store.figures(ctx, s.keys(r.skus()))
+	if err != nil {
+		return Plan{}, err
+	}
+	return source(r, s.supplies(r, known, now)), nil
+}
+
+func (r Request) skus() []trade.SKU {
+	out := make([]trade.SKU, len(r.Needs))
+	for i, n := range r.Needs {
+		out[i] = n.SKU
+	}
+	return out
+}
+
+// rooms are how many orders leave nodes on which days, at a time by the database's clock.
+type rooms struct {
+	now  time.Time
+	load map[trade.NodeID]map[trade.Date]int
+}
+
+// rooms reads how full nodes are that send a limited number of orders a day. Locked, others that promise from them wait.
+func (s *store) rooms(ctx context.Context, q querier, lock bool) (rooms, error) {
+	out := rooms{now: time.Now(), load: map[trade.NodeID]map[trade.Date]int{}}
+	var limited []string
+	for _, n := range s.nodes {
+		if n.Calendar.PerDay > 0 {
+			limited = append(limited, string(n.ID))
+		}
+	}
+	if len(limited) == 0 {
+		return out, nil
+	}
+	slices.Sort(limited)
+	if lock {
+		rows, err := q.Query(ctx, `SELECT pg_advisory_xact_lock(hashtextextended(node, 12)) FROM unnest($1::text[]) WITH ORDINALITY AS n(node, place) ORDER BY place`, limited)
+		if err != nil {
+			return out, fmt.Errorf("lock the room of nodes: %w", err)
+		}
+		if rows.Close(); rows.Err() != nil {
+			return out, fmt.Errorf("lock the room of nodes: %w", rows.Err())
+		}
+	}
+	rows, err := q.Query(ctx, `SELECT node, day::text, count(*) FROM node_loads WHERE node = ANY($1) AND day >= current_date - 1 GROUP BY node, day`, limited)
+	if err != nil {
+		return out, fmt.Errorf("the room of nodes: %w", err)
+	}
+	var node trade.NodeID
+	var day trade.Date
+	var orders int
+	_, err = pgx.ForEachRow(rows, []any{&node, &day, &orders}, func() error {
+		if out.load[node] == nil {
+			out.load[node] = map[trade.Date]int{}
+		}
+		out.load[node][day] = orders
+		return nil
+	})
+	return out, err
+}
+
+// supplies are what the nodes could promise of the request.
+func (s *Service) supplies(r Request, known map[Key]counted, at rooms) []Supply {
+	out := make([]Supply, 0, len(s.nodes))
+	for _, n := range s.nodes {
+		supply := Supply{Node: n, Free: map[trade.SKU]trade.Decimal{}, Ages: map[trade.SKU]time.Duration{}}
+		for _, sku := range r.skus() {
+			if c, ok := known[Key{n.ID, sku}]; ok && c.age+n.Lag <= s.stale && c.Source != "" {
+				supply.Free[sku], supply.Ages[sku] = c.free(n), c.age+n.Lag
+			}
+		}
+		day, full := n.first(n.Days(at.now), at.load[n.ID], r.Wanted)
+		supply.Ships, supply.Waits, supply.Full = day.Date, day.Away, full
+		out = append(out, supply)
+	}
+	return out
+}
+
+// load counts the order among those that leave its nodes on their days.
+func (s *store) load(ctx context.Context, tx postgres.Tx, order trade.OrderID, p Plan, supplies []Supply) error {
+	for _, supply := range supplies {
+		if supply.Node.Calendar.PerDay == 0 || supply.Ships == "" || !slices.Contains(p.Score.Nodes, supply.Node.ID) {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO node_loads (node, order_id, day) VALUES ($1, $2, $3::text::date) ON CONFLICT DO NOTHING`, supply.Node.ID, order, supply.Ships); err != nil {
+			return fmt.Errorf("the room of %s: %w", supply.Node.ID, err)
+		}
+	}
+	return nil
 }
 
 // Assign gives the order's promises at the node that no work carries yet to this work.
@@ -302,6 +393,9 @@ func (s *Service) Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderI
 		WHERE r.order_id = $1 AND r.work = '' AND k.line = r.line AND k.node = r.node AND k.quantity > 0`, order, lines, nodes, quantities)
 	if err != nil {
 		return fmt.Errorf("adjust reservations of %s: %w", order, err)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM node_loads WHERE order_id = $1 AND node <> ALL($2)`, order, append([]string{}, nodes...)); err != nil {
+		return fmt.Errorf("the room for %s: %w", order, err)
 	}
 	return nil
 }

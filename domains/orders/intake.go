@@ -27,15 +27,35 @@ type Gatherer interface {
 type Want struct {
 	Line     int
 	SKU      trade.SKU
+	Category string
 	Quantity trade.Decimal
-	// Avoid are nodes that it is not to be promised from.
-	Avoid []trade.NodeID
+}
+
+// Sourcing is what an order wants, and what it is sourced by.
+type Sourcing struct {
+	Wants []Want
+	// Avoid are nodes that nothing is to be promised from.
+	Avoid  []trade.NodeID
+	ShipTo trade.Address
+	// Wanted is the day that the goods are wanted; empty for as soon as can be.
+	Wanted   trade.Date
+	Criteria []trade.Criterion
+	// MaxNodes bounds the nodes that send; 0 does not.
+	MaxNodes int
+}
+
+// Sourced is what was promised by line, and why so, as JSON for whoever must explain it.
+type Sourced struct {
+	Lines map[int][]Allocation
+	Plan  json.RawMessage
 }
 
 // Reserver promises stock in the caller's transaction. What it cannot promise is missing from
 // its answer. Concurrent transactions never promise the same unit.
 type Reserver interface {
-	Reserve(ctx context.Context, tx postgres.Tx, order trade.OrderID, wants []Want) (map[int][]Allocation, error)
+	Reserve(ctx context.Context, tx postgres.Tx, order trade.OrderID, s Sourcing) (Sourced, error)
+	// Simulate is what Reserve would answer now. It promises nothing.
+	Simulate(ctx context.Context, s Sourcing) (Sourced, error)
 	// Adjust shrinks the order's promises to these allocations by line. What is on its way to a
 	// node stays counted until the node's own figure tells.
 	Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderID, allocations map[int][]Allocation) error
@@ -210,8 +230,10 @@ type Taken struct {
 	// Wanted are the lines that stock was asked for, and Promised is what there was.
 	Wanted   []int                `json:"wanted"`
 	Promised map[int][]Allocation `json:"promised"`
-	Credit   CreditPosition       `json:"credit"`
-	Earlier  []Earlier            `json:"earlier,omitempty"`
+	// Plan is why so.
+	Plan    json.RawMessage `json:"plan,omitempty"`
+	Credit  CreditPosition  `json:"credit"`
+	Earlier []Earlier       `json:"earlier,omitempty"`
 }
 
 // settleOrder takes stock and credit for what may be accepted and sets the order's outcome.
@@ -221,15 +243,16 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		return o.conclude(policy, now), nil
 	}
 	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
-	wants := o.wants()
-	for _, w := range wants {
+	sourcing := o.sourcing(o.wants(c.Facts), policy)
+	for _, w := range sourcing.Wants {
 		c.Taken.Wanted = append(c.Taken.Wanted, w.Line)
 	}
-	var err error
 	if !c.Facts.missing(needItems) {
-		if c.Taken.Promised, err = s.reserver.Reserve(ctx, tx, o.ID, wants); err != nil {
+		promised, err := s.reserver.Reserve(ctx, tx, o.ID, sourcing)
+		if err != nil {
 			return nil, fmt.Errorf("reserve stock: %w", err)
 		}
+		c.Taken.Promised, c.Taken.Plan = promised.Lines, promised.Plan
 		if e.allocate(o, c.Taken.Promised) {
 			if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 				return nil, err
@@ -269,7 +292,7 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
 	if !c.Facts.missing(needItems) {
 		got := map[int][]Allocation{}
-		for _, w := range o.wants() {
+		for _, w := range o.wants(c.Facts) {
 			if got[w.Line] = c.Taken.Promised[w.Line]; !slices.Contains(c.Taken.Wanted, w.Line) {
 				got[w.Line] = []Allocation{{Quantity: w.Quantity}}
 			}
@@ -288,7 +311,7 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 	d := c.Draft
 	o := &Order{
 		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Terms: d.Terms,
-		RequestedDate: d.RequestedDate, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
+		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
 	if o.Findings = Structure(d, trade.Date(now.Format(time.DateOnly))); len(o.Findings) == 0 {
 		is := Evaluate(d, c.Facts, policy)
@@ -315,14 +338,19 @@ func (o *Order) turnedDown() bool {
 }
 
 // wants are what the lines that may be taken need.
-func (o *Order) wants() []Want {
+func (o *Order) wants(f Facts) []Want {
 	var out []Want
 	for _, l := range o.Lines {
-		if l.Outcome != LineRejected {
-			out = append(out, Want{Line: l.Number, SKU: l.SKU, Quantity: l.Open()})
+		if need := trade.Sum(l.Open(), l.Backordered); l.Outcome != LineRejected && need.IsPos() {
+			out = append(out, Want{Line: l.Number, SKU: l.SKU, Category: f.Items[l.SKU].Category, Quantity: need})
 		}
 	}
 	return out
+}
+
+// sourcing is what the order is sourced by.
+func (o *Order) sourcing(wants []Want, p Policy) Sourcing {
+	return Sourcing{Wants: wants, ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
 }
 
 // count sums up what the lines cost that were not turned down.
@@ -349,7 +377,7 @@ func (e *evaluation) settle(total trade.Money, t Taken) {
 func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool) {
 	unknown := e.facts.missing(needStock)
 	policy := e.policy.Backorders
-	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) {
+	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) || o.ShipComplete || e.policy.Sourcing.ShipComplete {
 		policy = BackorderHold
 	}
 	for i := range o.Lines {

@@ -88,6 +88,8 @@ type Order struct {
 	CancelReason  string          `json:"cancelReason,omitempty"`
 	// Terms are the payment terms that the buyer asked for; empty for the account's.
 	Terms string `json:"terms,omitempty"`
+	// ShipComplete is whether nothing is to be sent before everything can be.
+	ShipComplete bool `json:"shipComplete,omitempty"`
 	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
 	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.

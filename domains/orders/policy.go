@@ -56,6 +56,8 @@ type Policy struct {
 	Assortment *Assortment `json:"assortment,omitempty"`
 	// Restrictions are what may not be sent somewhere.
 	Restrictions []Restriction `json:"restrictions,omitempty"`
+	// Sourcing is how nodes are chosen.
+	Sourcing SourcingRule `json:"sourcing"`
 	// Holds are how findings hold, by code.
 	Holds map[string]HoldRule `json:"holds,omitempty"`
 }
@@ -125,6 +127,16 @@ type Selector struct {
 
 func (s Selector) has(i ItemFact) bool {
 	return matches(s.SKUs, string(i.SKU)) || i.Category != "" && matches(s.Categories, i.Category)
+}
+
+// SourcingRule is how nodes are chosen.
+type SourcingRule struct {
+	// Criteria are what plans are compared by, the weightiest first.
+	Criteria []trade.Criterion `json:"criteria,omitempty"`
+	// MaxNodes bounds the nodes that one order is sent from; 0 does not.
+	MaxNodes int `json:"maxNodes,omitempty"`
+	// ShipComplete is whether nothing is sent before everything can be.
+	ShipComplete bool `json:"shipComplete,omitempty"`
 }
 
 // QuantityLimit is the most of an item that one line may have, in the item's unit.
@@ -367,6 +379,14 @@ func (p Policy) check(at string) error {
 	}
 	if p.DuplicatePODays < 0 || p.DuplicatePODays > 3650 {
 		return fault.New(fault.Invalid, "%d days: use 0 to 3650", p.DuplicatePODays).At(at + ".duplicatePoDays")
+	}
+	for _, c := range p.Sourcing.Criteria {
+		if !slices.Contains(trade.Criteria(), c) {
+			return fault.New(fault.Invalid, "%q is not a criterion: use some of %v", c, trade.Criteria()).At(at + ".sourcing.criteria")
+		}
+	}
+	if p.Sourcing.MaxNodes < 0 {
+		return fault.New(fault.Invalid, "%d nodes: use 0 for any number", p.Sourcing.MaxNodes).At(at + ".sourcing.maxNodes")
 	}
 	for i, r := range p.Restrictions {
 		if len(r.Countries)+len(r.Regions) == 0 || strings.TrimSpace(r.Reason) == "" {

@@ -77,7 +77,6 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	if err != nil {
 		return nil, err
 	}
-	var wants []Want
 	// down are the lines that are turned down only now.
 	var down []int
 	for i := range o.Lines {
@@ -94,14 +93,13 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 				continue
 			}
 		}
-		if need := trade.Sum(l.Open(), l.Backordered); need.IsPos() {
-			wants = append(wants, Want{Line: l.Number, SKU: l.SKU, Quantity: need, Avoid: avoid})
-		}
 	}
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 		return nil, err
 	}
-	got, err := s.reserver.Reserve(ctx, tx, o.ID, wants)
+	sourcing := o.sourcing(o.wants(facts), policy)
+	sourcing.Avoid = avoid
+	got, err := s.reserver.Reserve(ctx, tx, o.ID, sourcing)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +112,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		e.policy.Backorders = BackorderHold
 	}
 	before := len(e.findings)
-	e.allocate(o, got)
+	e.allocate(o, got.Lines)
 	short := len(e.findings) > before
 	o.count()
 	if !o.registered() {
@@ -164,7 +162,7 @@ func (o *Order) heldBefore(at against) bool {
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
 	}

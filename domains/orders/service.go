@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -466,4 +467,36 @@ func (s *Service) Known(ctx context.Context, channel Channel, source string, ref
 // ByReference returns the orders that the source calls by these numbers.
 func (s *Service) ByReference(ctx context.Context, who trade.Viewer, source string, theirNumbers []string) (map[string]*Order, error) {
 	return s.store.byReference(ctx, who, source, theirNumbers)
+}
+
+// SimulateSourcing is the plan that the draft would be sourced by now, as JSON for whoever must explain it, by these criteria
+// where some are given. It asks the nodes, and promises nothing.
+func (s *Service) SimulateSourcing(ctx context.Context, who trade.Viewer, d Draft, criteria []trade.Criterion, maxNodes int) (json.RawMessage, error) {
+	if !who.MaySee(d.Account) {
+		return nil, fault.New(fault.Denied, "you may not order for account %q: use one that viewer.accounts lists", d.Account).At("accountId")
+	}
+	now := s.now()
+	for _, f := range Structure(d, trade.Date(now.Format(time.DateOnly))) {
+		return nil, fault.New(fault.Invalid, "%s", f.Message).At(f.Path)
+	}
+	rules, err := s.store.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	policy := rules.For(d.Account)
+	if len(criteria) > 0 {
+		policy.Sourcing.Criteria = criteria
+	}
+	if maxNodes > 0 {
+		policy.Sourcing.MaxNodes = maxNodes
+	}
+	c := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d)}
+	o, _ := c.order(policy, now)
+	promised, err := s.reserver.Simulate(ctx, o.sourcing(o.wants(c.Facts), policy))
+	return promised.Plan, err
+}
+
+// Plans are why the nodes of orders were chosen when they were decided at first, as JSON.
+func (s *Service) Plans(ctx context.Context, ids []trade.OrderID) (map[trade.OrderID]json.RawMessage, error) {
+	return s.store.plans(ctx, ids)
 }

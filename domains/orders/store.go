@@ -587,21 +587,31 @@ func (s *store) considered(ctx context.Context, since time.Time, limit int, each
 	return err
 }
 
-// internal are the findings of an order's decision that are not for buyers' eyes.
+// internal are the findings of orders' decisions that are not for buyers' eyes.
 func (s *store) internal(ctx context.Context, ids []trade.OrderID) (map[trade.OrderID][]Finding, error) {
-	rows, err := s.pool.Query(ctx, `SELECT order_id::text, considered->'internal' FROM decisions WHERE order_id = ANY($1::text[]::uuid[]) AND considered ? 'internal'`, postgres.IDs(ids...))
+	return part[[]Finding](ctx, s, `considered->'internal'`, ids)
+}
+
+// plans are why the nodes of orders were chosen.
+func (s *store) plans(ctx context.Context, ids []trade.OrderID) (map[trade.OrderID]json.RawMessage, error) {
+	return part[json.RawMessage](ctx, s, `considered->'taken'->'plan'`, ids)
+}
+
+// part is a part of what orders were decided from, where there is one.
+func part[T any](ctx context.Context, s *store, path string, ids []trade.OrderID) (map[trade.OrderID]T, error) {
+	rows, err := s.pool.Query(ctx, `SELECT order_id::text, `+path+` FROM decisions WHERE order_id = ANY($1::text[]::uuid[]) AND `+path+` IS NOT NULL`, postgres.IDs(ids...))
 	if err != nil {
 		return nil, fmt.Errorf("decisions: %w", err)
 	}
-	out := map[trade.OrderID][]Finding{}
+	out := map[trade.OrderID]T{}
 	var id trade.OrderID
 	var raw []byte
 	_, err = pgx.ForEachRow(rows, []any{&id, &raw}, func() error {
-		var fs []Finding
-		if err := json.Unmarshal(raw, &fs); err != nil {
+		var v T
+		if err := json.Unmarshal(raw, &v); err != nil {
 			return fmt.Errorf("decision of %s: %w", id, err)
 		}
-		out[id] = fs
+		out[id] = v
 		return nil
 	})
 	return out, err

@@ -706,7 +706,13 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([][]*orders.Finding, error) {
 				return env.(*executionContext).Resolvers.Order().Review(ctx, objs)
 			}, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "")),
+			breadth.Batch("sourcing", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Order_sourcing(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([]*inventory.Plan, error) {
+				return env.(*executionContext).Resolvers.Order().Sourcing(ctx, objs)
+			}, breadth.Object[inventory.Plan]("SourcingPlan", "")),
 			breadth.Plain("terms", false, func(obj *orders.Order) string { return obj.Terms }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("shipComplete", false, func(obj *orders.Order) bool { return obj.ShipComplete }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("ruleSet", false, func(obj *orders.Order) int { return obj.RuleSet }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Batch("fulfillmentOrders", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Order_fulfillmentOrders(ctx, f)
@@ -968,6 +974,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Query().Sources(ctx)
 			}, breadth.List(breadth.Object[model.Source]("Source", "Source!"), false, "[Source!]!")),
+			breadth.Root("simulateSourcing", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_simulateSourcing(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*inventory.Plan, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().SimulateSourcing(ctx, fc.Args["input"].(model.SimulateSourcingInput))
+			}, breadth.Object[inventory.Plan]("SourcingPlan", "SourcingPlan!")),
 			breadth.Root("_entities", false, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Query__entities(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]fedruntime.Entity, error) {
@@ -1212,6 +1224,45 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("used", false, func(obj *model.SourceLimiter) *int { return obj.Used }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
 			breadth.Plain("points", false, func(obj *model.SourceLimiter) *int { return obj.Points }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
 			breadth.Plain("maxPoints", false, func(obj *model.SourceLimiter) *int { return obj.MaxPoints }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
+		}},
+		breadth.Type{Name: "SourcingCandidate", Is: []string{"SourcingCandidate"}, Fields: []breadth.Field{
+			breadth.Plain("node", false, func(obj *inventory.Candidate) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("ships", false, func(obj *inventory.Candidate) trade.Date { return obj.Ships }, breadth.Leaf(scalar.AppendDate, "")),
+			breadth.Plain("items", false, func(obj *inventory.Candidate) []inventory.Stocked { return obj.Items }, breadth.Values(breadth.Object[inventory.Stocked]("SourcingStock", "SourcingStock!"), "[SourcingStock!]!")),
+		}},
+		breadth.Type{Name: "SourcingExclusion", Is: []string{"SourcingExclusion"}, Fields: []breadth.Field{
+			breadth.Plain("node", false, func(obj *inventory.Exclusion) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("line", true, func(obj *inventory.Exclusion) *int { return obj.OfLine() }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
+			breadth.Plain("reason", false, func(obj *inventory.Exclusion) string { return obj.Reason }, breadth.Leaf(scalar.AppendString, "String!")),
+		}},
+		breadth.Type{Name: "SourcingPlan", Is: []string{"SourcingPlan"}, Fields: []breadth.Field{
+			breadth.Plain("promises", false, func(obj *inventory.Plan) []inventory.Promise { return obj.Promises }, breadth.Values(breadth.Object[inventory.Promise]("SourcingPromise", "SourcingPromise!"), "[SourcingPromise!]!")),
+			breadth.Plain("short", false, func(obj *inventory.Plan) decimal.Decimal { return obj.Short }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("score", false, func(obj *inventory.Plan) *inventory.Score { return &obj.Score }, breadth.Object[inventory.Score]("SourcingScore", "SourcingScore!")),
+			breadth.Plain("criteria", false, func(obj *inventory.Plan) []trade.Criterion { return obj.Criteria }, breadth.List(breadth.Leaf(func(b []byte, v trade.Criterion) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "SourcingCriterion!"), false, "[SourcingCriterion!]!")),
+			breadth.Plain("heuristic", false, func(obj *inventory.Plan) bool { return obj.Heuristic }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("candidates", false, func(obj *inventory.Plan) []inventory.Candidate { return obj.Candidates }, breadth.Values(breadth.Object[inventory.Candidate]("SourcingCandidate", "SourcingCandidate!"), "[SourcingCandidate!]!")),
+			breadth.Plain("excluded", false, func(obj *inventory.Plan) []inventory.Exclusion { return obj.Excluded }, breadth.Values(breadth.Object[inventory.Exclusion]("SourcingExclusion", "SourcingExclusion!"), "[SourcingExclusion!]!")),
+			breadth.Plain("runnersUp", false, func(obj *inventory.Plan) []inventory.Score { return obj.RunnersUp }, breadth.Values(breadth.Object[inventory.Score]("SourcingScore", "SourcingScore!"), "[SourcingScore!]!")),
+		}},
+		breadth.Type{Name: "SourcingPromise", Is: []string{"SourcingPromise"}, Fields: []breadth.Field{
+			breadth.Plain("line", false, func(obj *inventory.Promise) int { return obj.Line }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("node", false, func(obj *inventory.Promise) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
+			breadth.Plain("quantity", false, func(obj *inventory.Promise) decimal.Decimal { return obj.Quantity }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+		}},
+		breadth.Type{Name: "SourcingScore", Is: []string{"SourcingScore"}, Fields: []breadth.Field{
+			breadth.Plain("nodes", false, func(obj *inventory.Score) []trade.NodeID { return obj.Nodes }, breadth.List(breadth.Leaf(scalar.AppendNodeName, "String!"), true, "[String!]!")),
+			breadth.Plain("short", false, func(obj *inventory.Score) decimal.Decimal { return obj.Short }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("splits", false, func(obj *inventory.Score) int { return obj.Splits }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("lateness", false, func(obj *inventory.Score) int { return obj.Lateness }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("priority", false, func(obj *inventory.Score) int { return obj.Priority }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("distance", false, func(obj *inventory.Score) int { return obj.Distance }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("cost", false, func(obj *inventory.Score) decimal.Decimal { return obj.Cost }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+		}},
+		breadth.Type{Name: "SourcingStock", Is: []string{"SourcingStock"}, Fields: []breadth.Field{
+			breadth.Plain("sku", false, func(obj *inventory.Stocked) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
+			breadth.Plain("free", false, func(obj *inventory.Stocked) decimal.Decimal { return obj.Free }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("ageSeconds", false, func(obj *inventory.Stocked) float64 { return obj.AgeSeconds }, breadth.Contextual(graphql.MarshalFloatContext, "Float!")),
 		}},
 		breadth.Type{Name: "StockLot", Is: []string{"StockLot"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *inventory.Lot) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),

@@ -30,6 +30,7 @@ type OrderResolver interface {
 	Account(ctx context.Context, objs []*orders.Order, maxAge *int, orLastKnown bool) ([]*accounts.Account, error)
 
 	Review(ctx context.Context, objs []*orders.Order) ([][]*orders.Finding, error)
+	Sourcing(ctx context.Context, objs []*orders.Order) ([]*inventory.Plan, error)
 
 	FulfillmentOrders(ctx context.Context, objs []*orders.Order) ([][]*shipments.Work, error)
 	Shipments(ctx context.Context, objs []*orders.Order) ([][]*shipments.Shipment, error)
@@ -1392,6 +1393,61 @@ func (ec *executionContext) resolveBatch_Order_review(ctx context.Context, field
 	)
 }
 
+func (ec *executionContext) _Order_sourcing(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_sourcing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Order_sourcing(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *inventory.Plan) graphql.Marshaler {
+			return ec.marshalOSourcingPlan2ᚖcrossdockᚋdomainsᚋinventoryᚐPlan(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Order_sourcing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Order",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SourcingPlan(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Order_sourcing(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (any, error) {
+	resolver := ec.Resolvers.Order()
+	if batch, ok := graphql.BatchParentsFor[*orders.Order](ctx, "Order"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Sourcing(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*inventory.Plan](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Order.sourcing",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Sourcing(ctx, []*orders.Order{obj})
+	return graphql.ResolveBatchSingleResult[*inventory.Plan](
+		ctx,
+		results,
+		err,
+		"Order.sourcing",
+	)
+}
+
 func (ec *executionContext) _Order_terms(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1413,6 +1469,29 @@ func (ec *executionContext) _Order_terms(ctx context.Context, field graphql.Coll
 }
 func (ec *executionContext) fieldContext_Order_terms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+}
+
+func (ec *executionContext) _Order_shipComplete(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_shipComplete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ShipComplete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_shipComplete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Order_ruleSet(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
@@ -3379,7 +3458,11 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "shipToId", "shipTo", "lines"}
+	if _, present := asMap["shipComplete"]; !present {
+		asMap["shipComplete"] = false
+	}
+
+	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "shipComplete", "shipToId", "shipTo", "lines"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3428,6 +3511,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.Terms = data
+		case "shipComplete":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipComplete"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ShipComplete = data
 		case "shipToId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipToId"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -3946,8 +4036,19 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Order_review(ctx, field, obj)
 				})
+		case "sourcing":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Order_sourcing(ctx, field, obj)
+				})
 		case "terms":
 			out.Values[i] = ec._Order_terms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "shipComplete":
+			out.Values[i] = ec._Order_shipComplete(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

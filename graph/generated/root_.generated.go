@@ -420,8 +420,10 @@ type ComplexityRoot struct {
 		Returns           func(childComplexity int) int
 		Review            func(childComplexity int) int
 		RuleSet           func(childComplexity int) int
+		ShipComplete      func(childComplexity int) int
 		ShipTo            func(childComplexity int) int
 		Shipments         func(childComplexity int) int
+		Sourcing          func(childComplexity int) int
 		Status            func(childComplexity int) int
 		Terms             func(childComplexity int) int
 		Timeline          func(childComplexity int, first *int, after *string) int
@@ -545,6 +547,7 @@ type ComplexityRoot struct {
 		ShadowWrites       func(childComplexity int, source *string, different *bool, first *int, after *string) int
 		Shipment           func(childComplexity int, id string) int
 		Shipments          func(childComplexity int, first *int, after *string) int
+		SimulateSourcing   func(childComplexity int, input model.SimulateSourcingInput) int
 		Sources            func(childComplexity int) int
 		ValidateOrder      func(childComplexity int, input model.PlaceOrderInput) int
 		Viewer             func(childComplexity int) int
@@ -782,6 +785,51 @@ type ComplexityRoot struct {
 		PerSeconds func(childComplexity int) int
 		Points     func(childComplexity int) int
 		Used       func(childComplexity int) int
+	}
+
+	SourcingCandidate struct {
+		Items func(childComplexity int) int
+		Node  func(childComplexity int) int
+		Ships func(childComplexity int) int
+	}
+
+	SourcingExclusion struct {
+		Node   func(childComplexity int) int
+		OfLine func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	SourcingPlan struct {
+		Candidates func(childComplexity int) int
+		Criteria   func(childComplexity int) int
+		Excluded   func(childComplexity int) int
+		Heuristic  func(childComplexity int) int
+		Promises   func(childComplexity int) int
+		RunnersUp  func(childComplexity int) int
+		Score      func(childComplexity int) int
+		Short      func(childComplexity int) int
+	}
+
+	SourcingPromise struct {
+		Line     func(childComplexity int) int
+		Node     func(childComplexity int) int
+		Quantity func(childComplexity int) int
+	}
+
+	SourcingScore struct {
+		Cost     func(childComplexity int) int
+		Distance func(childComplexity int) int
+		Lateness func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		Priority func(childComplexity int) int
+		Short    func(childComplexity int) int
+		Splits   func(childComplexity int) int
+	}
+
+	SourcingStock struct {
+		AgeSeconds func(childComplexity int) int
+		Free       func(childComplexity int) int
+		SKU        func(childComplexity int) int
 	}
 
 	StockLot struct {
@@ -2469,6 +2517,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.RuleSet(childComplexity), true
+	case "Order.shipComplete":
+		if e.ComplexityRoot.Order.ShipComplete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.ShipComplete(childComplexity), true
 	case "Order.shipTo":
 		if e.ComplexityRoot.Order.ShipTo == nil {
 			break
@@ -2481,6 +2535,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Shipments(childComplexity), true
+	case "Order.sourcing":
+		if e.ComplexityRoot.Order.Sourcing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Sourcing(childComplexity), true
 	case "Order.status":
 		if e.ComplexityRoot.Order.Status == nil {
 			break
@@ -3109,6 +3169,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Shipments(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.simulateSourcing":
+		if e.ComplexityRoot.Query.SimulateSourcing == nil {
+			break
+		}
+
+		args, err := ec.field_Query_simulateSourcing_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SimulateSourcing(childComplexity, args["input"].(model.SimulateSourcingInput)), true
 	case "Query.sources":
 		if e.ComplexityRoot.Query.Sources == nil {
 			break
@@ -4032,6 +4103,174 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SourceLimiter.Used(childComplexity), true
 
+	case "SourcingCandidate.items":
+		if e.ComplexityRoot.SourcingCandidate.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingCandidate.Items(childComplexity), true
+	case "SourcingCandidate.node":
+		if e.ComplexityRoot.SourcingCandidate.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingCandidate.Node(childComplexity), true
+	case "SourcingCandidate.ships":
+		if e.ComplexityRoot.SourcingCandidate.Ships == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingCandidate.Ships(childComplexity), true
+
+	case "SourcingExclusion.node":
+		if e.ComplexityRoot.SourcingExclusion.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingExclusion.Node(childComplexity), true
+	case "SourcingExclusion.line":
+		if e.ComplexityRoot.SourcingExclusion.OfLine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingExclusion.OfLine(childComplexity), true
+	case "SourcingExclusion.reason":
+		if e.ComplexityRoot.SourcingExclusion.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingExclusion.Reason(childComplexity), true
+
+	case "SourcingPlan.candidates":
+		if e.ComplexityRoot.SourcingPlan.Candidates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Candidates(childComplexity), true
+	case "SourcingPlan.criteria":
+		if e.ComplexityRoot.SourcingPlan.Criteria == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Criteria(childComplexity), true
+	case "SourcingPlan.excluded":
+		if e.ComplexityRoot.SourcingPlan.Excluded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Excluded(childComplexity), true
+	case "SourcingPlan.heuristic":
+		if e.ComplexityRoot.SourcingPlan.Heuristic == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Heuristic(childComplexity), true
+	case "SourcingPlan.promises":
+		if e.ComplexityRoot.SourcingPlan.Promises == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Promises(childComplexity), true
+	case "SourcingPlan.runnersUp":
+		if e.ComplexityRoot.SourcingPlan.RunnersUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.RunnersUp(childComplexity), true
+	case "SourcingPlan.score":
+		if e.ComplexityRoot.SourcingPlan.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Score(childComplexity), true
+	case "SourcingPlan.short":
+		if e.ComplexityRoot.SourcingPlan.Short == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPlan.Short(childComplexity), true
+
+	case "SourcingPromise.line":
+		if e.ComplexityRoot.SourcingPromise.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPromise.Line(childComplexity), true
+	case "SourcingPromise.node":
+		if e.ComplexityRoot.SourcingPromise.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPromise.Node(childComplexity), true
+	case "SourcingPromise.quantity":
+		if e.ComplexityRoot.SourcingPromise.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingPromise.Quantity(childComplexity), true
+
+	case "SourcingScore.cost":
+		if e.ComplexityRoot.SourcingScore.Cost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Cost(childComplexity), true
+	case "SourcingScore.distance":
+		if e.ComplexityRoot.SourcingScore.Distance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Distance(childComplexity), true
+	case "SourcingScore.lateness":
+		if e.ComplexityRoot.SourcingScore.Lateness == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Lateness(childComplexity), true
+	case "SourcingScore.nodes":
+		if e.ComplexityRoot.SourcingScore.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Nodes(childComplexity), true
+	case "SourcingScore.priority":
+		if e.ComplexityRoot.SourcingScore.Priority == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Priority(childComplexity), true
+	case "SourcingScore.short":
+		if e.ComplexityRoot.SourcingScore.Short == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Short(childComplexity), true
+	case "SourcingScore.splits":
+		if e.ComplexityRoot.SourcingScore.Splits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingScore.Splits(childComplexity), true
+
+	case "SourcingStock.ageSeconds":
+		if e.ComplexityRoot.SourcingStock.AgeSeconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingStock.AgeSeconds(childComplexity), true
+	case "SourcingStock.free":
+		if e.ComplexityRoot.SourcingStock.Free == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingStock.Free(childComplexity), true
+	case "SourcingStock.sku":
+		if e.ComplexityRoot.SourcingStock.SKU == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SourcingStock.SKU(childComplexity), true
+
 	case "StockLot.number":
 		if e.ComplexityRoot.StockLot.Number == nil {
 			break
@@ -4205,6 +4444,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReturnByIDsInput", ec.unmarshalInputReturnByIDsInput),
 			graphql.NewInputUnmarshaler("SetReferenceInput", ec.unmarshalInputSetReferenceInput),
 			graphql.NewInputUnmarshaler("ShipmentByIDsInput", ec.unmarshalInputShipmentByIDsInput),
+			graphql.NewInputUnmarshaler("SimulateSourcingInput", ec.unmarshalInputSimulateSourcingInput),
 		)
 	}
 	first := true
@@ -5049,8 +5289,12 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   findings: [Finding!]!
   "What intake saw that is not for buyers' eyes, such as margins."
   review: [Finding!] @requiresScopes(scopes: [["orders:release"], ["pricing:release"], ["orders:override"]])
+  "Who was to send what when it was decided at first, and why; null where nothing was asked for."
+  sourcing: SourcingPlan @requiresScopes(scopes: [["orders:release"]])
   "The payment terms that the buyer asked for; empty for the account's."
   terms: String! @owner(system: ORIGIN)
+  "Whether nothing is to be sent before everything can be."
+  shipComplete: Boolean! @owner(system: ORIGIN)
   "The version of the rules that decided it last; 0 for those that are built in."
   ruleSet: Int!
   "The work that nodes do for it."
@@ -5283,6 +5527,8 @@ input PlaceOrderInput {
   currency: CurrencyCode
   "The payment terms; the account's when left out."
   terms: String
+  "Whether nothing is to be sent before everything can be."
+  shipComplete: Boolean! = false
   "One of the account's ship-tos."
   shipToId: String
   "Another address, for this order only."
@@ -6103,6 +6349,119 @@ extend type Query {
   sources: [Source!]! @requiresScopes(scopes: [["sources"]])
 }
 `, BuiltIn: false},
+	{Name: "../schema/sourcing.graphqls", Input: `"Who sends what of an order, and why."
+type SourcingPlan @owner(system: CROSSDOCK) {
+  "What each node sends of each line."
+  promises: [SourcingPromise!]!
+  "What nobody can send, over all lines."
+  short: Decimal!
+  "How good the chosen nodes are."
+  score: SourcingScore!
+  "What plans were compared by, the weightiest first. How much is sent comes before."
+  criteria: [SourcingCriterion!]!
+  "Whether there were too many nodes to compare all plans; up to 8 there is no better plan than this one."
+  heuristic: Boolean!
+  "The nodes that were considered, with what they had."
+  candidates: [SourcingCandidate!]!
+  "The nodes that were not, and why."
+  excluded: [SourcingExclusion!]!
+  "The next best sets of nodes."
+  runnersUp: [SourcingScore!]!
+}
+
+"What a node sends of a line."
+type SourcingPromise @owner(system: CROSSDOCK) {
+  "The line's number."
+  line: Int!
+  "The node's id."
+  node: String!
+  "How much, in the line's unit."
+  quantity: Decimal!
+}
+
+"How good it is to send from some nodes; less is better."
+type SourcingScore @owner(system: CROSSDOCK) {
+  "The nodes."
+  nodes: [String!]!
+  "What they cannot send."
+  short: Decimal!
+  "How many they are."
+  splits: Int!
+  "How many days the last of them misses the day that the goods are wanted on, or today."
+  lateness: Int!
+  "Their priority numbers together."
+  priority: Int!
+  "How many of them are not near the ship-to."
+  distance: Int!
+  "What sending from them costs."
+  cost: Decimal!
+}
+
+"A node that was considered."
+type SourcingCandidate @owner(system: CROSSDOCK) {
+  "The node's id."
+  node: String!
+  "The first day that it sends on."
+  ships: Date
+  "What it had."
+  items: [SourcingStock!]!
+}
+
+"What a node had of an item."
+type SourcingStock @owner(system: CROSSDOCK) {
+  "The item."
+  sku: String!
+  "What could be promised."
+  free: Decimal!
+  "How old the node's figure was."
+  ageSeconds: Float!
+}
+
+"Why a node was not considered."
+type SourcingExclusion @owner(system: CROSSDOCK) {
+  "The node's id."
+  node: String!
+  "The line that it was not considered for; null for all."
+  line: Int
+  "NO_STOCK, NO_CURRENT_FIGURE, GAVE_IT_BACK, FULL_UNTIL_AFTER_WANTED or DOES_NOT_HANDLE."
+  reason: String!
+}
+
+"What plans are compared by."
+enum SourcingCriterion {
+  "Fewer nodes, and so fewer parcels."
+  SPLITS
+  "Fewer days after the day that the goods are wanted on, or today."
+  LATENESS
+  "Lower priority numbers."
+  PRIORITY
+  "More nodes near the ship-to."
+  NEARNESS
+  "Less cost."
+  COST
+}
+
+"What to source, and how."
+input SimulateSourcingInput {
+  "Who it is for; a buyer of one account may leave it out."
+  accountId: ID
+  "The day the goods are wanted."
+  requestedDate: Date
+  "Where they go; the account's address when left out."
+  shipTo: AddressInput
+  "What is wanted: 1 to 1000 lines."
+  lines: [PlaceOrderLine!]!
+  "What plans are compared by; as the account's rules say when left out."
+  criteria: [SourcingCriterion!]
+  "The most nodes that may send; as the account's rules say when left out."
+  maxNodes: Int
+}
+
+extend type Query {
+  "Who would send what now, and why. It asks the nodes, and promises nothing."
+  simulateSourcing(input: SimulateSourcingInput!): SourcingPlan! @requiresScopes(scopes: [["orders:release"]])
+}
+`, BuiltIn: false},
 	{Name: "../../federation/directives.graphql", Input: `
 	directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 	directive @composeDirective(name: String!) repeatable on SCHEMA
@@ -6835,8 +7194,12 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_findings(ctx, field)
 	case "review":
 		return ec.fieldContext_Order_review(ctx, field)
+	case "sourcing":
+		return ec.fieldContext_Order_sourcing(ctx, field)
 	case "terms":
 		return ec.fieldContext_Order_terms(ctx, field)
+	case "shipComplete":
+		return ec.fieldContext_Order_shipComplete(ctx, field)
 	case "ruleSet":
 		return ec.fieldContext_Order_ruleSet(ctx, field)
 	case "fulfillmentOrders":
@@ -7451,6 +7814,96 @@ func (ec *executionContext) childFields_SourceLimiter(ctx context.Context, field
 		return ec.fieldContext_SourceLimiter_maxPoints(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SourceLimiter", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingCandidate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_SourcingCandidate_node(ctx, field)
+	case "ships":
+		return ec.fieldContext_SourcingCandidate_ships(ctx, field)
+	case "items":
+		return ec.fieldContext_SourcingCandidate_items(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingCandidate", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingExclusion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_SourcingExclusion_node(ctx, field)
+	case "line":
+		return ec.fieldContext_SourcingExclusion_line(ctx, field)
+	case "reason":
+		return ec.fieldContext_SourcingExclusion_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingExclusion", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingPlan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "promises":
+		return ec.fieldContext_SourcingPlan_promises(ctx, field)
+	case "short":
+		return ec.fieldContext_SourcingPlan_short(ctx, field)
+	case "score":
+		return ec.fieldContext_SourcingPlan_score(ctx, field)
+	case "criteria":
+		return ec.fieldContext_SourcingPlan_criteria(ctx, field)
+	case "heuristic":
+		return ec.fieldContext_SourcingPlan_heuristic(ctx, field)
+	case "candidates":
+		return ec.fieldContext_SourcingPlan_candidates(ctx, field)
+	case "excluded":
+		return ec.fieldContext_SourcingPlan_excluded(ctx, field)
+	case "runnersUp":
+		return ec.fieldContext_SourcingPlan_runnersUp(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingPlan", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingPromise(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_SourcingPromise_line(ctx, field)
+	case "node":
+		return ec.fieldContext_SourcingPromise_node(ctx, field)
+	case "quantity":
+		return ec.fieldContext_SourcingPromise_quantity(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingPromise", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingScore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SourcingScore_nodes(ctx, field)
+	case "short":
+		return ec.fieldContext_SourcingScore_short(ctx, field)
+	case "splits":
+		return ec.fieldContext_SourcingScore_splits(ctx, field)
+	case "lateness":
+		return ec.fieldContext_SourcingScore_lateness(ctx, field)
+	case "priority":
+		return ec.fieldContext_SourcingScore_priority(ctx, field)
+	case "distance":
+		return ec.fieldContext_SourcingScore_distance(ctx, field)
+	case "cost":
+		return ec.fieldContext_SourcingScore_cost(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingScore", field.Name)
+}
+
+func (ec *executionContext) childFields_SourcingStock(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_SourcingStock_sku(ctx, field)
+	case "free":
+		return ec.fieldContext_SourcingStock_free(ctx, field)
+	case "ageSeconds":
+		return ec.fieldContext_SourcingStock_ageSeconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SourcingStock", field.Name)
 }
 
 func (ec *executionContext) childFields_StockLot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

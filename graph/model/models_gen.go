@@ -437,6 +437,8 @@ type PlaceOrderInput struct {
 	Currency *trade.Currency `json:"currency,omitempty"`
 	// The payment terms; the account's when left out.
 	Terms *string `json:"terms,omitempty"`
+	// Whether nothing is to be sent before everything can be.
+	ShipComplete bool `json:"shipComplete"`
 	// One of the account's ship-tos.
 	ShipToID *string `json:"shipToId,omitempty"`
 	// Another address, for this order only.
@@ -715,6 +717,22 @@ type ShipmentEventDetails struct {
 }
 
 func (ShipmentEventDetails) IsEventDetails() {}
+
+// What to source, and how.
+type SimulateSourcingInput struct {
+	// Who it is for; a buyer of one account may leave it out.
+	AccountID *string `json:"accountId,omitempty"`
+	// The day the goods are wanted.
+	RequestedDate *trade.Date `json:"requestedDate,omitempty"`
+	// Where they go; the account's address when left out.
+	ShipTo *trade.Address `json:"shipTo,omitempty"`
+	// What is wanted: 1 to 1000 lines.
+	Lines []*PlaceOrderLine `json:"lines"`
+	// What plans are compared by; as the account's rules say when left out.
+	Criteria []trade.Criterion `json:"criteria,omitempty"`
+	// The most nodes that may send; as the account's rules say when left out.
+	MaxNodes *int `json:"maxNodes,omitempty"`
+}
 
 // One connection to one system, and how it does.
 type Source struct {

@@ -164,9 +164,27 @@ type Node struct {
 	Safety string `yaml:"safety"`
 	// Lag is how long it may take until what happens at the place shows in the stock that it tells; 0s. A place that
 	// makes its figures once a minute has 1m.
-	Lag      Duration `yaml:"lag"`
+	Lag Duration `yaml:"lag"`
+	// Calendar is when the place sends.
+	Calendar Calendar `yaml:"calendar"`
+	// Near are the countries, or countries and regions such as US-NY, that the place is near to.
+	Near []string `yaml:"near"`
+	// Cost is what sending an order from there costs beside what every place costs.
+	Cost string `yaml:"cost"`
+	// Refuses are categories of items that the place does not handle.
+	Refuses  []string `yaml:"refuses"`
 	Line     int      `yaml:"-"`
 	mistakes []string
+}
+
+// Calendar is when a place sends.
+type Calendar struct {
+	// CutOff is until when an order leaves on the day that it came, as 15:04 in the place's time zone.
+	CutOff string `yaml:"cutOff"`
+	// Closed are weekdays such as SAT, and days such as 2026-12-25.
+	Closed []string `yaml:"closed"`
+	// PerDay is how many orders the place sends a day; 0 for any number.
+	PerDay int `yaml:"perDay"`
 }
 
 // Freshness is how old what somebody is shown may be who does not say, by what it is.
