@@ -198,7 +198,7 @@ func TestAnOrderIsFollowedWhileItIsTyped(t *testing.T) {
 	if err != nil || len(list.Orders) != 1 {
 		t.Errorf("its buyer sees %d orders, %v", len(list.Orders), err)
 	}
-	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), list.Orders[0].ID, "no"); fault.KindOf(err) != fault.Conflict {
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), list.Orders[0].ID, nil, "no"); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("an order that the ERP works on is cancelled: %v", err)
 	}
 }

@@ -87,7 +87,7 @@ func (w *writer) selection(def *ast.Definition, depth int, way string) string {
 		if w.steady && slices.Contains([]string{"Provenance.asOf", "Provenance.freshness", "Query.sources"}, def.Name+"."+f.Name) {
 			continue
 		}
-		if strings.HasPrefix(f.Name, "__") || f.Name == "_service" || f.Name == "validateOrder" || w.fields > 250 {
+		if strings.HasPrefix(f.Name, "__") || f.Name == "_service" || f.Name == "validateOrder" || f.Name == "simulateSourcing" || w.fields > 250 {
 			continue
 		}
 		w.fields++

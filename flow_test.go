@@ -185,7 +185,7 @@ func TestCancelRecallsWhatItCan(t *testing.T) {
 		o := w.order(a.OrderID)
 		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
 	})
-	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, "changed my mind"); err != nil {
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, nil, "changed my mind"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it is cancelled", func() bool { return w.order(a.OrderID).Status == orders.Cancelled })
@@ -231,7 +231,7 @@ func TestAnOrderTakenWhileTheERPIsDownGoesOnByItself(t *testing.T) {
 		t.Fatalf("without the ERP the order is %s", a.Decision)
 	}
 	for _, h := range w.order(a.OrderID).ActiveHolds() {
-		if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, h.ID, "let it go"); fault.KindOf(err) != fault.Conflict {
+		if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, h.ID, "let it go"); fault.KindOf(err) != fault.Conflict {
 			t.Errorf("an order without prices could be let go: %v", err)
 		}
 	}
@@ -525,7 +525,7 @@ func TestWhatIsCancelledOfAPartlyShippedOrderLeavesTheERP(t *testing.T) {
 		}
 		return l.Shipped.String() == "4" && l.Released.String() == "4"
 	})
-	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, "enough"); err != nil {
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), a.OrderID, nil, "enough"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the rest is cancelled and everything shipped is invoiced", func() bool {

@@ -67,7 +67,7 @@ func TestACompanyThatWroteItsOwnSystemsNeedsNoAdapter(t *testing.T) {
 	})
 	part := w.place("rest", draft("C10001", line("SKU-1000", "2")))
 	w.until("it is registered", func() bool { return len(w.order(part.OrderID).References) == 1 })
-	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), part.OrderID, "enough"); err != nil {
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), part.OrderID, nil, "enough"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the ERP has given a cancelled order up", func() bool { return w.copies("erpOrders")(w.order(part.OrderID).Number) == 0 })

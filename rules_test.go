@@ -135,7 +135,7 @@ func TestWhatIsShort(t *testing.T) {
 		if !o.Total.Amount.Equal(total) {
 			t.Errorf("%s: the order is worth %s, its lines %s", account, o.Total, total)
 		}
-		if _, err := w.orders.Cancel(t.Context(), buyer(account), o.ID, "the next one"); err != nil {
+		if _, err := w.orders.Cancel(t.Context(), buyer(account), o.ID, nil, "the next one"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,11 +163,11 @@ func TestALineIsHeldAlone(t *testing.T) {
 		t.Errorf("of the held line %s are released, %s shipped, %s allocated", l.Released, l.Shipped, l.Allocated)
 	}
 	who, hold := service(), o.ActiveHolds()[0].ID
-	if _, err := w.orders.ReleaseHold(t.Context(), who, o.ID, hold, "please"); fault.KindOf(err) != fault.Denied {
+	if _, err := w.orders.ReleaseHold(t.Context(), who, o.ID, nil, hold, "please"); fault.KindOf(err) != fault.Denied {
 		t.Errorf("who may release orders releases prices: %v", err)
 	}
 	who.Scopes = []string{orders.Override}
-	if _, err := w.orders.ReleaseHold(t.Context(), who, o.ID, hold, "it is agreed"); err != nil {
+	if _, err := w.orders.ReleaseHold(t.Context(), who, o.ID, nil, hold, "it is agreed"); err != nil {
 		t.Fatal(err)
 	}
 	if h := w.order(a.OrderID).Holds[0]; h.Status != orders.HoldOverridden || h.ReleasedBy != who.Subject {
@@ -198,7 +198,7 @@ func TestAHoldOfTheInvoice(t *testing.T) {
 	if o := w.order(a.OrderID); !o.Lines[0].Invoiced.IsZero() || len(o.ActiveHolds()) != 1 {
 		t.Fatalf("%s are invoiced, holds %+v", o.Lines[0].Invoiced, o.Holds)
 	}
-	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, w.order(a.OrderID).ActiveHolds()[0].ID, "it is agreed"); err != nil {
+	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, w.order(a.OrderID).ActiveHolds()[0].ID, "it is agreed"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it is invoiced", func() bool { return w.order(a.OrderID).Lines[0].Invoiced.String() == "2" })
@@ -294,7 +294,7 @@ func TestAPlanExplainsItself(t *testing.T) {
 	if w.counted(last) != before {
 		t.Error("a simulation changes what is counted")
 	}
-	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), last, "no more"); err != nil {
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), last, nil, "no more"); err != nil {
 		t.Fatal(err)
 	}
 	var rows int

@@ -48,7 +48,7 @@ func TestARush(t *testing.T) {
 	}
 	first := w.place("first", draft("C10004", line(scarce, fmt.Sprint(left()-10))))
 	for _, h := range w.order(first.OrderID).ActiveHolds() {
-		if _, err := w.orders.ReleaseHold(t.Context(), service(), first.OrderID, h.ID, "it is a test"); err != nil {
+		if _, err := w.orders.ReleaseHold(t.Context(), service(), first.OrderID, nil, h.ID, "it is a test"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -238,7 +238,7 @@ func TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold(t *testing.T) {
 	if list := raised(); len(list) != 2 || list[0].Occurrences+list[1].Occurrences != 2 {
 		t.Errorf("after more sweeps there are %+v", list)
 	}
-	if _, err := w.orders.Cancel(t.Context(), service(), id, "not wanted"); err != nil {
+	if _, err := w.orders.Cancel(t.Context(), service(), id, nil, "not wanted"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the shop is told that nothing comes", func() bool {

@@ -87,7 +87,7 @@ func TestWhatTheERPAsksHoldsTheOrder(t *testing.T) {
 	if exposed() != 1 {
 		t.Error("the amount of an order that the ERP does not count is not counted here either")
 	}
-	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, held().ID, "paid by wire today"); err != nil {
+	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, held().ID, "paid by wire today"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the ERP has taken it up", func() bool {

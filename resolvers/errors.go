@@ -149,6 +149,9 @@ func problem(err error) ([]model.Error, error) {
 	if !ok {
 		return nil, err
 	}
+	if v, ok := errors.AsType[*fault.VersionError](err); ok {
+		return []model.Error{&model.ConflictError{Code: string(e.Kind), Path: e.Path, Message: e.Message, CurrentVersion: &v.Current, ChangedFields: v.Changed}}, nil
+	}
 	switch e.Kind {
 	case fault.Invalid, fault.NotFound, fault.Denied, fault.Unsupported:
 		return []model.Error{&model.InputError{Code: string(e.Kind), Path: e.Path, Message: e.Message}}, nil

@@ -27,11 +27,20 @@ func (r *mutationResolver) PlaceOrder(ctx context.Context, input model.PlaceOrde
 	return placed(ctx, r.Resolver, answer, err)
 }
 
+func (r *mutationResolver) AmendOrder(ctx context.Context, input model.AmendOrderInput) (*model.AmendOrderPayload, error) {
+	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
+	if err = at(err, "orderId"); err != nil {
+		return amended(ctx, nil, input.DryRun, err)
+	}
+	done, err := r.Orders.Revise(ctx, viewer(ctx), trade.OrderID(id), orderChange(input), input.DryRun)
+	return amended(ctx, done, input.DryRun, err)
+}
+
 func (r *mutationResolver) CancelOrder(ctx context.Context, input model.CancelOrderInput) (*model.CancelOrderPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
 	var o *orders.Order
 	if err = at(err, "orderId"); err == nil {
-		o, err = r.Orders.Cancel(ctx, viewer(ctx), trade.OrderID(id), value(input.Reason))
+		o, err = r.Orders.Cancel(ctx, viewer(ctx), trade.OrderID(id), input.ExpectedVersion, value(input.Reason))
 	}
 	errs, err := problem(err)
 	return &model.CancelOrderPayload{Order: announced(ctx, o), Errors: errs}, err
@@ -41,7 +50,7 @@ func (r *mutationResolver) ReleaseHold(ctx context.Context, input model.ReleaseH
 	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
 	var o *orders.Order
 	if err = at(err, "orderId"); err == nil {
-		o, err = r.Orders.ReleaseHold(ctx, viewer(ctx), trade.OrderID(id), input.HoldID, input.Reason)
+		o, err = r.Orders.ReleaseHold(ctx, viewer(ctx), trade.OrderID(id), input.ExpectedVersion, input.HoldID, input.Reason)
 	}
 	errs, err := problem(err)
 	return &model.ReleaseHoldPayload{Order: announced(ctx, o), Errors: errs}, err

@@ -85,10 +85,44 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if in.Currency != nil {
 		d.Currency = *in.Currency
 	}
-	for _, l := range in.Lines {
-		d.Lines = append(d.Lines, orders.DraftLine{SKU: trade.SKU(l.Sku), Quantity: *l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice})
-	}
+	d.Lines = draftLines(in.Lines)
 	return d, nil
+}
+
+func draftLines(in []*model.PlaceOrderLine) []orders.DraftLine {
+	out := make([]orders.DraftLine, len(in))
+	for i, l := range in {
+		out[i] = orders.DraftLine{SKU: trade.SKU(l.Sku), Quantity: *l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice}
+	}
+	return out
+}
+
+func orderChange(in model.AmendOrderInput) orders.Change {
+	c := orders.Change{
+		Version: in.ExpectedVersion, Lines: map[int]trade.Decimal{}, Add: draftLines(in.Add), RequestedDate: in.RequestedDate, PONumber: in.PoNumber,
+		ShipToID: in.ShipToID, ShipTo: in.ShipTo, Reason: in.Reason,
+	}
+	for _, l := range in.Lines {
+		c.Lines[l.Number] = l.Quantity
+	}
+	return c
+}
+
+// amended shows what became of a change. One that was refused leaves the order as it was.
+func amended(ctx context.Context, r *orders.Revised, dryRun bool, failure error) (*model.AmendOrderPayload, error) {
+	errs, err := problem(failure)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.AmendOrderPayload{Findings: []*orders.Finding{}, Changes: []*orders.Changed{}, Errors: errs, DryRun: dryRun}
+	if r == nil {
+		return out, nil
+	}
+	out.Findings, out.Errors = findings(r.Findings)
+	if !r.Refused {
+		out.Order, out.Changes = announced(ctx, r.Order), refs(r.Changes)
+	}
+	return out, nil
 }
 
 // placed shows intake's answer. A replay shows the order as it is now, under today's rights.
@@ -102,7 +136,7 @@ func placed(ctx context.Context, r *Resolver, a *orders.Answer, failure error) (
 		return out, nil
 	}
 	out.Decision, out.Replayed = &a.Decision, a.Replayed
-	out.Findings, out.Errors = findings(a)
+	out.Findings, out.Errors = findings(a.Findings)
 	if out.Order = a.Order; out.Order == nil && a.OrderID != "" {
 		list, err := r.Orders.Orders(ctx, viewer(ctx), []trade.OrderID{a.OrderID})
 		if err != nil {
@@ -127,7 +161,7 @@ func validated(a *orders.Answer, failure error) (*model.ValidateOrderPayload, er
 		return out, nil
 	}
 	out.Decision = &a.Decision
-	out.Findings, out.Errors = findings(a)
+	out.Findings, out.Errors = findings(a.Findings)
 	if a.Order != nil {
 		for i := range a.Order.Lines {
 			out.Lines = append(out.Lines, &a.Order.Lines[i])
@@ -137,11 +171,9 @@ func validated(a *orders.Answer, failure error) (*model.ValidateOrderPayload, er
 }
 
 // findings lists what intake saw, and as errors what turned the order or a line of it down.
-func findings(a *orders.Answer) ([]*orders.Finding, []model.Error) {
-	out, errs := []*orders.Finding{}, []model.Error{}
-	for i := range a.Findings {
-		f := &a.Findings[i]
-		out = append(out, f)
+func findings(list []orders.Finding) ([]*orders.Finding, []model.Error) {
+	out, errs := refs(list), []model.Error{}
+	for _, f := range out {
 		if f.Severity == trade.Reject {
 			var message strings.Builder
 			message.WriteString(f.Message)

@@ -1,5 +1,10 @@
 package fault
 
+import (
+	"fmt"
+	"strings"
+)
+
 // KeyReason is why an idempotency key was not taken.
 type KeyReason string
 
@@ -25,4 +30,23 @@ func (e *KeyError) Error() string {
 	default:
 		return "an earlier request with this idempotency key ended without an answer and did nothing: send a new key"
 	}
+}
+
+// VersionError says that a thing is another version by now than the caller saw.
+type VersionError struct {
+	// Current is its version now, and Changed what is otherwise since; empty when that is too long ago to know.
+	Current int
+	Changed []string
+}
+
+func (e *VersionError) Error() string {
+	if len(e.Changed) == 0 {
+		return fmt.Sprintf("it is version %d by now: read it again and decide again", e.Current)
+	}
+	return fmt.Sprintf("it is version %d by now, with another %s: read it again and decide again", e.Current, strings.Join(e.Changed, ", "))
+}
+
+// Unwrap makes it an Error of its kind.
+func (e *VersionError) Unwrap() error {
+	return &Error{Kind: Conflict, Message: e.Error(), Path: "expectedVersion"}
 }

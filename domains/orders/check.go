@@ -41,6 +41,8 @@ type DraftLine struct {
 	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
 	// Called is what the channel calls the item, where that is something else.
 	Called trade.SKU `json:"called,omitempty"`
+	// Gone is true of a line of an order that was taken off it.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Facts are what the owners of the facts said about a draft. A nil Account or an absent item

@@ -184,6 +184,9 @@ func (e *evaluation) taxArea() {
 func (e *evaluation) duplicateLines() {
 	at := map[trade.SKU]int{}
 	for i, l := range e.draft.Lines {
+		if l.Gone {
+			continue
+		}
 		if first, ok := at[l.SKU]; ok {
 			e.see(duplicateLine, sight{path: path(i, "sku"), message: fmt.Sprintf("%s is on line %d already", l.SKU, first+1), remedy: "put both quantities on one line"})
 			continue
@@ -206,6 +209,10 @@ func (e *evaluation) line(i int) Line {
 	want := e.draft.Lines[i]
 	none := trade.Money{Currency: e.currency}
 	l := &lining{i: i, Line: Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Outcome: LineAccepted, UnitPrice: none, Amount: none}}
+	if want.Gone {
+		l.Outcome, l.Cancelled = LineDeleted, want.Quantity.Value
+		return l.Line
+	}
 	item, known := e.facts.Items[want.SKU]
 	if !known && e.facts.missing(needItems) {
 		l.Outcome = LineHeld

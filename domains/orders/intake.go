@@ -334,7 +334,7 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 // turnedDown reports whether nothing of the order can be taken: for what it is as a whole, or since every line is turned down.
 func (o *Order) turnedDown() bool {
 	return slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines.") }) ||
-		!slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome != LineRejected })
+		!slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome != LineRejected && l.Outcome != LineDeleted })
 }
 
 // wants are what the lines that may be taken need.
@@ -415,7 +415,7 @@ func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool)
 		l.Backordered = trade.Sum(l.Backordered, short)
 		switch {
 		case l.Outcome == LineHeld: // it still has no price
-		case l.Allocated.IsPos():
+		case trade.Sum(l.Allocated, l.Released, l.Shipped).IsPos():
 			l.Outcome = LinePartlyBackordered
 		default:
 			l.Outcome = LineBackordered
@@ -452,7 +452,7 @@ func (o *Order) conclude(policy Policy, now time.Time) []event.Event {
 		switch o.Lines[i].Outcome {
 		case LineRejected:
 			dropped = true
-		case LineAccepted, LineHeld:
+		case LineAccepted, LineHeld, LineDeleted:
 		default:
 			changed = true
 		}
@@ -487,6 +487,9 @@ func (o *Order) placed(now time.Time) event.Event {
 func (o *Order) turnDown(now time.Time) []event.Event {
 	for i := range o.Lines {
 		l := &o.Lines[i]
+		if l.Outcome == LineDeleted {
+			continue
+		}
 		l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
 		l.Outcome, l.Rejected = LineRejected, l.Quantity.Value
 	}

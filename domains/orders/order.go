@@ -47,6 +47,8 @@ const (
 	LineBackordered       LineOutcome = "BACKORDERED"
 	LineHeld              LineOutcome = "HELD"
 	LineRejected          LineOutcome = "REJECTED"
+	// LineDeleted was taken off by agreement.
+	LineDeleted LineOutcome = "DELETED"
 )
 
 // Channel is how an order reached us. For channels other than the portal the other system has
@@ -104,6 +106,8 @@ type Order struct {
 	// History marks an order loaded by backfill: its work was done elsewhere.
 	History bool `json:"history,omitempty"`
 	Version int  `json:"version"`
+	// Revisions are what the latest versions changed.
+	Revisions []Revision `json:"revisions,omitempty"`
 }
 
 // Line is one item of an order. Its quantities are in the line's unit and disjoint: what is in

@@ -81,7 +81,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	var down []int
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		if l.Outcome == LineRejected {
+		if l.Outcome == LineRejected || l.Outcome == LineDeleted {
 			continue
 		}
 		if now := is.Lines[i]; l.Outcome == LineHeld {
@@ -170,7 +170,7 @@ func (o *Order) draft() Draft {
 		d.Currency = ""
 	}
 	for _, l := range o.Lines {
-		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called})
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called, Gone: l.Outcome == LineDeleted})
 	}
 	return d
 }

@@ -87,11 +87,14 @@ func (s *Service) List(ctx context.Context, who trade.Viewer, f Filter, p Paging
 }
 
 // ReleaseHold ends a hold. When no other hold is left the order goes on.
-func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.OrderID, holdID, reason string) (*Order, error) {
+func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.OrderID, version *int, holdID, reason string) (*Order, error) {
 	if len(reason) < 3 {
 		return nil, fault.New(fault.Invalid, "a release needs a reason of at least 3 characters, for the audit trail").At("reason")
 	}
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if err := o.saw(version); err != nil {
+			return nil, err
+		}
 		now := s.now()
 		if err := o.release(holdID, who, reason, now); err != nil {
 			return nil, err
@@ -127,8 +130,11 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 
 // Cancel stops everything of the order that has not shipped. What a node works on is recalled,
 // and stays with the order until the node agrees.
-func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID, reason string) (*Order, error) {
+func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID, version *int, reason string) (*Order, error) {
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if err := o.saw(version); err != nil {
+			return nil, err
+		}
 		switch {
 		case o.History:
 			return nil, fault.New(fault.Conflict, "order %s is worked on in %s; cancel it there", o.Number, o.ChannelSource).At("orderId")

@@ -155,6 +155,9 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 		return nil
 	}
 	o.Version++
+	if err := o.remember(before, after, o.Version); err != nil {
+		return err
+	}
 	doc, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
@@ -556,7 +559,8 @@ func (s *store) consider(ctx context.Context, tx postgres.Tx, o *Order, c *Consi
 	if err != nil {
 		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO decisions (order_id, rule_set, considered) VALUES ($1, $2, $3)`, o.ID, o.RuleSet, raw); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO decisions (order_id, rule_set, considered) VALUES ($1, $2, $3)
+		ON CONFLICT (order_id) DO UPDATE SET rule_set = excluded.rule_set, considered = excluded.considered, decided_at = clock_timestamp()`, o.ID, o.RuleSet, raw); err != nil {
 		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
 	}
 	return nil

@@ -285,6 +285,13 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("node", false, func(obj *orders.Promised) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
 			breadth.Plain("quantity", false, func(obj *orders.Promised) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 		}},
+		breadth.Type{Name: "AmendOrderPayload", Is: []string{"AmendOrderPayload"}, Fields: []breadth.Field{
+			breadth.Plain("order", false, func(obj *model.AmendOrderPayload) *orders.Order { return obj.Order }, breadth.Object[orders.Order]("Order", "")),
+			breadth.Plain("changes", false, func(obj *model.AmendOrderPayload) []*orders.Changed { return obj.Changes }, breadth.List(breadth.Object[orders.Changed]("OrderChange", "OrderChange!"), false, "[OrderChange!]!")),
+			breadth.Plain("findings", false, func(obj *model.AmendOrderPayload) []*orders.Finding { return obj.Findings }, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "[Finding!]!")),
+			breadth.Plain("errors", false, func(obj *model.AmendOrderPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+			breadth.Plain("dryRun", false, func(obj *model.AmendOrderPayload) bool { return obj.DryRun }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+		}},
 		breadth.Type{Name: "ApproveReturnPayload", Is: []string{"ApproveReturnPayload"}, Fields: []breadth.Field{
 			breadth.Plain("return", false, func(obj *model.ApproveReturnPayload) *returns.Return { return obj.Return }, breadth.Object[returns.Return]("Return", "")),
 			breadth.Plain("errors", false, func(obj *model.ApproveReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
@@ -305,6 +312,8 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("errors", false, func(obj *model.CancelReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "ConflictError", Is: []string{"ConflictError", "Error"}, Fields: []breadth.Field{
+			breadth.Plain("currentVersion", false, func(obj *model.ConflictError) *int { return obj.CurrentVersion }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
+			breadth.Plain("changedFields", false, func(obj *model.ConflictError) []string { return obj.ChangedFields }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "")),
 			breadth.Plain("code", false, func(obj *model.ConflictError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("path", false, func(obj *model.ConflictError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("message", false, func(obj *model.ConflictError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
@@ -604,6 +613,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Mutation().PlaceOrder(ctx, fc.Args["input"].(model.PlaceOrderInput))
 			}, breadth.Object[model.PlaceOrderPayload]("PlaceOrderPayload", "PlaceOrderPayload!")),
+			breadth.Root("amendOrder", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_amendOrder(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.AmendOrderPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().AmendOrder(ctx, fc.Args["input"].(model.AmendOrderInput))
+			}, breadth.Object[model.AmendOrderPayload]("AmendOrderPayload", "AmendOrderPayload!")),
 			breadth.Root("cancelOrder", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Mutation_cancelOrder(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.CancelOrderPayload, error) {
@@ -745,6 +760,11 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Order) ([]*model.EventConnection, error) {
 				return env.(*executionContext).Resolvers.Order().Timeline(ctx, objs, fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.EventConnection]("EventConnection", "EventConnection!")),
+		}},
+		breadth.Type{Name: "OrderChange", Is: []string{"OrderChange"}, Fields: []breadth.Field{
+			breadth.Plain("path", false, func(obj *orders.Changed) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("from", false, func(obj *orders.Changed) string { return obj.From }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("to", false, func(obj *orders.Changed) string { return obj.To }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "OrderConnection", Is: []string{"OrderConnection"}, Fields: []breadth.Field{
 			breadth.Plain("edges", false, func(obj *model.OrderConnection) []*model.OrderEdge { return obj.Edges }, breadth.List(breadth.Object[model.OrderEdge]("OrderEdge", "OrderEdge!"), false, "[OrderEdge!]!")),

@@ -84,6 +84,14 @@ type ComplexityRoot struct {
 		Quantity func(childComplexity int) int
 	}
 
+	AmendOrderPayload struct {
+		Changes  func(childComplexity int) int
+		DryRun   func(childComplexity int) int
+		Errors   func(childComplexity int) int
+		Findings func(childComplexity int) int
+		Order    func(childComplexity int) int
+	}
+
 	ApproveReturnPayload struct {
 		Errors func(childComplexity int) int
 		Return func(childComplexity int) int
@@ -108,10 +116,12 @@ type ComplexityRoot struct {
 	}
 
 	ConflictError struct {
-		Code      func(childComplexity int) int
-		Message   func(childComplexity int) int
-		Path      func(childComplexity int) int
-		Retryable func(childComplexity int) int
+		ChangedFields  func(childComplexity int) int
+		Code           func(childComplexity int) int
+		CurrentVersion func(childComplexity int) int
+		Message        func(childComplexity int) int
+		Path           func(childComplexity int) int
+		Retryable      func(childComplexity int) int
 	}
 
 	Credit struct {
@@ -369,6 +379,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		ActivateRuleSet  func(childComplexity int, input model.ActivateRuleSetInput) int
+		AmendOrder       func(childComplexity int, input model.AmendOrderInput) int
 		ApproveReturn    func(childComplexity int, input model.ApproveReturnInput) int
 		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
@@ -430,6 +441,12 @@ type ComplexityRoot struct {
 		Total             func(childComplexity int) int
 		UpdatedAt         func(childComplexity int) int
 		Version           func(childComplexity int) int
+	}
+
+	OrderChange struct {
+		From func(childComplexity int) int
+		Path func(childComplexity int) int
+		To   func(childComplexity int) int
 	}
 
 	OrderConnection struct {
@@ -1036,6 +1053,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Allocation.Quantity(childComplexity), true
 
+	case "AmendOrderPayload.changes":
+		if e.ComplexityRoot.AmendOrderPayload.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AmendOrderPayload.Changes(childComplexity), true
+	case "AmendOrderPayload.dryRun":
+		if e.ComplexityRoot.AmendOrderPayload.DryRun == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AmendOrderPayload.DryRun(childComplexity), true
+	case "AmendOrderPayload.errors":
+		if e.ComplexityRoot.AmendOrderPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AmendOrderPayload.Errors(childComplexity), true
+	case "AmendOrderPayload.findings":
+		if e.ComplexityRoot.AmendOrderPayload.Findings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AmendOrderPayload.Findings(childComplexity), true
+	case "AmendOrderPayload.order":
+		if e.ComplexityRoot.AmendOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AmendOrderPayload.Order(childComplexity), true
+
 	case "ApproveReturnPayload.errors":
 		if e.ComplexityRoot.ApproveReturnPayload.Errors == nil {
 			break
@@ -1106,12 +1154,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CancelReturnPayload.Return(childComplexity), true
 
+	case "ConflictError.changedFields":
+		if e.ComplexityRoot.ConflictError.ChangedFields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.ChangedFields(childComplexity), true
 	case "ConflictError.code":
 		if e.ComplexityRoot.ConflictError.Code == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ConflictError.Code(childComplexity), true
+	case "ConflictError.currentVersion":
+		if e.ComplexityRoot.ConflictError.CurrentVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.CurrentVersion(childComplexity), true
 	case "ConflictError.message":
 		if e.ComplexityRoot.ConflictError.Message == nil {
 			break
@@ -2202,6 +2262,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ActivateRuleSet(childComplexity, args["input"].(model.ActivateRuleSetInput)), true
+	case "Mutation.amendOrder":
+		if e.ComplexityRoot.Mutation.AmendOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_amendOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AmendOrder(childComplexity, args["input"].(model.AmendOrderInput)), true
 	case "Mutation.approveReturn":
 		if e.ComplexityRoot.Mutation.ApproveReturn == nil {
 			break
@@ -2582,6 +2653,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Version(childComplexity), true
+
+	case "OrderChange.from":
+		if e.ComplexityRoot.OrderChange.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderChange.From(childComplexity), true
+	case "OrderChange.path":
+		if e.ComplexityRoot.OrderChange.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderChange.Path(childComplexity), true
+	case "OrderChange.to":
+		if e.ComplexityRoot.OrderChange.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderChange.To(childComplexity), true
 
 	case "OrderConnection.edges":
 		if e.ComplexityRoot.OrderConnection.Edges == nil {
@@ -4419,6 +4509,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AccountByIDsInput", ec.unmarshalInputAccountByIDsInput),
 			graphql.NewInputUnmarshaler("ActivateRuleSetInput", ec.unmarshalInputActivateRuleSetInput),
 			graphql.NewInputUnmarshaler("AddressInput", ec.unmarshalInputAddressInput),
+			graphql.NewInputUnmarshaler("AmendOrderInput", ec.unmarshalInputAmendOrderInput),
+			graphql.NewInputUnmarshaler("AmendOrderLine", ec.unmarshalInputAmendOrderLine),
 			graphql.NewInputUnmarshaler("ApproveReturnInput", ec.unmarshalInputApproveReturnInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CancelReturnInput", ec.unmarshalInputCancelReturnInput),
@@ -4759,6 +4851,10 @@ type InputError implements Error {
 
 "The thing has moved on: read it again and decide again."
 type ConflictError implements Error {
+  "The thing's version now, where the caller saw another one."
+  currentVersion: Int
+  "What is otherwise since; empty when that is too long ago to know."
+  changedFields: [String!]
   "Stable, for programs."
   code: String!
   "The input at fault."
@@ -5442,7 +5538,7 @@ enum OrderStatus { ACCEPTED ON_HOLD IN_FULFILLMENT COMPLETED REJECTED CANCELLED 
 "What intake answers."
 enum Decision { ACCEPTED ACCEPTED_WITH_CHANGES PARTIALLY_ACCEPTED HELD REJECTED }
 "What intake answers for a line, as an X12 855 does."
-enum LineOutcome { ACCEPTED ACCEPTED_PRICE_CHANGED ACCEPTED_QUANTITY_CHANGED PARTIALLY_BACKORDERED BACKORDERED HELD REJECTED }
+enum LineOutcome { ACCEPTED ACCEPTED_PRICE_CHANGED ACCEPTED_QUANTITY_CHANGED PARTIALLY_BACKORDERED BACKORDERED HELD REJECTED DELETED }
 "How far an order's goods are."
 enum FulfillmentRollup { NOT_STARTED PARTIALLY_ALLOCATED ALLOCATED BACKORDERED RELEASED PARTIALLY_SHIPPED SHIPPED PARTIALLY_DELIVERED DELIVERED }
 "How an order reached us."
@@ -5563,10 +5659,68 @@ type ValidateOrderPayload {
   errors: [Error!]!
 }
 
+"A new quantity of a line."
+input AmendOrderLine {
+  "The line's number."
+  number: Int!
+  "How many, in the line's unit; 0 takes the line off."
+  quantity: Decimal!
+}
+
+"What is wanted otherwise of an order. What is left out stays."
+input AmendOrderInput {
+  "The order."
+  orderId: ID!
+  "The version of it that you saw."
+  expectedVersion: Int!
+  "Lines with another quantity."
+  lines: [AmendOrderLine!] = []
+  "Lines to add."
+  add: [PlaceOrderLine!] = []
+  "Another day."
+  requestedDate: Date
+  "Another PO number."
+  poNumber: String
+  "Another one of the account's ship-tos."
+  shipToId: String
+  "Another address."
+  shipTo: AddressInput
+  "Why, for the audit trail."
+  reason: String! = ""
+  "Whether to tell only what would become of it."
+  dryRun: Boolean! = false
+}
+
+"A figure that an amendment makes another one."
+type OrderChange @owner(system: CROSSDOCK) {
+  "Which, such as lines.0.quantity."
+  path: String!
+  "What it was."
+  from: String!
+  "What it is."
+  to: String!
+}
+
+"What became of an amendment, or would become of it."
+type AmendOrderPayload {
+  "The order with the amendment; null when it was refused."
+  order: Order
+  "What the order has otherwise: quantities, prices, what is promised, holds."
+  changes: [OrderChange!]!
+  "What every check saw."
+  findings: [Finding!]!
+  "Why it was refused."
+  errors: [Error!]!
+  "Whether nothing was changed since only that was asked for."
+  dryRun: Boolean!
+}
+
 "Which order to cancel."
 input CancelOrderInput {
   "The order."
   orderId: ID!
+  "The version of it that you saw; left out, it is cancelled whatever it looks like by now."
+  expectedVersion: Int
   "Why."
   reason: String
 }
@@ -5583,6 +5737,8 @@ type CancelOrderPayload {
 input ReleaseHoldInput {
   "The order."
   orderId: ID!
+  "The version of it that you saw; left out, the hold is released whatever the order looks like by now."
+  expectedVersion: Int
   "The hold."
   holdId: ID!
   "Why, for the audit trail."
@@ -5609,6 +5765,8 @@ extend type Query {
 extend type Mutation {
   "Takes an order in: accepted, held or rejected, with every finding."
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @requiresScopes(scopes: [["orders"]])
+  "Changes an order: as a whole while nothing of it was handed on, and else by lowering quantities that no node has."
+  amendOrder(input: AmendOrderInput!): AmendOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Stops everything of an order that has not shipped."
   cancelOrder(input: CancelOrderInput!): CancelOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Ends a hold, with a reason. Each hold says which scope releases it."
@@ -6638,6 +6796,22 @@ func (ec *executionContext) childFields_Allocation(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Allocation", field.Name)
 }
 
+func (ec *executionContext) childFields_AmendOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_AmendOrderPayload_order(ctx, field)
+	case "changes":
+		return ec.fieldContext_AmendOrderPayload_changes(ctx, field)
+	case "findings":
+		return ec.fieldContext_AmendOrderPayload_findings(ctx, field)
+	case "errors":
+		return ec.fieldContext_AmendOrderPayload_errors(ctx, field)
+	case "dryRun":
+		return ec.fieldContext_AmendOrderPayload_dryRun(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AmendOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ApproveReturnPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "return":
@@ -7218,6 +7392,18 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_timeline(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_OrderChange_path(ctx, field)
+	case "from":
+		return ec.fieldContext_OrderChange_from(ctx, field)
+	case "to":
+		return ec.fieldContext_OrderChange_to(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderChange", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

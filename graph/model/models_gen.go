@@ -20,6 +20,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/govalues/decimal"
 )
 
 // Why a mutation could not do what was asked. New kinds may be added: select code, path and message on the interface.
@@ -62,6 +64,52 @@ type ActivateRuleSetPayload struct {
 	Errors []Error `json:"errors"`
 }
 
+// What is wanted otherwise of an order. What is left out stays.
+type AmendOrderInput struct {
+	// The order.
+	OrderID string `json:"orderId"`
+	// The version of it that you saw.
+	ExpectedVersion int `json:"expectedVersion"`
+	// Lines with another quantity.
+	Lines []*AmendOrderLine `json:"lines,omitempty"`
+	// Lines to add.
+	Add []*PlaceOrderLine `json:"add,omitempty"`
+	// Another day.
+	RequestedDate *trade.Date `json:"requestedDate,omitempty"`
+	// Another PO number.
+	PoNumber *string `json:"poNumber,omitempty"`
+	// Another one of the account's ship-tos.
+	ShipToID *string `json:"shipToId,omitempty"`
+	// Another address.
+	ShipTo *trade.Address `json:"shipTo,omitempty"`
+	// Why, for the audit trail.
+	Reason string `json:"reason"`
+	// Whether to tell only what would become of it.
+	DryRun bool `json:"dryRun"`
+}
+
+// A new quantity of a line.
+type AmendOrderLine struct {
+	// The line's number.
+	Number int `json:"number"`
+	// How many, in the line's unit; 0 takes the line off.
+	Quantity decimal.Decimal `json:"quantity"`
+}
+
+// What became of an amendment, or would become of it.
+type AmendOrderPayload struct {
+	// The order with the amendment; null when it was refused.
+	Order *orders.Order `json:"order,omitempty"`
+	// What the order has otherwise: quantities, prices, what is promised, holds.
+	Changes []*orders.Changed `json:"changes"`
+	// What every check saw.
+	Findings []*orders.Finding `json:"findings"`
+	// Why it was refused.
+	Errors []Error `json:"errors"`
+	// Whether nothing was changed since only that was asked for.
+	DryRun bool `json:"dryRun"`
+}
+
 // Which return to approve.
 type ApproveReturnInput struct {
 	// The return.
@@ -80,6 +128,8 @@ type ApproveReturnPayload struct {
 type CancelOrderInput struct {
 	// The order.
 	OrderID string `json:"orderId"`
+	// The version of it that you saw; left out, it is cancelled whatever it looks like by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 	// Why.
 	Reason *string `json:"reason,omitempty"`
 }
@@ -110,6 +160,10 @@ type CancelReturnPayload struct {
 
 // The thing has moved on: read it again and decide again.
 type ConflictError struct {
+	// The thing's version now, where the caller saw another one.
+	CurrentVersion *int `json:"currentVersion,omitempty"`
+	// What is otherwise since; empty when that is too long ago to know.
+	ChangedFields []string `json:"changedFields,omitempty"`
 	// Stable, for programs.
 	Code string `json:"code"`
 	// The input at fault.
@@ -510,6 +564,8 @@ type ReferenceFilter struct {
 type ReleaseHoldInput struct {
 	// The order.
 	OrderID string `json:"orderId"`
+	// The version of it that you saw; left out, the hold is released whatever the order looks like by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 	// The hold.
 	HoldID string `json:"holdId"`
 	// Why, for the audit trail.

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"crossdock/domains/fault"
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
+	"crossdock/graph/scalar"
+)
+
+// revise changes an order; without a version whichever there is by then.
+func (w *world) revise(id trade.OrderID, c orders.Change) (*orders.Revised, error) {
+	w.t.Helper()
+	latest := c.Version == 0
+	for {
+		if latest {
+			c.Version = w.order(id).Version
+		}
+		r, err := w.orders.Revise(w.t.Context(), buyer(w.order(id).Account), id, c, false)
+		if latest && errors.As(err, new(*fault.VersionError)) {
+			continue // its systems have told something of it meanwhile
+		}
+		return r, err
+	}
+}
+
+// TestAnOrderIsAmendedBeforeItLeaves: a preview tells what would become of it and changes nothing, the amendment is decided like a
+// new order, with its stock and credit counted once, and one that is turned down leaves the order as it was.
+func TestAnOrderIsAmendedBeforeItLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	w.start()
+	a := w.place("amend", draft("C10001", line("SKU-1003", "5"), line("SKU-1000", "2")))
+	before := w.order(a.OrderID)
+	if before.Status != orders.OnHold {
+		t.Fatalf("the order is %s", before.Status)
+	}
+	const amend = `mutation($i: AmendOrderInput!) { amendOrder(input: $i) { dryRun order { status version lines { sku quantity { value } outcome } } changes { path from to } findings { code severity } errors { __typename code path message ... on ConflictError { currentVersion changedFields } } } }`
+	input := map[string]any{"orderId": scalar.GlobalID(scalar.TypeOrder, string(a.OrderID)), "expectedVersion": before.Version, "dryRun": true, "lines": []any{map[string]any{"number": 1, "quantity": "1"}}, "add": []any{map[string]any{"sku": "SKU-1001", "quantity": map[string]any{"value": "3", "unit": "PCS"}}}}
+	ask := func() any {
+		t.Helper()
+		got := g.query("C10001", amend, map[string]any{"i": input})
+		if len(got.Errors) > 0 {
+			t.Fatal(got.Errors)
+		}
+		return got.Data["amendOrder"]
+	}
+	preview := ask()
+	changes := fmt.Sprint(at(preview, "changes"))
+	for _, want := range []string{"lines.0.quantity", "lines.2.quantity", "holds", "total", "status", "from:ON_HOLD", "to:ACCEPTED"} {
+		if !strings.Contains(changes, want) {
+			t.Errorf("the preview lacks %s: %s", want, changes)
+		}
+	}
+	if now := w.order(a.OrderID); now.Version != before.Version || len(now.Lines) != 2 {
+		t.Errorf("a preview has changed the order: version %d, %d lines", now.Version, len(now.Lines))
+	}
+	input["dryRun"] = false
+	input["add"] = []any{map[string]any{"sku": "NOPE", "quantity": map[string]any{"value": "3", "unit": "PCS"}}}
+	if refused := ask(); at(refused, "order") != nil || !strings.Contains(fmt.Sprint(at(refused, "errors")), "ITEM_UNKNOWN") || w.order(a.OrderID).Version != before.Version {
+		t.Errorf("an unknown item is answered %v", refused)
+	}
+	input["add"] = []any{map[string]any{"sku": "SKU-1001", "quantity": map[string]any{"value": "3", "unit": "PCS"}}}
+	if done := ask(); at(done, "order", "status") != "ACCEPTED" {
+		t.Fatalf("the amendment is answered %v", done)
+	}
+	if stale := ask(); !strings.Contains(fmt.Sprint(at(stale, "errors")), "ConflictError") || !strings.Contains(fmt.Sprint(at(stale, "errors")), "lines.0.quantity") {
+		t.Errorf("an amendment of a version that is gone is answered %v", at(stale, "errors"))
+	}
+	w.until("all of it has left, once", func() bool {
+		w.step()
+		return w.order(a.OrderID).Status == orders.Completed
+	})
+	var got []string
+	for _, l := range w.order(a.OrderID).Lines {
+		got = append(got, fmt.Sprint(l.SKU, " ", l.Shipped))
+	}
+	if want := []string{"SKU-1003 1", "SKU-1000 2", "SKU-1001 3"}; !slices.Equal(got, want) {
+		t.Errorf("%v have left, want %v", got, want)
+	}
+	if _, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal("2")}}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("an order that is done is changed: %v", err)
+	}
+}
+
+// TestAnOrderOnItsWayIsOnlyLowered, as far as no node has it, and a line that is taken off is gone.
+func TestAnOrderOnItsWayIsOnlyLowered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	g.rule(`{default: {backorders: LINE}}`)
+	w.start()
+	a := w.place("way", draft("C10001", line("SKU-1003", "5"), line("SKU-1000", "2")))
+	w.until("what there is is with its nodes, and the ERP has it", func() bool {
+		o := w.order(a.OrderID)
+		return o.Lines[0].Released.String() == "1" && o.Lines[1].Released.String() == "2" && len(o.References) == 1
+	})
+	lower := func(line int, to string) error {
+		_, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{line: trade.MustDecimal(to)}})
+		return err
+	}
+	if err := lower(1, "6"); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "lowered from 5") {
+		t.Errorf("raised: %v", err)
+	}
+	if err := lower(2, "1"); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "with a node already") {
+		t.Errorf("lowered below what a node has: %v", err)
+	}
+	if err := lower(1, "3"); err != nil {
+		t.Fatal(err)
+	}
+	if l := w.order(a.OrderID).Lines[0]; l.Cancelled.String() != "2" || l.Backordered.String() != "2" {
+		t.Errorf("%s are cancelled and %s wait", l.Cancelled, l.Backordered)
+	}
+	w.until("the ERP has the lower quantity", func() bool {
+		found, err := w.erp.Registrations(t.Context(), []string{w.order(a.OrderID).Number})
+		return err == nil && len(found.Found[w.order(a.OrderID).Number].Lines) == 2 && found.Found[w.order(a.OrderID).Number].Lines[0].Quantity.Value.String() == "3"
+	})
+	held := w.place("gone", draft("C10001", line("SKU-1013", "100000"), line("SKU-1000", "2")))
+	r, err := w.revise(held.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: {}}})
+	if err != nil || r.Order.Status != orders.Accepted || r.Order.Lines[0].Outcome != orders.LineDeleted || r.Order.Lines[1].Outcome != orders.LineAccepted {
+		t.Fatalf("a line that is taken off: %+v, %v", r, err)
+	}
+	if _, err := w.revise(held.OrderID, orders.Change{Version: 1, Lines: map[int]trade.Decimal{2: {}}}); !errors.As(err, new(*fault.VersionError)) {
+		t.Errorf("the first version is changed: %v", err)
+	}
+}
+
+// TestWhatAPersonLetGoStaysSo while an amended order has not become dearer.
+func TestWhatAPersonLetGoStaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// C10018 has 50 left of its limit of 1000. What is short keeps the order from leaving.
+	a := w.place("dear", draft("C10018", line("SKU-1000", "20"), line("SKU-1003", "50")))
+	code := func(o *orders.Order, status orders.HoldStatus) (out []string) {
+		for _, h := range o.Holds {
+			if h.Status == status {
+				out = append(out, h.Code)
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	o := w.order(a.OrderID)
+	for _, h := range o.ActiveHolds() {
+		if h.Code == "CREDIT_LIMIT_EXCEEDED" {
+			if _, err := w.orders.ReleaseHold(t.Context(), service(), o.ID, nil, h.ID, "they will pay"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		to, active string
+	}{{"19", "[ATP_SHORT]"}, {"30", "[ATP_SHORT CREDIT_LIMIT_EXCEEDED]"}} {
+		r, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal(c.to)}})
+		if err != nil || fmt.Sprint(code(r.Order, orders.HoldActive)) != c.active {
+			t.Fatalf("with %s: %v, %v, want %s", c.to, code(r.Order, orders.HoldActive), err, c.active)
+		}
+	}
+	var rows, exposed int
+	if err := w.pool.QueryRow(t.Context(), `SELECT count(*), (SELECT count(*) FROM exposures WHERE order_id = $1 AND amount = $2) FROM reservations WHERE order_id = $1`, a.OrderID, w.order(a.OrderID).Total.Amount).Scan(&rows, &exposed); err != nil || exposed != 1 {
+		t.Errorf("%d exposures of the new amount, %d promises, %v", exposed, rows, err)
+	}
+}

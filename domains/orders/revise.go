@@ -1,0 +1,335 @@
+package orders
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"crossdock/domains/event"
+	"crossdock/domains/fault"
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
+
+// Change is what a buyer wants otherwise of an order. What is nil stays.
+type Change struct {
+	// Version is the version of the order that the buyer saw.
+	Version int
+	// Lines are new quantities by line number; zero takes a line off.
+	Lines         map[int]trade.Decimal
+	Add           []DraftLine
+	RequestedDate *trade.Date
+	PONumber      *string
+	ShipToID      *string
+	ShipTo        *trade.Address
+	Reason        string
+}
+
+// Revised is what became of a change, or would become of it.
+type Revised struct {
+	// Order is the order with the change.
+	Order *Order
+	// Refused is true when the order stays as it was: the findings say why.
+	Refused  bool
+	Findings []Finding
+	Changes  []Changed
+}
+
+// Changed is a figure of an order that a change makes another one.
+type Changed struct {
+	Path string `json:"path"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Revise changes an order. One of which nothing was handed on yet is decided again as a whole, with today's facts; of another one
+// only quantities can be lowered, as far as no node has them. A dry run does the same and takes it back.
+func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID, change Change, dryRun bool) (*Revised, error) {
+	found, err := s.store.byID(ctx, who, []trade.OrderID{id})
+	if err != nil {
+		return nil, err
+	}
+	if found[id] == nil {
+		return nil, notFound(string(id))
+	}
+	if err := found[id].saw(&change.Version); err != nil {
+		return nil, err
+	}
+	d, err := found[id].with(change)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.store.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	considered := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d)}
+	var out *Revised
+	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
+		err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
+			if err := o.saw(&change.Version); err != nil {
+				return nil, err
+			}
+			before := o.figures()
+			events, err := s.revise(ctx, tx, who, o, change, considered, rules)
+			if err != nil {
+				return nil, err
+			}
+			out = &Revised{Order: o, Findings: o.Findings, Refused: o.Status == Rejected}
+			for _, f := range o.Findings {
+				out.Refused = out.Refused || f.Severity == trade.Reject && o.refusable()
+			}
+			after := o.figures()
+			for _, path := range slices.Sorted(maps.Keys(after)) {
+				if before[path] != after[path] {
+					out.Changes = append(out.Changes, Changed{path, before[path], after[path]})
+				}
+			}
+			now := s.now()
+			amended := o.event("order.amended", now, map[string]any{"by": who.Subject, "reason": change.Reason, "changes": out.Changes})
+			return append([]event.Event{amended}, events...), nil
+		})
+		if err == nil && (dryRun || out.Refused) {
+			return errDryRun
+		}
+		return err
+	})
+	if errors.Is(err, errDryRun) {
+		return out, nil
+	}
+	return out, err
+}
+
+// with is the order as a draft, with the change.
+func (o *Order) with(c Change) (Draft, error) {
+	d := o.draft()
+	for _, n := range slices.Sorted(maps.Keys(c.Lines)) {
+		q := c.Lines[n]
+		l := o.Line(n)
+		switch {
+		case l == nil || l.Outcome == LineDeleted:
+			return d, fault.New(fault.NotFound, "order %s has no line %d", o.Number, n).At("lines")
+		case q.IsNeg():
+			return d, fault.New(fault.Invalid, "line %d: a quantity of %s", n, q).At("lines")
+		case q.IsZero():
+			d.Lines[n-1].Gone = true
+		default:
+			d.Lines[n-1].Quantity.Value = q
+		}
+	}
+	d.Lines = append(d.Lines, c.Add...)
+	if !slices.ContainsFunc(d.Lines, func(l DraftLine) bool { return !l.Gone }) {
+		return d, fault.New(fault.Invalid, "nothing of order %s would be left: cancel it", o.Number).At("lines")
+	}
+	if c.RequestedDate != nil {
+		d.RequestedDate = *c.RequestedDate
+	}
+	if c.PONumber != nil {
+		d.PONumber = *c.PONumber
+	}
+	if c.ShipToID != nil {
+		d.ShipToID, d.ShipTo = *c.ShipToID, nil
+	}
+	if c.ShipTo != nil {
+		d.ShipToID, d.ShipTo = "", c.ShipTo
+	}
+	return d, nil
+}
+
+// revise changes an order that is locked.
+func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, change Change, c *Considered, rules *Rules) ([]event.Event, error) {
+	if o.History {
+		return nil, fault.New(fault.Conflict, "order %s is worked on in %s; change it there", o.Number, o.ChannelSource).At("orderId")
+	}
+	if o.finished() {
+		return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be changed", o.Number, o.Status).At("orderId")
+	}
+	kept, err := s.dispatch.Kept(ctx, tx, o)
+	if err != nil {
+		return nil, err
+	}
+	if !o.untouched() || len(kept) > 0 {
+		return nil, s.lower(ctx, tx, o, change, kept)
+	}
+	now, policy := s.now(), rules.For(o.Account)
+	if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
+		return nil, err
+	}
+	n, internal := c.order(policy, now)
+	c.Internal = internal
+	n.ID, n.Number, n.Version, n.PlacedAt, n.PlacedBy, n.RuleSet = o.ID, o.Number, o.Version, o.PlacedAt, o.PlacedBy, rules.Version
+	n.References, n.Refunds, n.Revisions = o.References, o.Refunds, o.Revisions
+	events, err := s.settleOrder(ctx, tx, n, c, policy, now)
+	if err != nil {
+		return nil, err
+	}
+	n.Holds = o.heldOver(n, who, now)
+	n.derive()
+	if n.Status != OnHold && n.Decision == DecisionHeld {
+		n.Decision = DecisionAccepted
+	}
+	*o = *n
+	if o.Status == Rejected {
+		return events, nil // taken back
+	}
+	if err := s.store.consider(ctx, tx, o, c); err != nil {
+		return nil, err
+	}
+	events = slices.DeleteFunc(events, func(e event.Event) bool { return e.Type == "order.placed" })
+	if o.Status != Accepted {
+		return events, nil
+	}
+	return events, s.dispatch.Accepted(ctx, tx, o)
+}
+
+// untouched reports whether the order waits, and nothing of it was handed on yet.
+func (o *Order) untouched() bool {
+	return o.Status == OnHold && !o.registered() && !slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
+}
+
+// heldOver are the holds of the order as it is decided now, with those that it had before. What a person had let go stays so
+// while the order has not become dearer.
+func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
+	var out []Hold
+	for _, h := range o.Holds {
+		if h.Status == HoldActive {
+			h.Status, h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = HoldAutoCleared, &at, who.Subject, "the order was changed"
+		}
+		out = append(out, h)
+	}
+	for _, h := range now.Holds {
+		i := slices.IndexFunc(o.Holds, func(was Hold) bool {
+			return was.against() == h.against() && (was.Status == HoldReleased || was.Status == HoldOverridden)
+		})
+		if i >= 0 && now.Total.Amount.Cmp(o.Total.Amount) <= 0 {
+			was := o.Holds[i]
+			h.Status, h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = was.Status, was.ReleasedAt, was.ReleasedBy, was.ReleaseReason
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// lower takes quantities off lines of an order that is on its way, as far as no node has them.
+func (s *Service) lower(ctx context.Context, tx postgres.Tx, o *Order, change Change, kept map[int]map[trade.NodeID]trade.Decimal) error {
+	if len(change.Add) > 0 || change.RequestedDate != nil || change.PONumber != nil || change.ShipTo != nil || change.ShipToID != nil {
+		return fault.New(fault.Conflict, "order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number).At("orderId")
+	}
+	for _, number := range slices.Sorted(maps.Keys(change.Lines)) {
+		l, q := o.Line(number), change.Lines[number]
+		wanted := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
+		worked := trade.Sum(l.Released, l.Shipped)
+		held := trade.Decimal{}
+		for _, n := range kept[number] {
+			held = trade.Sum(held, n)
+		}
+		worked = worked.Max(held)
+		switch {
+		case q.Cmp(wanted) > 0:
+			return fault.New(fault.Conflict, "order %s is on its way: line %d can be lowered from %s, not raised", o.Number, number, wanted).At("lines")
+		case q.Cmp(worked) < 0:
+			return fault.New(fault.Conflict, "line %d: %s of %s are with a node already; lower it to that, or cancel the order to recall what can be", number, worked, wanted).At("lines")
+		}
+		l.shrink(trade.Less(wanted, q))
+	}
+	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
+		return err
+	}
+	o.derive()
+	return s.dispatch.Cancelled(ctx, tx, o)
+}
+
+// figures are what a change can make otherwise, by path.
+func (o *Order) figures() map[string]string {
+	out := map[string]string{
+		"status": string(o.Status), "decision": string(o.Decision), "total": o.Total.String(), "requestedDate": string(o.RequestedDate), "poNumber": o.PONumber,
+		"shipTo": strings.Join([]string{o.ShipTo.Line1, o.ShipTo.City, o.ShipTo.Region, o.ShipTo.PostalCode, o.ShipTo.Country}, ", "), "holds": strings.Join(holdCodes(o), " "),
+	}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		at := fmt.Sprintf("lines.%d.", i)
+		out[at+"quantity"] = trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)).String() + " " + string(l.Quantity.Unit)
+		out[at+"unitPrice"], out[at+"outcome"], out[at+"allocated"], out[at+"backordered"] = l.UnitPrice.String(), string(l.Outcome), l.Allocated.String(), l.Backordered.String()
+	}
+	return out
+}
+
+// Revision is what a version of an order has otherwise than the one before.
+type Revision struct {
+	Version int      `json:"version"`
+	Fields  []string `json:"fields"`
+}
+
+// maxRevisions bounds the versions whose fields are remembered.
+const maxRevisions = 20
+
+// saw returns an error when the caller saw another version of the order, with what is otherwise since.
+func (o *Order) saw(version *int) error {
+	if version == nil || *version == o.Version {
+		return nil
+	}
+	e := &fault.VersionError{Current: o.Version}
+	if *version < o.Version && (len(o.Revisions) == 0 || o.Revisions[0].Version <= *version+1) {
+		for _, r := range o.Revisions {
+			if r.Version > *version {
+				e.Changed = append(e.Changed, r.Fields...)
+			}
+		}
+		slices.Sort(e.Changed)
+		e.Changed = slices.Compact(e.Changed)
+	}
+	return e
+}
+
+// remember notes what the order has otherwise than the document before it.
+func (o *Order) remember(before, after []byte, version int) error {
+	var was, is map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(before, &was), json.Unmarshal(after, &is)); err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	var fields []string
+	for name := range is {
+		switch {
+		case name == "version" || name == "revisions" || name == "updatedAt" || string(was[name]) == string(is[name]):
+		case name == "lines":
+			fields = append(fields, lines(was[name], is[name])...)
+		default:
+			fields = append(fields, name)
+		}
+	}
+	for name := range was {
+		if _, still := is[name]; !still && name != "revisions" {
+			fields = append(fields, name)
+		}
+	}
+	slices.Sort(fields)
+	o.Revisions = append(o.Revisions, Revision{version, fields})
+	o.Revisions = o.Revisions[max(0, len(o.Revisions)-maxRevisions):]
+	return nil
+}
+
+// lines are the paths of lines' fields that are otherwise.
+func lines(was, is json.RawMessage) []string {
+	var a, b []map[string]json.RawMessage
+	if json.Unmarshal(was, &a) != nil || json.Unmarshal(is, &b) != nil {
+		return []string{"lines"}
+	}
+	var out []string
+	for i, l := range b {
+		if i >= len(a) {
+			out = append(out, fmt.Sprintf("lines.%d", i))
+			continue
+		}
+		for name := range l {
+			if string(a[i][name]) != string(l[name]) {
+				out = append(out, fmt.Sprintf("lines.%d.%s", i, name))
+			}
+		}
+	}
+	return out
+}
