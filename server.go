@@ -220,7 +220,7 @@ func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan s
 	graph := resolvers.Handler(&resolvers.Resolver{
 		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count,
 		Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, Orders: a.orders,
-		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
+		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Imports: a.imports, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
 	}, verifier, a.log)
 	guarded := verifier.Require(graph)
 	mux := http.NewServeMux()

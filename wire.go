@@ -16,6 +16,7 @@ import (
 	"crossdock/domains/catalog"
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
+	"crossdock/domains/imports"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
@@ -90,6 +91,7 @@ type app struct {
 	operations *operations.Service
 	references *references.Service
 	shadow     *shadow.Service
+	imports    *imports.Service
 
 	queue     *workflows.Queue
 	processes *workflows.Processes
@@ -138,6 +140,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), agesOf(fresh.Credit), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, MaxAge: time.Duration(*cfg.Intake.MaxAge)}
 	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
+	a.imports = imports.New(pool, process, workflows.Intake{Service: a.orders}, now, log)
 	a.shipments = shipments.New(pool, a.processes, now)
 	a.returns = returns.New(pool, a.processes, a.processes.Returning(), now)
 
@@ -352,6 +355,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	g.Go(func() error { return a.queue.Run(ctx) })
 	g.Go(func() error { return a.inbox.Run(ctx) })
+	g.Go(func() error { return a.imports.Run(ctx) })
 	g.Go(func() error { return a.subscribe(ctx) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
 	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })

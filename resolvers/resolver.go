@@ -14,6 +14,7 @@ import (
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/finance"
+	"crossdock/domains/imports"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
@@ -43,6 +44,7 @@ type Resolver struct {
 	Operations *operations.Service
 	References *references.Service
 	Shadow     *shadow.Service
+	Imports    *imports.Service
 	// Systems are the sources, by name.
 	Systems []System
 	Bus     *bus.Bus

@@ -26,9 +26,11 @@ type Draft struct {
 	// Terms are the payment terms that the buyer asks for; empty for the account's.
 	Terms string `json:"terms,omitempty"`
 	// ShipComplete is whether nothing is to be sent before everything can be.
-	ShipComplete bool        `json:"shipComplete,omitempty"`
-	Lines        []DraftLine `json:"lines"`
-	Channel      Channel     `json:"channel"`
+	ShipComplete bool `json:"shipComplete,omitempty"`
+	// Whole is whether it is turned down as a whole when a line is.
+	Whole   bool        `json:"whole,omitempty"`
+	Lines   []DraftLine `json:"lines"`
+	Channel Channel     `json:"channel"`
 	// ChannelSource and ChannelRef name the order in the system it was placed in.
 	ChannelSource string `json:"channelSource,omitempty"`
 	ChannelRef    string `json:"channelRef,omitempty"`

@@ -311,7 +311,7 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 	d := c.Draft
 	o := &Order{
 		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Terms: d.Terms,
-		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
+		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, Whole: d.Whole, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
 	if o.Findings = Structure(d, trade.Date(now.Format(time.DateOnly))); len(o.Findings) == 0 {
 		is := Evaluate(d, c.Facts, policy)
@@ -333,7 +333,9 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 
 // turnedDown reports whether nothing of the order can be taken: for what it is as a whole, or since every line is turned down.
 func (o *Order) turnedDown() bool {
-	return slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Severity == trade.Reject && !strings.HasPrefix(f.Path, "lines.") }) ||
+	return slices.ContainsFunc(o.Findings, func(f Finding) bool {
+		return f.Severity == trade.Reject && (o.Whole || !strings.HasPrefix(f.Path, "lines."))
+	}) ||
 		!slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Outcome != LineRejected && l.Outcome != LineDeleted })
 }
 

@@ -60,10 +60,12 @@ const (
 	Portal     Channel = "PORTAL"
 	Storefront Channel = "STOREFRONT"
 	ERP        Channel = "ERP"
+	// File is a file of many orders.
+	File Channel = "FILE"
 )
 
 // refusable reports whether intake may turn an order of the channel down.
-func (c Channel) refusable() bool { return c == Portal || c == "" }
+func (c Channel) refusable() bool { return c == Portal || c == File || c == "" }
 
 // Order is what a customer asked for and what became of it.
 type Order struct {
@@ -92,6 +94,8 @@ type Order struct {
 	Terms string `json:"terms,omitempty"`
 	// ShipComplete is whether nothing is to be sent before everything can be.
 	ShipComplete bool `json:"shipComplete,omitempty"`
+	// Whole is whether it is turned down as a whole when a line is.
+	Whole bool `json:"whole,omitempty"`
 	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
 	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.

@@ -162,7 +162,7 @@ func (o *Order) heldBefore(at against) bool {
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
 	}

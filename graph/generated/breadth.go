@@ -8,6 +8,7 @@ import (
 	"crossdock/domains/catalog"
 	"crossdock/domains/event"
 	"crossdock/domains/finance"
+	"crossdock/domains/imports"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
@@ -303,6 +304,10 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("nodes", false, func(obj *inventory.Availability) []inventory.AtNode { return obj.Nodes }, breadth.Values(breadth.Object[inventory.AtNode]("NodeAvailability", "NodeAvailability!"), "[NodeAvailability!]!")),
 			breadth.Plain("unavailable", false, func(obj *inventory.Availability) []inventory.Unknown { return obj.Unknown }, breadth.Values(breadth.Object[inventory.Unknown]("NodeUnavailable", "NodeUnavailable!"), "[NodeUnavailable!]!")),
 		}},
+		breadth.Type{Name: "CancelImportPayload", Is: []string{"CancelImportPayload"}, Fields: []breadth.Field{
+			breadth.Plain("import", false, func(obj *model.CancelImportPayload) *imports.Import { return obj.Import }, breadth.Object[imports.Import]("OrderImport", "")),
+			breadth.Plain("errors", false, func(obj *model.CancelImportPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
 		breadth.Type{Name: "CancelOrderPayload", Is: []string{"CancelOrderPayload"}, Fields: []breadth.Field{
 			breadth.Plain("order", false, func(obj *model.CancelOrderPayload) *orders.Order { return obj.Order }, breadth.Object[orders.Order]("Order", "")),
 			breadth.Plain("errors", false, func(obj *model.CancelOrderPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
@@ -525,6 +530,32 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("message", false, func(obj *model.IdempotencyError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.IdempotencyError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
+		breadth.Type{Name: "ImportOrdersPayload", Is: []string{"ImportOrdersPayload"}, Fields: []breadth.Field{
+			breadth.Plain("import", false, func(obj *model.ImportOrdersPayload) *imports.Import { return obj.Import }, breadth.Object[imports.Import]("OrderImport", "")),
+			breadth.Plain("errors", false, func(obj *model.ImportOrdersPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
+		breadth.Type{Name: "ImportProblem", Is: []string{"ImportProblem"}, Fields: []breadth.Field{
+			breadth.Plain("code", false, func(obj *imports.Problem) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("path", false, func(obj *imports.Problem) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("message", false, func(obj *imports.Problem) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
+		}},
+		breadth.Type{Name: "ImportRow", Is: []string{"ImportRow"}, Fields: []breadth.Field{
+			breadth.Plain("number", false, func(obj *imports.Row) int { return obj.Number }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("line", false, func(obj *imports.Row) int { return obj.Line }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("key", false, func(obj *imports.Row) string { return obj.Key }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("outcome", false, func(obj *imports.Row) imports.Outcome { return obj.Outcome }, breadth.Leaf(func(b []byte, v imports.Outcome) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ImportOutcome!")),
+			breadth.Plain("decision", false, func(obj *imports.Row) string { return obj.Decision }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Batch("order", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_ImportRow_order(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*imports.Row) ([]*orders.Order, error) {
+				return env.(*executionContext).Resolvers.ImportRow().Order(ctx, objs)
+			}, breadth.Object[orders.Order]("Order", "")),
+			breadth.Plain("problems", false, func(obj *imports.Row) []imports.Problem { return obj.Problems }, breadth.Values(breadth.Object[imports.Problem]("ImportProblem", "ImportProblem!"), "[ImportProblem!]!")),
+		}},
+		breadth.Type{Name: "ImportRowConnection", Is: []string{"ImportRowConnection"}, Fields: []breadth.Field{
+			breadth.Plain("nodes", false, func(obj *model.ImportRowConnection) []*imports.Row { return obj.Nodes }, breadth.List(breadth.Object[imports.Row]("ImportRow", "ImportRow!"), false, "[ImportRow!]!")),
+			breadth.Plain("pageInfo", false, func(obj *model.ImportRowConnection) *model.PageInfo { return obj.PageInfo }, breadth.Object[model.PageInfo]("PageInfo", "PageInfo!")),
+		}},
 		breadth.Type{Name: "InputError", Is: []string{"InputError", "Error"}, Fields: []breadth.Field{
 			breadth.Plain("code", false, func(obj *model.InputError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("path", false, func(obj *model.InputError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
@@ -595,6 +626,18 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("currency", false, func(obj *trade.Money) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 		}},
 		breadth.Type{Name: "Mutation", Is: []string{"Mutation"}, Fields: []breadth.Field{
+			breadth.Root("importOrders", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_importOrders(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.ImportOrdersPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().ImportOrders(ctx, fc.Args["input"].(model.ImportOrdersInput))
+			}, breadth.Object[model.ImportOrdersPayload]("ImportOrdersPayload", "ImportOrdersPayload!")),
+			breadth.Root("cancelImport", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_cancelImport(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.CancelImportPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().CancelImport(ctx, fc.Args["input"].(model.CancelImportInput))
+			}, breadth.Object[model.CancelImportPayload]("CancelImportPayload", "CancelImportPayload!")),
 			breadth.Root("retryException", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Mutation_retryException(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.RetryExceptionPayload, error) {
@@ -783,6 +826,32 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("holds", false, func(obj *model.OrderEventDetails) []string { return obj.Holds }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "")),
 			breadth.Plain("reason", false, func(obj *model.OrderEventDetails) *string { return obj.Reason }, breadth.Optional(breadth.Leaf(scalar.AppendString, ""), "")),
 		}},
+		breadth.Type{Name: "OrderImport", Is: []string{"OrderImport"}, Fields: []breadth.Field{
+			breadth.Single("id", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_OrderImport_id(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, obj *imports.Import) (string, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.OrderImport().ID(ctx, obj)
+			}, breadth.Leaf(scalar.AppendID, "ID!")),
+			breadth.Plain("format", false, func(obj *imports.Import) imports.Format { return obj.Format }, breadth.Leaf(func(b []byte, v imports.Format) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ImportFormat!")),
+			breadth.Plain("rowPolicy", false, func(obj *imports.Import) imports.RowPolicy { return obj.Policy }, breadth.Leaf(func(b []byte, v imports.RowPolicy) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ImportRowPolicy!")),
+			breadth.Plain("status", false, func(obj *imports.Import) imports.Status { return obj.Status }, breadth.Leaf(func(b []byte, v imports.Status) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ImportStatus!")),
+			breadth.Plain("total", false, func(obj *imports.Import) int { return obj.Total }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("waiting", true, func(obj *imports.Import) int { return obj.Waiting() }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("accepted", true, func(obj *imports.Import) int { return obj.Accepted() }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("held", true, func(obj *imports.Import) int { return obj.Held() }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("rejected", true, func(obj *imports.Import) int { return obj.Rejected() }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("skipped", true, func(obj *imports.Import) int { return obj.Skipped() }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("note", false, func(obj *imports.Import) string { return obj.Note }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("by", false, func(obj *imports.Import) string { return obj.By }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdAt", false, func(obj *imports.Import) time.Time { return obj.CreatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("finishedAt", false, func(obj *imports.Import) *time.Time { return obj.FinishedAt }, breadth.Optional(breadth.Leaf(scalar.AppendDateTime, ""), "")),
+			breadth.Batch("rows", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_OrderImport_rows(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*imports.Import) ([]*model.ImportRowConnection, error) {
+				return env.(*executionContext).Resolvers.OrderImport().Rows(ctx, objs, fc.Args["outcome"].([]imports.Outcome), fc.Args["first"].(*int), fc.Args["after"].(*string))
+			}, breadth.Object[model.ImportRowConnection]("ImportRowConnection", "ImportRowConnection!")),
+		}},
 		breadth.Type{Name: "OrderLine", Is: []string{"OrderLine"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *orders.Line) int { return obj.Number }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Plain("sku", false, func(obj *orders.Line) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
@@ -898,6 +967,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Query().Items(ctx, fc.Args["search"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.ItemConnection]("ItemConnection", "ItemConnection!")),
+			breadth.Root("orderImport", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_orderImport(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*imports.Import, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().OrderImport(ctx, fc.Args["id"].(string))
+			}, breadth.Object[imports.Import]("OrderImport", "")),
 			breadth.Root("availability", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Query_availability(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*inventory.Availability, error) {

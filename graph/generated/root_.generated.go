@@ -5,6 +5,7 @@ package generated
 import (
 	"bytes"
 	"context"
+	"crossdock/domains/imports"
 	"crossdock/domains/operations"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
@@ -31,11 +32,13 @@ type ResolverRoot interface {
 	Event() EventResolver
 	Exception() ExceptionResolver
 	FulfillmentOrder() FulfillmentOrderResolver
+	ImportRow() ImportRowResolver
 	Invoice() InvoiceResolver
 	Item() ItemResolver
 	Mutation() MutationResolver
 	NodeAvailability() NodeAvailabilityResolver
 	Order() OrderResolver
+	OrderImport() OrderImportResolver
 	OrderLine() OrderLineResolver
 	Query() QueryResolver
 	Return() ReturnResolver
@@ -103,6 +106,11 @@ type ComplexityRoot struct {
 		Nodes     func(childComplexity int) int
 		SKU       func(childComplexity int) int
 		Unknown   func(childComplexity int) int
+	}
+
+	CancelImportPayload struct {
+		Errors func(childComplexity int) int
+		Import func(childComplexity int) int
 	}
 
 	CancelOrderPayload struct {
@@ -309,6 +317,32 @@ type ComplexityRoot struct {
 		Retryable func(childComplexity int) int
 	}
 
+	ImportOrdersPayload struct {
+		Errors func(childComplexity int) int
+		Import func(childComplexity int) int
+	}
+
+	ImportProblem struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
+	}
+
+	ImportRow struct {
+		Decision func(childComplexity int) int
+		Key      func(childComplexity int) int
+		Line     func(childComplexity int) int
+		Number   func(childComplexity int) int
+		Order    func(childComplexity int) int
+		Outcome  func(childComplexity int) int
+		Problems func(childComplexity int) int
+	}
+
+	ImportRowConnection struct {
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
 	InputError struct {
 		Code      func(childComplexity int) int
 		Message   func(childComplexity int) int
@@ -381,9 +415,11 @@ type ComplexityRoot struct {
 		ActivateRuleSet  func(childComplexity int, input model.ActivateRuleSetInput) int
 		AmendOrder       func(childComplexity int, input model.AmendOrderInput) int
 		ApproveReturn    func(childComplexity int, input model.ApproveReturnInput) int
+		CancelImport     func(childComplexity int, input model.CancelImportInput) int
 		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
 		DraftRuleSet     func(childComplexity int, input model.DraftRuleSetInput) int
+		ImportOrders     func(childComplexity int, input model.ImportOrdersInput) int
 		PlaceOrder       func(childComplexity int, input model.PlaceOrderInput) int
 		ReleaseHold      func(childComplexity int, input model.ReleaseHoldInput) int
 		RemoveReference  func(childComplexity int, input model.RemoveReferenceInput) int
@@ -467,6 +503,24 @@ type ComplexityRoot struct {
 		Number   func(childComplexity int) int
 		Reason   func(childComplexity int) int
 		Total    func(childComplexity int) int
+	}
+
+	OrderImport struct {
+		Accepted   func(childComplexity int) int
+		By         func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		FinishedAt func(childComplexity int) int
+		Format     func(childComplexity int) int
+		Held       func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Note       func(childComplexity int) int
+		Policy     func(childComplexity int) int
+		Rejected   func(childComplexity int) int
+		Rows       func(childComplexity int, outcome []imports.Outcome, first *int, after *string) int
+		Skipped    func(childComplexity int) int
+		Status     func(childComplexity int) int
+		Total      func(childComplexity int) int
+		Waiting    func(childComplexity int) int
 	}
 
 	OrderLine struct {
@@ -554,6 +608,7 @@ type ComplexityRoot struct {
 		Node               func(childComplexity int, id string) int
 		Nodes              func(childComplexity int, ids []string) int
 		Order              func(childComplexity int, id *string, number *string) int
+		OrderImport        func(childComplexity int, id string) int
 		Orders             func(childComplexity int, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) int
 		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) int
 		References         func(childComplexity int, filter *model.ReferenceFilter, first *int, after *string) int
@@ -1127,6 +1182,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Availability.Unknown(childComplexity), true
+
+	case "CancelImportPayload.errors":
+		if e.ComplexityRoot.CancelImportPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelImportPayload.Errors(childComplexity), true
+	case "CancelImportPayload.import":
+		if e.ComplexityRoot.CancelImportPayload.Import == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelImportPayload.Import(childComplexity), true
 
 	case "CancelOrderPayload.errors":
 		if e.ComplexityRoot.CancelOrderPayload.Errors == nil {
@@ -1991,6 +2059,94 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IdempotencyError.Retryable(childComplexity), true
 
+	case "ImportOrdersPayload.errors":
+		if e.ComplexityRoot.ImportOrdersPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportOrdersPayload.Errors(childComplexity), true
+	case "ImportOrdersPayload.import":
+		if e.ComplexityRoot.ImportOrdersPayload.Import == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportOrdersPayload.Import(childComplexity), true
+
+	case "ImportProblem.code":
+		if e.ComplexityRoot.ImportProblem.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportProblem.Code(childComplexity), true
+	case "ImportProblem.message":
+		if e.ComplexityRoot.ImportProblem.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportProblem.Message(childComplexity), true
+	case "ImportProblem.path":
+		if e.ComplexityRoot.ImportProblem.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportProblem.Path(childComplexity), true
+
+	case "ImportRow.decision":
+		if e.ComplexityRoot.ImportRow.Decision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Decision(childComplexity), true
+	case "ImportRow.key":
+		if e.ComplexityRoot.ImportRow.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Key(childComplexity), true
+	case "ImportRow.line":
+		if e.ComplexityRoot.ImportRow.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Line(childComplexity), true
+	case "ImportRow.number":
+		if e.ComplexityRoot.ImportRow.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Number(childComplexity), true
+	case "ImportRow.order":
+		if e.ComplexityRoot.ImportRow.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Order(childComplexity), true
+	case "ImportRow.outcome":
+		if e.ComplexityRoot.ImportRow.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Outcome(childComplexity), true
+	case "ImportRow.problems":
+		if e.ComplexityRoot.ImportRow.Problems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRow.Problems(childComplexity), true
+
+	case "ImportRowConnection.nodes":
+		if e.ComplexityRoot.ImportRowConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRowConnection.Nodes(childComplexity), true
+	case "ImportRowConnection.pageInfo":
+		if e.ComplexityRoot.ImportRowConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportRowConnection.PageInfo(childComplexity), true
+
 	case "InputError.code":
 		if e.ComplexityRoot.InputError.Code == nil {
 			break
@@ -2284,6 +2440,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ApproveReturn(childComplexity, args["input"].(model.ApproveReturnInput)), true
+	case "Mutation.cancelImport":
+		if e.ComplexityRoot.Mutation.CancelImport == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelImport_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelImport(childComplexity, args["input"].(model.CancelImportInput)), true
 	case "Mutation.cancelOrder":
 		if e.ComplexityRoot.Mutation.CancelOrder == nil {
 			break
@@ -2317,6 +2484,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DraftRuleSet(childComplexity, args["input"].(model.DraftRuleSetInput)), true
+	case "Mutation.importOrders":
+		if e.ComplexityRoot.Mutation.ImportOrders == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importOrders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportOrders(childComplexity, args["input"].(model.ImportOrdersInput)), true
 	case "Mutation.placeOrder":
 		if e.ComplexityRoot.Mutation.PlaceOrder == nil {
 			break
@@ -2742,6 +2920,102 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OrderEventDetails.Total(childComplexity), true
 
+	case "OrderImport.accepted":
+		if e.ComplexityRoot.OrderImport.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Accepted(childComplexity), true
+	case "OrderImport.by":
+		if e.ComplexityRoot.OrderImport.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.By(childComplexity), true
+	case "OrderImport.createdAt":
+		if e.ComplexityRoot.OrderImport.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.CreatedAt(childComplexity), true
+	case "OrderImport.finishedAt":
+		if e.ComplexityRoot.OrderImport.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.FinishedAt(childComplexity), true
+	case "OrderImport.format":
+		if e.ComplexityRoot.OrderImport.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Format(childComplexity), true
+	case "OrderImport.held":
+		if e.ComplexityRoot.OrderImport.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Held(childComplexity), true
+	case "OrderImport.id":
+		if e.ComplexityRoot.OrderImport.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.ID(childComplexity), true
+	case "OrderImport.note":
+		if e.ComplexityRoot.OrderImport.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Note(childComplexity), true
+	case "OrderImport.rowPolicy":
+		if e.ComplexityRoot.OrderImport.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Policy(childComplexity), true
+	case "OrderImport.rejected":
+		if e.ComplexityRoot.OrderImport.Rejected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Rejected(childComplexity), true
+	case "OrderImport.rows":
+		if e.ComplexityRoot.OrderImport.Rows == nil {
+			break
+		}
+
+		args, err := ec.field_OrderImport_rows_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.OrderImport.Rows(childComplexity, args["outcome"].([]imports.Outcome), args["first"].(*int), args["after"].(*string)), true
+	case "OrderImport.skipped":
+		if e.ComplexityRoot.OrderImport.Skipped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Skipped(childComplexity), true
+	case "OrderImport.status":
+		if e.ComplexityRoot.OrderImport.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Status(childComplexity), true
+	case "OrderImport.total":
+		if e.ComplexityRoot.OrderImport.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Total(childComplexity), true
+	case "OrderImport.waiting":
+		if e.ComplexityRoot.OrderImport.Waiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderImport.Waiting(childComplexity), true
+
 	case "OrderLine.allocated":
 		if e.ComplexityRoot.OrderLine.AllocatedQuantity == nil {
 			break
@@ -3149,6 +3423,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Order(childComplexity, args["id"].(*string), args["number"].(*string)), true
+	case "Query.orderImport":
+		if e.ComplexityRoot.Query.OrderImport == nil {
+			break
+		}
+
+		args, err := ec.field_Query_orderImport_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.OrderImport(childComplexity, args["id"].(string)), true
 	case "Query.orders":
 		if e.ComplexityRoot.Query.Orders == nil {
 			break
@@ -4512,10 +4797,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AmendOrderInput", ec.unmarshalInputAmendOrderInput),
 			graphql.NewInputUnmarshaler("AmendOrderLine", ec.unmarshalInputAmendOrderLine),
 			graphql.NewInputUnmarshaler("ApproveReturnInput", ec.unmarshalInputApproveReturnInput),
+			graphql.NewInputUnmarshaler("CancelImportInput", ec.unmarshalInputCancelImportInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CancelReturnInput", ec.unmarshalInputCancelReturnInput),
 			graphql.NewInputUnmarshaler("DraftRuleSetInput", ec.unmarshalInputDraftRuleSetInput),
 			graphql.NewInputUnmarshaler("FulfillmentEventFilter", ec.unmarshalInputFulfillmentEventFilter),
+			graphql.NewInputUnmarshaler("ImportOrdersInput", ec.unmarshalInputImportOrdersInput),
 			graphql.NewInputUnmarshaler("ItemByIDsInput", ec.unmarshalInputItemByIDsInput),
 			graphql.NewInputUnmarshaler("MoneyInput", ec.unmarshalInputMoneyInput),
 			graphql.NewInputUnmarshaler("OrderByIDsInput", ec.unmarshalInputOrderByIDsInput),
@@ -5191,6 +5478,146 @@ type InvoiceEdge {
   node: Invoice!
 }
 `, BuiltIn: false},
+	{Name: "../schema/imports.graphqls", Input: `"A file of orders on its way in."
+type OrderImport @owner(system: CROSSDOCK) {
+  "Opaque and stable; pass it to orderImport."
+  id: ID!
+  "How the file is written."
+  format: ImportFormat!
+  "What becomes of it when orders are turned down."
+  rowPolicy: ImportRowPolicy!
+  "Where it is in its life."
+  status: ImportStatus!
+  "How many orders the file has."
+  total: Int!
+  "How many are still to be placed."
+  waiting: Int!
+  "How many were accepted, as asked for or otherwise."
+  accepted: Int!
+  "How many are held."
+  held: Int!
+  "How many were turned down."
+  rejected: Int!
+  "How many were not placed since others were turned down, or since it was cancelled."
+  skipped: Int!
+  "Why it ended as it did."
+  note: String!
+  "Who brought the file."
+  by: String!
+  "When."
+  createdAt: DateTime!
+  "When it ended."
+  finishedAt: DateTime
+  "The file's orders, in its order, with what became of them."
+  rows(outcome: [ImportOutcome!], first: Int = 100, after: Cursor): ImportRowConnection!
+}
+
+"An order of a file."
+type ImportRow @owner(system: CROSSDOCK) {
+  "Counts the file's orders from 1."
+  number: Int!
+  "The line of the file that it begins on."
+  line: Int!
+  "What the file calls it."
+  key: String!
+  "What became of it."
+  outcome: ImportOutcome!
+  "What intake decided; empty before."
+  decision: String!
+  "The order that was made of it."
+  order: Order
+  "What is wrong with it, or otherwise than it was asked for."
+  problems: [ImportProblem!]!
+}
+
+"What is wrong with an order of a file."
+type ImportProblem @owner(system: CROSSDOCK) {
+  "Stable, for programs."
+  code: String!
+  "The field."
+  path: String!
+  "What is wrong, for people."
+  message: String!
+}
+
+"A page of a file's orders."
+type ImportRowConnection {
+  "The orders."
+  nodes: [ImportRow!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+}
+
+"How a file of orders is written."
+enum ImportFormat {
+  "An order as JSON on each line."
+  JSONL
+  "An order line on each row, under a heading."
+  CSV
+}
+
+"What becomes of a file with orders that are turned down."
+enum ImportRowPolicy {
+  "Nothing is placed."
+  REJECT_ALL
+  "An order of which a line is turned down is turned down as a whole; the others are placed."
+  REJECT_BAD_ORDERS
+  "What can be placed is placed, of orders too."
+  SAVE_POSSIBLE
+}
+
+"Where an import is in its life."
+enum ImportStatus { CHECKING PLACING DONE REFUSED CANCELLED }
+
+"What became of an order of a file."
+enum ImportOutcome { WAITING CHECKED ACCEPTED HELD REJECTED SKIPPED }
+
+"A file of orders."
+input ImportOrdersInput {
+  "A new unique value for each file you mean to import; repeat it to repeat the request safely."
+  idempotencyKey: String!
+  "How it is written."
+  format: ImportFormat!
+  "What becomes of it when orders are turned down."
+  rowPolicy: ImportRowPolicy! = REJECT_BAD_ORDERS
+  "The file: at most 3 MB and 10,000 orders. docs/intake.md has the columns and fields."
+  data: String!
+}
+
+"What became of a file."
+type ImportOrdersPayload {
+  "The import, which goes on in the background."
+  import: OrderImport
+  "Why the file was not taken."
+  errors: [Error!]!
+}
+
+"Which import to stop."
+input CancelImportInput {
+  "The import."
+  importId: ID!
+}
+
+"What became of stopping an import."
+type CancelImportPayload {
+  "The import as it is now."
+  import: OrderImport
+  "Why it was not stopped."
+  errors: [Error!]!
+}
+
+extend type Query {
+  "A file of orders that was brought."
+  orderImport(id: ID!): OrderImport @requiresScopes(scopes: [["orders"]])
+}
+
+extend type Mutation {
+  "Takes a file of orders in, in the background."
+  importOrders(input: ImportOrdersInput!): ImportOrdersPayload! @requiresScopes(scopes: [["orders"]])
+  "Leaves out what of a file was not placed yet."
+  cancelImport(input: CancelImportInput!): CancelImportPayload! @requiresScopes(scopes: [["orders"]])
+}
+`, BuiltIn: false},
 	{Name: "../schema/inventory.graphqls", Input: `"What can be promised of an item over all nodes."
 type Availability @owner(system: NODE) {
   "The item."
@@ -5542,7 +5969,7 @@ enum LineOutcome { ACCEPTED ACCEPTED_PRICE_CHANGED ACCEPTED_QUANTITY_CHANGED PAR
 "How far an order's goods are."
 enum FulfillmentRollup { NOT_STARTED PARTIALLY_ALLOCATED ALLOCATED BACKORDERED RELEASED PARTIALLY_SHIPPED SHIPPED PARTIALLY_DELIVERED DELIVERED }
 "How an order reached us."
-enum Channel { PORTAL STOREFRONT ERP }
+enum Channel { PORTAL STOREFRONT ERP FILE }
 "Where a hold is in its life."
 enum HoldStatus { ACTIVE RELEASED OVERRIDDEN AUTO_CLEARED }
 "What a hold can stop: work for nodes, which is not picked or shipped then, and invoices."
@@ -6838,6 +7265,16 @@ func (ec *executionContext) childFields_Availability(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type Availability", field.Name)
 }
 
+func (ec *executionContext) childFields_CancelImportPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "import":
+		return ec.fieldContext_CancelImportPayload_import(ctx, field)
+	case "errors":
+		return ec.fieldContext_CancelImportPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelImportPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "order":
@@ -7170,6 +7607,58 @@ func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
 }
 
+func (ec *executionContext) childFields_ImportOrdersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "import":
+		return ec.fieldContext_ImportOrdersPayload_import(ctx, field)
+	case "errors":
+		return ec.fieldContext_ImportOrdersPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportOrdersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_ImportProblem_code(ctx, field)
+	case "path":
+		return ec.fieldContext_ImportProblem_path(ctx, field)
+	case "message":
+		return ec.fieldContext_ImportProblem_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_ImportRow_number(ctx, field)
+	case "line":
+		return ec.fieldContext_ImportRow_line(ctx, field)
+	case "key":
+		return ec.fieldContext_ImportRow_key(ctx, field)
+	case "outcome":
+		return ec.fieldContext_ImportRow_outcome(ctx, field)
+	case "decision":
+		return ec.fieldContext_ImportRow_decision(ctx, field)
+	case "order":
+		return ec.fieldContext_ImportRow_order(ctx, field)
+	case "problems":
+		return ec.fieldContext_ImportRow_problems(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportRow", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportRowConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ImportRowConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ImportRowConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportRowConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_IntakeCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
@@ -7428,6 +7917,42 @@ func (ec *executionContext) childFields_OrderEdge(ctx context.Context, field gra
 		return ec.fieldContext_OrderEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderImport(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_OrderImport_id(ctx, field)
+	case "format":
+		return ec.fieldContext_OrderImport_format(ctx, field)
+	case "rowPolicy":
+		return ec.fieldContext_OrderImport_rowPolicy(ctx, field)
+	case "status":
+		return ec.fieldContext_OrderImport_status(ctx, field)
+	case "total":
+		return ec.fieldContext_OrderImport_total(ctx, field)
+	case "waiting":
+		return ec.fieldContext_OrderImport_waiting(ctx, field)
+	case "accepted":
+		return ec.fieldContext_OrderImport_accepted(ctx, field)
+	case "held":
+		return ec.fieldContext_OrderImport_held(ctx, field)
+	case "rejected":
+		return ec.fieldContext_OrderImport_rejected(ctx, field)
+	case "skipped":
+		return ec.fieldContext_OrderImport_skipped(ctx, field)
+	case "note":
+		return ec.fieldContext_OrderImport_note(ctx, field)
+	case "by":
+		return ec.fieldContext_OrderImport_by(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_OrderImport_createdAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_OrderImport_finishedAt(ctx, field)
+	case "rows":
+		return ec.fieldContext_OrderImport_rows(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderImport", field.Name)
 }
 
 func (ec *executionContext) childFields_OrderLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

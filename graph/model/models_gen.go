@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crossdock/domains/catalog"
 	"crossdock/domains/event"
+	"crossdock/domains/imports"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
@@ -121,6 +122,20 @@ type ApproveReturnPayload struct {
 	// The return as it is now.
 	Return *returns.Return `json:"return,omitempty"`
 	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
+
+// Which import to stop.
+type CancelImportInput struct {
+	// The import.
+	ImportID string `json:"importId"`
+}
+
+// What became of stopping an import.
+type CancelImportPayload struct {
+	// The import as it is now.
+	Import *imports.Import `json:"import,omitempty"`
+	// Why it was not stopped.
 	Errors []Error `json:"errors"`
 }
 
@@ -317,6 +332,34 @@ func (this IdempotencyError) GetMessage() string { return this.Message }
 
 // Whether the same request may succeed later.
 func (this IdempotencyError) GetRetryable() bool { return this.Retryable }
+
+// A file of orders.
+type ImportOrdersInput struct {
+	// A new unique value for each file you mean to import; repeat it to repeat the request safely.
+	IdempotencyKey string `json:"idempotencyKey"`
+	// How it is written.
+	Format imports.Format `json:"format"`
+	// What becomes of it when orders are turned down.
+	RowPolicy imports.RowPolicy `json:"rowPolicy"`
+	// The file: at most 3 MB and 10,000 orders. docs/intake.md has the columns and fields.
+	Data string `json:"data"`
+}
+
+// What became of a file.
+type ImportOrdersPayload struct {
+	// The import, which goes on in the background.
+	Import *imports.Import `json:"import,omitempty"`
+	// Why the file was not taken.
+	Errors []Error `json:"errors"`
+}
+
+// A page of a file's orders.
+type ImportRowConnection struct {
+	// The orders.
+	Nodes []*imports.Row `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
 
 // The input breaks a rule.
 type InputError struct {

@@ -49,6 +49,8 @@ const (
 	TypeException   = "Exception"
 	TypeReference   = "ExternalReference"
 	TypeShadowWrite = "ShadowWrite"
+	TypeImport      = "OrderImport"
+	TypeImportRow   = "ImportRow"
 	maxIDCharacters = 600
 )
 
