@@ -167,3 +167,72 @@ func TestWhatAPersonLetGoStaysSo(t *testing.T) {
 		t.Errorf("%d exposures of the new amount, %d promises, %v", exposed, rows, err)
 	}
 }
+
+// TestOrdersAreApproved on the buyer's side: tier by tier, by somebody else each time and not by whoever placed it, then decided
+// again with the facts of that moment; one that is turned down keeps nothing.
+func TestOrdersAreApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	g.rule(`{default: {approvals: [{name: "big", above: "0", buyers: ["buyer@*"], tiers: 2}, {name: "never", above: "100000000"}]}}`)
+	person := func(name string, scopes ...string) trade.Viewer {
+		return trade.Viewer{Subject: name, Client: "test", Accounts: []trade.AccountID{"C10001"}, Scopes: scopes}
+	}
+	amy, ben, self := person("amy", "orders:approve"), person("ben", "orders:approve", "orders:approve:2"), buyer("C10001")
+	self.Scopes = []string{"orders:approve"}
+	decide := func(who trade.Viewer, id trade.OrderID, approve bool) error {
+		t.Helper()
+		_, err := w.orders.Decide(t.Context(), who, id, nil, approve, "a reason")
+		return err
+	}
+	a := w.place("approve", draft("C10001", line("SKU-1000", "2")))
+	if a.Decision != orders.DecisionPendingApproval || a.Order.Status != orders.PendingApproval || len(a.Order.ActiveHolds()) != 2 || a.Order.Lines[0].Allocated.String() != "2" {
+		t.Fatalf("it is %s, %s with holds %+v", a.Decision, a.Order.Status, a.Order.Holds)
+	}
+	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, a.Order.ActiveHolds()[0].ID, "a trick"); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("an approval is released like a hold: %v", err)
+	}
+	for who, want := range map[string]struct {
+		viewer trade.Viewer
+		kind   fault.Kind
+	}{"whoever placed it": {self, fault.Denied}, "a stranger": {trade.Viewer{Subject: "x", Accounts: []trade.AccountID{"C10002"}, Scopes: amy.Scopes}, fault.NotFound}, "somebody without the scope": {person("cy"), fault.Denied}} {
+		if err := decide(want.viewer, a.OrderID, true); fault.KindOf(err) != want.kind {
+			t.Errorf("%s decides: %v", who, err)
+		}
+	}
+	if err := decide(ben, a.OrderID, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := decide(ben, a.OrderID, true); fault.KindOf(err) != fault.Denied {
+		t.Errorf("one person decides in both tiers: %v", err)
+	}
+	if o := w.order(a.OrderID); o.Status != orders.PendingApproval {
+		t.Errorf("after the first tier it is %s", o.Status)
+	}
+	w.admin("POST", "/admin/erp/block?customer=C10001&why=All", "")
+	second := person("dee", "orders:approve:2")
+	if err := decide(second, a.OrderID, true); err != nil {
+		t.Fatal(err)
+	}
+	o := w.order(a.OrderID)
+	if o.Status != orders.OnHold || len(o.ActiveHolds()) != 1 || o.ActiveHolds()[0].Code != "CUSTOMER_STOPPED" {
+		t.Errorf("approved when the account is stopped it is %s with holds %+v", o.Status, o.ActiveHolds())
+	}
+	w.admin("POST", "/admin/erp/block?customer=C10001", "")
+	b := w.place("decline", draft("C10001", line("SKU-1000", "2")))
+	if err := decide(amy, b.OrderID, false); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.order(b.OrderID); o.Status != orders.Rejected || w.counted(o.ID) != 0 || !strings.Contains(o.CancelReason, "a reason") {
+		t.Errorf("turned down it is %s, counted %d times: %s", o.Status, w.counted(o.ID), o.CancelReason)
+	}
+	c := w.place("through", draft("C10001", line("SKU-1000", "2")))
+	for _, who := range []trade.Viewer{amy, second} {
+		if err := decide(who, c.OrderID, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := w.order(c.OrderID); o.Status != orders.Accepted || o.Decision != orders.DecisionAccepted {
+		t.Errorf("approved it is %s, %s", o.Status, o.Decision)
+	}
+}

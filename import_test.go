@@ -47,7 +47,7 @@ func TestAFileOfOrders(t *testing.T) {
 		"order;account;poNumber;sku;quantity;unit",
 		"A;C10001;IMP-1;SKU-1000;2;PCS", "A;C10001;IMP-1;SKU-1001;1;PCS", // two lines of one order
 		"B;C10002;IMP-2;SKU-1000;1;PCS", "B;C10002;IMP-2;NOPE;1;PCS", // a line that nobody knows
-		"C;C10003;IMP-3;SKU-1003;99;PCS",  // short
+		"C;C10003;IMP-3;SKU-1003;99;PCS",   // short
 		"D;C10004;IMP-4;SKU-1000;many;PCS", // no quantity
 		"E;C10005;IMP-5;SKU-1000;1;PCS",
 	}, "\n")
@@ -117,7 +117,9 @@ func TestAnImportOutlivesItsProcess(t *testing.T) {
 	go func() { ended <- w.imports.Run(ctx) }()
 	w.until("some are placed", func() bool { return placed() > 20 })
 	stop()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
 	if placed() == many {
 		t.Fatal("all were placed before the process ended: the test shows nothing")
 	}

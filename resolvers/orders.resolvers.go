@@ -36,6 +36,16 @@ func (r *mutationResolver) AmendOrder(ctx context.Context, input model.AmendOrde
 	return amended(ctx, done, input.DryRun, err)
 }
 
+func (r *mutationResolver) DecideApproval(ctx context.Context, input model.DecideApprovalInput) (*model.DecideApprovalPayload, error) {
+	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
+	var o *orders.Order
+	if err = at(err, "orderId"); err == nil {
+		o, err = r.Orders.Decide(ctx, viewer(ctx), trade.OrderID(id), input.ExpectedVersion, input.Approve, input.Reason)
+	}
+	errs, err := problem(err)
+	return &model.DecideApprovalPayload{Order: announced(ctx, o), Errors: errs}, err
+}
+
 func (r *mutationResolver) CancelOrder(ctx context.Context, input model.CancelOrderInput) (*model.CancelOrderPayload, error) {
 	id, err := scalar.ParseID(scalar.TypeOrder, input.OrderID)
 	var o *orders.Order

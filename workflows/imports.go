@@ -44,10 +44,11 @@ func taken(a *orders.Answer, err error) (imports.Placed, error) {
 	}
 	out := imports.Placed{Outcome: imports.Accepted, Decision: string(a.Decision)}
 	switch a.Decision {
-	case orders.DecisionHeld:
+	case orders.DecisionHeld, orders.DecisionPendingApproval:
 		out.Outcome = imports.Held
 	case orders.DecisionRejected:
 		out.Outcome = imports.Rejected
+	default:
 	}
 	if a.Decision != orders.DecisionRejected || a.Order != nil && a.Order.Number != "" {
 		out.OrderID = a.OrderID

@@ -37,7 +37,7 @@ func (i *Import) Count(outcomes ...Outcome) (n int) {
 	return n
 }
 
-// Waiting, Accepted, Held, Rejected and Failed are how many orders came to that.
+// Waiting is how many orders are still to be placed.
 func (i *Import) Waiting() int { return i.Count(Waiting) }
 
 // Accepted is how many orders were accepted, as asked for or otherwise.

@@ -82,6 +82,7 @@ const (
 	creditNone        = "CREDIT_LIMIT_NONE"
 	creditWatch       = "CREDIT_WATCH"
 	overdueBalance    = "OVERDUE_BALANCE"
+	approvalRequired  = "APPROVAL_REQUIRED"
 	sourceUnavailable = "SOURCE_UNAVAILABLE"
 	shortPick         = "SHORT_PICK"
 )
@@ -103,6 +104,7 @@ func Catalogue() []Check {
 		{shipToInvalid, Rejects, Rejects, []string{needAccount}, "the ship-to is complete, and one of the account's where it is named"},
 		{shipToRestricted, Holds, Warns, nil, "goods may be sent there"},
 		{taxContext, Holds, Warns, []string{needAccount, needItems}, "account and items have what a tax is calculated from"},
+		{approvalRequired, Holds, Holds, nil, "somebody on the buyer's side approves the order, where the account's approval rules say so"},
 		{duplicatePO, Holds, Off, nil, "the same order was not placed under the same PO number lately"},
 		{orderMin, Holds, Off, []string{needPrices}, "the order is worth enough"},
 		{orderMax, Holds, Off, []string{needPrices}, "the order is not worth more than one order may be"},

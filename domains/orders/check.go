@@ -28,7 +28,9 @@ type Draft struct {
 	// ShipComplete is whether nothing is to be sent before everything can be.
 	ShipComplete bool `json:"shipComplete,omitempty"`
 	// Whole is whether it is turned down as a whole when a line is.
-	Whole   bool        `json:"whole,omitempty"`
+	Whole bool `json:"whole,omitempty"`
+	// By is who places it. It is not part of what a repeat must repeat.
+	By      string      `json:"by,omitempty"`
 	Lines   []DraftLine `json:"lines"`
 	Channel Channel     `json:"channel"`
 	// ChannelSource and ChannelRef name the order in the system it was placed in.

@@ -170,6 +170,7 @@ func (s *Service) Validate(ctx context.Context, who trade.Viewer, d Draft) (*Ans
 
 func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish func(context.Context, postgres.Tx, *Answer) error) (*Answer, error) {
 	now := s.now()
+	d.By = who.Subject
 	if n := len(d.Lines); n > MaxLines {
 		if !d.refusable() {
 			return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, n, MaxLines).At("lines")
@@ -370,6 +371,7 @@ func (e *evaluation) settle(total trade.Money, t Taken) {
 	if !e.facts.missing(needPrices) && !e.facts.missing(needItems) {
 		e.value(total)
 	}
+	e.approvals(total)
 	e.repeats(t.Earlier)
 	e.credit(t.Credit, total)
 }
@@ -462,6 +464,8 @@ func (o *Order) conclude(policy Policy, now time.Time) []event.Event {
 	o.Status = Accepted
 	o.derive()
 	switch {
+	case o.Status == PendingApproval:
+		o.Decision = DecisionPendingApproval
 	case o.Status == OnHold:
 		o.Decision = DecisionHeld
 	case dropped:
@@ -475,7 +479,7 @@ func (o *Order) conclude(policy Policy, now time.Time) []event.Event {
 	if len(o.ActiveHolds()) > 0 {
 		events = append(events, o.event("order.held", now, map[string]any{"holds": holdCodes(o)}))
 	}
-	if o.Status == OnHold {
+	if o.waits() {
 		return events
 	}
 	return append(events, o.event("order.accepted", now, map[string]any{"decision": o.Decision}))
@@ -506,7 +510,7 @@ func (d Draft) refusable() bool { return d.Channel.refusable() }
 // hold adds a hold for the finding unless there is an active one for the same on the same.
 func (o *Order) hold(f Finding, policy Policy, now time.Time) {
 	h := newHold(f, policy.holdRule(f.Code), now)
-	if slices.ContainsFunc(o.ActiveHolds(), func(is Hold) bool { return is.Code == h.Code && is.Line == h.Line }) {
+	if slices.ContainsFunc(o.ActiveHolds(), func(is Hold) bool { return is.against() == h.against() }) {
 		return
 	}
 	switch f.Code {
@@ -526,6 +530,9 @@ func newHold(f Finding, rule HoldRule, now time.Time) Hold {
 	}
 	if rule.Level == HoldsLine {
 		h.Line = f.line()
+	}
+	if tier, ok := f.Evidence["tier"].(int); ok && f.Code == approvalRequired {
+		h.Tier, h.Scope, h.AppliedBy = tier, approvalScope(tier), "approval rules"
 	}
 	return h
 }

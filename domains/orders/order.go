@@ -15,12 +15,14 @@ type Status string
 
 // The statuses of an order; see the package comment for the transitions.
 const (
-	Accepted      Status = "ACCEPTED"
-	OnHold        Status = "ON_HOLD"
-	InFulfillment Status = "IN_FULFILLMENT"
-	Completed     Status = "COMPLETED"
-	Rejected      Status = "REJECTED"
-	Cancelled     Status = "CANCELLED"
+	Accepted Status = "ACCEPTED"
+	// PendingApproval waits for somebody on the buyer's side.
+	PendingApproval Status = "PENDING_APPROVAL"
+	OnHold          Status = "ON_HOLD"
+	InFulfillment   Status = "IN_FULFILLMENT"
+	Completed       Status = "COMPLETED"
+	Rejected        Status = "REJECTED"
+	Cancelled       Status = "CANCELLED"
 )
 
 // Decision is the answer of intake.
@@ -31,6 +33,7 @@ const (
 	DecisionAccepted            Decision = "ACCEPTED"
 	DecisionAcceptedWithChanges Decision = "ACCEPTED_WITH_CHANGES"
 	DecisionPartiallyAccepted   Decision = "PARTIALLY_ACCEPTED"
+	DecisionPendingApproval     Decision = "PENDING_APPROVAL"
 	DecisionHeld                Decision = "HELD"
 	DecisionRejected            Decision = "REJECTED"
 )
@@ -166,7 +169,9 @@ type Hold struct {
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 	// Line is the line that it holds, 0 for the order.
-	Line       int            `json:"line,omitempty"`
+	Line int `json:"line,omitempty"`
+	// Tier is that of an approval, the lowest first.
+	Tier       int            `json:"tier,omitempty"`
 	Blocks     []Activity     `json:"blocks"`
 	Status     HoldStatus     `json:"status"`
 	AutoClears bool           `json:"autoClears"`
@@ -308,6 +313,19 @@ func (o *Order) ActiveHolds() []Hold {
 	return active
 }
 
+// waits reports whether the order waits for somebody, or for a cause to go away.
+func (o *Order) waits() bool { return o.Status == OnHold || o.Status == PendingApproval }
+
+// approval is the approval that the order waits for, of the lowest tier; nil when it waits for none.
+func (o *Order) approval() (next *Hold) {
+	for i := range o.Holds {
+		if h := &o.Holds[i]; h.Status == HoldActive && h.Code == approvalRequired && (next == nil || h.Tier < next.Tier) {
+			next = h
+		}
+	}
+	return next
+}
+
 // Blocked reports whether a hold stops the activity of the line.
 func (o *Order) Blocked(a Activity, line int) bool {
 	return slices.ContainsFunc(o.Holds, func(h Hold) bool {
@@ -345,6 +363,8 @@ func (o *Order) derive() {
 		waiting = waiting || trade.Sum(l.Open(), l.Allocated, l.Backordered, l.Released).IsPos()
 	}
 	switch {
+	case o.approval() != nil:
+		o.Status = PendingApproval
 	case o.stopped():
 		o.Status = OnHold
 	case !waiting && shipped:
@@ -401,6 +421,9 @@ func (o *Order) release(holdID string, by trade.Viewer, reason string, now time.
 		h := &o.Holds[i]
 		if h.ID != holdID {
 			continue
+		}
+		if h.Code == approvalRequired {
+			return fault.New(fault.Conflict, "the order is approved with decideApproval, not by releasing a hold").At("holdId")
 		}
 		if h.Status != HoldActive {
 			return fault.New(fault.Conflict, "hold %s is %s already", h.Code, h.Status).At("holdId")

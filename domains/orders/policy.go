@@ -58,6 +58,8 @@ type Policy struct {
 	Restrictions []Restriction `json:"restrictions,omitempty"`
 	// Sourcing is how nodes are chosen.
 	Sourcing SourcingRule `json:"sourcing"`
+	// Approvals are the orders that somebody on the buyer's side approves. They do not hold what a storefront has sold.
+	Approvals []ApprovalRule `json:"approvals,omitempty"`
 	// Holds are how findings hold, by code.
 	Holds map[string]HoldRule `json:"holds,omitempty"`
 }
@@ -387,6 +389,11 @@ func (p Policy) check(at string) error {
 	}
 	if p.Sourcing.MaxNodes < 0 {
 		return fault.New(fault.Invalid, "%d nodes: use 0 for any number", p.Sourcing.MaxNodes).At(at + ".sourcing.maxNodes")
+	}
+	for i, a := range p.Approvals {
+		if strings.TrimSpace(a.Name) == "" || a.Tiers < 0 || a.Tiers > maxTiers {
+			return fault.New(fault.Invalid, "an approval rule needs a name, and 1 to %d tiers", maxTiers).At(fmt.Sprintf("%s.approvals.%d", at, i))
+		}
 	}
 	for i, r := range p.Restrictions {
 		if len(r.Countries)+len(r.Regions) == 0 || strings.TrimSpace(r.Reason) == "" {

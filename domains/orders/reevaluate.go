@@ -28,7 +28,7 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	}
 	cleared := false
 	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if o.finished() || len(o.ActiveHolds()) == 0 && !o.backordered() {
+		if o.finished() || o.Status == PendingApproval || len(o.ActiveHolds()) == 0 && !o.backordered() {
 			return nil, nil
 		}
 		now, before := s.now(), o.Status
@@ -37,14 +37,7 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 		if err != nil {
 			return nil, err
 		}
-		var events []event.Event
-		for i := range o.Holds {
-			h := &o.Holds[i]
-			if h.Status == HoldActive && h.AutoClears && !still[h.against()] {
-				h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
-				events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
-			}
-		}
+		events := o.clear(still, now)
 		if before != OnHold {
 			// Stock has come for what was backordered.
 			o.derive()
@@ -59,11 +52,11 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 
 // against is what stands against an order, on the whole or on a line.
 type against struct {
-	code string
-	line int
+	code       string
+	line, tier int
 }
 
-func (h Hold) against() against { return against{h.Code, h.Line} }
+func (h Hold) against() against { return against{h.Code, h.Line, h.Tier} }
 
 // recheck prices what could not be priced, reserves what is still short, holds the order for
 // what stands against it now, and returns that.
@@ -123,8 +116,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		}
 		e.credit(position, o.Total)
 	}
-	still := map[against]bool{{shortPick, 0}: short}
-	if len(o.ActiveHolds()) == 0 {
+	still := map[against]bool{{code: shortPick}: short}
+	if !o.waits() && len(o.ActiveHolds()) == 0 {
 		// It was agreed that it waits for stock.
 		return still, nil
 	}
@@ -134,7 +127,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		for _, i := range down {
 			// What its channel has taken is not dropped for that: a person must settle it.
 			if reject && !o.refusable() && strings.HasPrefix(f.Path, path(i, "")) {
-				still[against{f.Code, 0}] = true
+				still[against{code: f.Code}] = true
 				o.hold(f, policy, s.now())
 				if f.Code == itemUnknown {
 					unknown = append(unknown, o.Lines[i].SKU)
@@ -162,7 +155,7 @@ func (o *Order) heldBefore(at against) bool {
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
 	}

@@ -170,7 +170,7 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	}
 	n.Holds = o.heldOver(n, who, now)
 	n.derive()
-	if n.Status != OnHold && n.Decision == DecisionHeld {
+	if !n.waits() && (n.Decision == DecisionHeld || n.Decision == DecisionPendingApproval) {
 		n.Decision = DecisionAccepted
 	}
 	*o = *n
@@ -189,7 +189,7 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 
 // untouched reports whether the order waits, and nothing of it was handed on yet.
 func (o *Order) untouched() bool {
-	return o.Status == OnHold && !o.registered() && !slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
+	return o.waits() && !o.registered() && !slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
 }
 
 // heldOver are the holds of the order as it is decided now, with those that it had before. What a person had let go stays so

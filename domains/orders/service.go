@@ -113,7 +113,7 @@ func (s *Service) ReleaseHold(ctx context.Context, who trade.Viewer, id trade.Or
 // resume sends what is allocated of an order and no hold stops any more, and accepts it where it was held.
 func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events []event.Event, now time.Time) ([]event.Event, error) {
 	o.derive()
-	if o.Status == OnHold || o.finished() {
+	if o.waits() || o.finished() {
 		return events, nil
 	}
 	for i := range o.Lines {
@@ -121,7 +121,7 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 		l := &o.Lines[i]
 		l.Backordered = trade.Sum(l.Backordered, l.Open())
 	}
-	if o.Decision == DecisionHeld {
+	if o.Decision == DecisionHeld || o.Decision == DecisionPendingApproval {
 		o.Decision = DecisionAccepted
 		events = append(events, o.event("order.accepted", now, map[string]any{"decision": o.Decision}))
 	}

@@ -349,6 +349,10 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("returnNumber", false, func(obj *scalar.CreditMemo) string { return obj.ReturnNumber }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("provenance", true, func(obj *scalar.CreditMemo) lookup.Provenance { return obj.Provenance() }, breadth.Value(breadth.Object[lookup.Provenance]("Provenance", "Provenance!"))),
 		}},
+		breadth.Type{Name: "DecideApprovalPayload", Is: []string{"DecideApprovalPayload"}, Fields: []breadth.Field{
+			breadth.Plain("order", false, func(obj *model.DecideApprovalPayload) *orders.Order { return obj.Order }, breadth.Object[orders.Order]("Order", "")),
+			breadth.Plain("errors", false, func(obj *model.DecideApprovalPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
 		breadth.Type{Name: "DocumentEventDetails", Is: []string{"DocumentEventDetails", "EventDetails"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *model.DocumentEventDetails) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("total", false, func(obj *model.DocumentEventDetails) *trade.Money { return obj.Total }, breadth.Object[trade.Money]("Money", "")),
@@ -512,6 +516,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("code", false, func(obj *orders.Hold) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("reason", false, func(obj *orders.Hold) string { return obj.Reason }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("line", true, func(obj *orders.Hold) *int { return obj.OnLine() }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
+			breadth.Plain("tier", false, func(obj *orders.Hold) int { return obj.Tier }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Plain("blocks", false, func(obj *orders.Hold) []orders.Activity { return obj.Blocks }, breadth.List(breadth.Leaf(func(b []byte, v orders.Activity) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "HoldActivity!"), false, "[HoldActivity!]!")),
 			breadth.Plain("scope", true, func(obj *orders.Hold) string { return obj.Releasing() }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("status", false, func(obj *orders.Hold) orders.HoldStatus { return obj.Status }, breadth.Leaf(func(b []byte, v orders.HoldStatus) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "HoldStatus!")),
@@ -662,6 +667,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Mutation().AmendOrder(ctx, fc.Args["input"].(model.AmendOrderInput))
 			}, breadth.Object[model.AmendOrderPayload]("AmendOrderPayload", "AmendOrderPayload!")),
+			breadth.Root("decideApproval", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_decideApproval(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.DecideApprovalPayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().DecideApproval(ctx, fc.Args["input"].(model.DecideApprovalInput))
+			}, breadth.Object[model.DecideApprovalPayload]("DecideApprovalPayload", "DecideApprovalPayload!")),
 			breadth.Root("cancelOrder", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Mutation_cancelOrder(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.CancelOrderPayload, error) {

@@ -154,6 +154,11 @@ type ComplexityRoot struct {
 		Total        func(childComplexity int) int
 	}
 
+	DecideApprovalPayload struct {
+		Errors func(childComplexity int) int
+		Order  func(childComplexity int) int
+	}
+
 	DocumentEventDetails struct {
 		Number func(childComplexity int) int
 		Total  func(childComplexity int) int
@@ -308,6 +313,7 @@ type ComplexityRoot struct {
 		Remedies      func(childComplexity int) int
 		ReviewAt      func(childComplexity int) int
 		Status        func(childComplexity int) int
+		Tier          func(childComplexity int) int
 	}
 
 	IdempotencyError struct {
@@ -418,6 +424,7 @@ type ComplexityRoot struct {
 		CancelImport     func(childComplexity int, input model.CancelImportInput) int
 		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
+		DecideApproval   func(childComplexity int, input model.DecideApprovalInput) int
 		DraftRuleSet     func(childComplexity int, input model.DraftRuleSetInput) int
 		ImportOrders     func(childComplexity int, input model.ImportOrdersInput) int
 		PlaceOrder       func(childComplexity int, input model.PlaceOrderInput) int
@@ -1357,6 +1364,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreditMemo.Total(childComplexity), true
 
+	case "DecideApprovalPayload.errors":
+		if e.ComplexityRoot.DecideApprovalPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecideApprovalPayload.Errors(childComplexity), true
+	case "DecideApprovalPayload.order":
+		if e.ComplexityRoot.DecideApprovalPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DecideApprovalPayload.Order(childComplexity), true
+
 	case "DocumentEventDetails.number":
 		if e.ComplexityRoot.DocumentEventDetails.Number == nil {
 			break
@@ -2033,6 +2053,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Hold.Status(childComplexity), true
+	case "Hold.tier":
+		if e.ComplexityRoot.Hold.Tier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Tier(childComplexity), true
 
 	case "IdempotencyError.code":
 		if e.ComplexityRoot.IdempotencyError.Code == nil {
@@ -2473,6 +2499,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelReturn(childComplexity, args["input"].(model.CancelReturnInput)), true
+	case "Mutation.decideApproval":
+		if e.ComplexityRoot.Mutation.DecideApproval == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_decideApproval_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DecideApproval(childComplexity, args["input"].(model.DecideApprovalInput)), true
 	case "Mutation.draftRuleSet":
 		if e.ComplexityRoot.Mutation.DraftRuleSet == nil {
 			break
@@ -4800,6 +4837,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CancelImportInput", ec.unmarshalInputCancelImportInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CancelReturnInput", ec.unmarshalInputCancelReturnInput),
+			graphql.NewInputUnmarshaler("DecideApprovalInput", ec.unmarshalInputDecideApprovalInput),
 			graphql.NewInputUnmarshaler("DraftRuleSetInput", ec.unmarshalInputDraftRuleSetInput),
 			graphql.NewInputUnmarshaler("FulfillmentEventFilter", ec.unmarshalInputFulfillmentEventFilter),
 			graphql.NewInputUnmarshaler("ImportOrdersInput", ec.unmarshalInputImportOrdersInput),
@@ -5904,6 +5942,8 @@ type Hold @owner(system: CROSSDOCK) {
   reason: String!
   "The number of the line that it holds; null for the whole order."
   line: Int
+  "The tier of an approval, the lowest first; 0 for other holds."
+  tier: Int!
   "What it stops."
   blocks: [HoldActivity!]!
   "The scope that releases it; orders:override does too."
@@ -5961,9 +6001,9 @@ type Reference @owner(system: CROSSDOCK) {
 }
 
 "Where an order is in its life."
-enum OrderStatus { ACCEPTED ON_HOLD IN_FULFILLMENT COMPLETED REJECTED CANCELLED }
+enum OrderStatus { ACCEPTED PENDING_APPROVAL ON_HOLD IN_FULFILLMENT COMPLETED REJECTED CANCELLED }
 "What intake answers."
-enum Decision { ACCEPTED ACCEPTED_WITH_CHANGES PARTIALLY_ACCEPTED HELD REJECTED }
+enum Decision { ACCEPTED ACCEPTED_WITH_CHANGES PARTIALLY_ACCEPTED PENDING_APPROVAL HELD REJECTED }
 "What intake answers for a line, as an X12 855 does."
 enum LineOutcome { ACCEPTED ACCEPTED_PRICE_CHANGED ACCEPTED_QUANTITY_CHANGED PARTIALLY_BACKORDERED BACKORDERED HELD REJECTED DELETED }
 "How far an order's goods are."
@@ -6086,6 +6126,26 @@ type ValidateOrderPayload {
   errors: [Error!]!
 }
 
+"Whether an order is approved."
+input DecideApprovalInput {
+  "The order."
+  orderId: ID!
+  "The version of it that you saw; left out, whatever it looks like by now."
+  expectedVersion: Int
+  "Whether it is approved, or turned down."
+  approve: Boolean!
+  "Why; needed to turn it down."
+  reason: String! = ""
+}
+
+"What became of an approval."
+type DecideApprovalPayload {
+  "The order as it is now."
+  order: Order
+  "Why nothing was decided."
+  errors: [Error!]!
+}
+
 "A new quantity of a line."
 input AmendOrderLine {
   "The line's number."
@@ -6194,6 +6254,8 @@ extend type Mutation {
   placeOrder(input: PlaceOrderInput!): PlaceOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Changes an order: as a whole while nothing of it was handed on, and else by lowering quantities that no node has."
   amendOrder(input: AmendOrderInput!): AmendOrderPayload! @requiresScopes(scopes: [["orders"]])
+  "Approves an order on the buyer's side, in its lowest tier that waits, or turns it down."
+  decideApproval(input: DecideApprovalInput!): DecideApprovalPayload! @requiresScopes(scopes: [["orders:approve"], ["orders:approve:2"], ["orders:approve:3"]])
   "Stops everything of an order that has not shipped."
   cancelOrder(input: CancelOrderInput!): CancelOrderPayload! @requiresScopes(scopes: [["orders"]])
   "Ends a hold, with a reason. Each hold says which scope releases it."
@@ -7339,6 +7401,16 @@ func (ec *executionContext) childFields_CreditMemo(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type CreditMemo", field.Name)
 }
 
+func (ec *executionContext) childFields_DecideApprovalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_DecideApprovalPayload_order(ctx, field)
+	case "errors":
+		return ec.fieldContext_DecideApprovalPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DecideApprovalPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DocumentLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "number":
@@ -7581,6 +7653,8 @@ func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.
 		return ec.fieldContext_Hold_reason(ctx, field)
 	case "line":
 		return ec.fieldContext_Hold_line(ctx, field)
+	case "tier":
+		return ec.fieldContext_Hold_tier(ctx, field)
 	case "blocks":
 		return ec.fieldContext_Hold_blocks(ctx, field)
 	case "scope":

@@ -203,6 +203,26 @@ func (this ConflictError) GetMessage() string { return this.Message }
 // Whether the same request may succeed later.
 func (this ConflictError) GetRetryable() bool { return this.Retryable }
 
+// Whether an order is approved.
+type DecideApprovalInput struct {
+	// The order.
+	OrderID string `json:"orderId"`
+	// The version of it that you saw; left out, whatever it looks like by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Whether it is approved, or turned down.
+	Approve bool `json:"approve"`
+	// Why; needed to turn it down.
+	Reason string `json:"reason"`
+}
+
+// What became of an approval.
+type DecideApprovalPayload struct {
+	// The order as it is now.
+	Order *orders.Order `json:"order,omitempty"`
+	// Why nothing was decided.
+	Errors []Error `json:"errors"`
+}
+
 // Details of invoice.* and credit_memo.* events.
 type DocumentEventDetails struct {
 	// The ERP's number.

@@ -95,11 +95,12 @@ func (d *Dev) Token(g Grant) (string, error) {
 	return t.SignedString(d.key)
 }
 
-// DevGrants are the three people of the development world.
+// DevGrants are the people of the development world.
 func DevGrants(account string) map[string]Grant {
 	const year = 365 * 24 * time.Hour
 	return map[string]Grant{
 		"buyer":      {"bea.buyer", "Bea Buyer", "BUYER", "orders", []string{account}, year},
+		"approver":   {"amy.approver", "Amy Approver", "BUYER", "orders orders:approve", []string{account}, year},
 		"service":    {"sam.service", "Sam Service", "SERVICE", "orders orders:release credit:release pricing:release returns:approve", []string{"*"}, year},
 		"operations": {"olga.operations", "Olga Operations", "OPERATIONS", "orders orders:release credit:release pricing:release orders:override rules returns:approve operations sources", []string{"*"}, year},
 	}
