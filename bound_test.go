@@ -402,6 +402,7 @@ func (g *graph) things() map[string][]string {
 		}
 	}
 	out["Return"] = []string{scalar.GlobalID(scalar.TypeReturn, "00000000-0000-0000-0000-000000000000")}
+	out["OrderImport"] = []string{scalar.GlobalID(scalar.TypeImport, "00000000-0000-0000-0000-000000000000")}
 	for _, typ := range []string{"Order", "Account", "Shipment", "Item"} {
 		if len(out[typ]) == 0 {
 			g.t.Fatalf("the world has no %s", typ)

@@ -5,6 +5,7 @@ import (
 
 	"crossdock/domains/accounts"
 	"crossdock/domains/finance"
+	"crossdock/domains/orders"
 	"crossdock/graph/generated"
 	"crossdock/graph/model"
 	"crossdock/graph/scalar"
@@ -28,6 +29,17 @@ func (r *accountResolver) Orders(ctx context.Context, objs []*accounts.Account, 
 	for i, list := range pages {
 		if list != nil {
 			out[i] = orderPage(ctx, list)
+		}
+	}
+	return out, err
+}
+
+func (r *accountResolver) Quotes(ctx context.Context, objs []*accounts.Account, first *int) ([][]*orders.Quote, error) {
+	found, err := r.Resolver.Orders.Quotes(ctx, viewer(ctx), keysOf(objs, accountID), number(first, 20))
+	out := make([][]*orders.Quote, len(objs))
+	for i, a := range objs {
+		if out[i] = []*orders.Quote{}; a != nil && len(found[a.ID]) > 0 {
+			out[i] = found[a.ID]
 		}
 	}
 	return out, err

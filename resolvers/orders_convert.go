@@ -81,7 +81,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
-	d.Terms, d.ShipComplete = value(in.Terms), in.ShipComplete
+	d.Terms, d.Quote, d.ShipComplete = value(in.Terms), value(in.Quote), in.ShipComplete
 	if in.Currency != nil {
 		d.Currency = *in.Currency
 	}
@@ -92,7 +92,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 func draftLines(in []*model.PlaceOrderLine) []orders.DraftLine {
 	out := make([]orders.DraftLine, len(in))
 	for i, l := range in {
-		out[i] = orders.DraftLine{SKU: trade.SKU(l.Sku), Quantity: *l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice}
+		out[i] = orders.DraftLine{SKU: trade.SKU(l.Sku), Quantity: *l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Override: l.PriceOverride}
 	}
 	return out
 }

@@ -4,10 +4,23 @@ import (
 	"context"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
 )
+
+func (r *mutationResolver) CreateQuote(ctx context.Context, input model.CreateQuoteInput) (*model.CreateQuotePayload, error) {
+	d, err := orderDraft(viewer(ctx), model.PlaceOrderInput{AccountID: input.AccountID, Lines: input.Lines})
+	var q *orders.Quote
+	var seen []orders.Finding
+	if err == nil {
+		q, seen, err = r.Orders.MakeQuote(ctx, viewer(ctx), d, input.ValidUntil, input.Note)
+	}
+	errs, err := problem(err)
+	list, refused := findings(seen)
+	return &model.CreateQuotePayload{Quote: q, Findings: list, Errors: append(errs, refused...)}, err
+}
 
 func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error) {
 	ctx, err := aged(ctx, maxAge, orLastKnown)

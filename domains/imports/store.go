@@ -105,7 +105,11 @@ func (s *store) claim(ctx context.Context) (*Import, error) {
 	if err != nil {
 		return nil, fmt.Errorf("claim an import: %w", err)
 	}
-	return s.one(ctx, id)
+	i, err := s.one(ctx, id)
+	if err != nil {
+		s.unclaim(context.WithoutCancel(ctx), id)
+	}
+	return i, err
 }
 
 func (s *store) unclaim(ctx context.Context, id string) {

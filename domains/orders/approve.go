@@ -90,6 +90,9 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 	}
 	d := found[id].draft()
 	facts := s.facts.Gather(ctx, d)
+	if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+		return nil, err
+	}
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if err := o.saw(version); err != nil {
 			return nil, err

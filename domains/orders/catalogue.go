@@ -75,6 +75,10 @@ const (
 	qtyMultiple       = "QTY_MULTIPLE"
 	priceMissing      = "PRICE_MISSING"
 	priceTolerance    = "PRICE_TOLERANCE"
+	priceOverridden   = "PRICE_OVERRIDDEN"
+	quoteUnknown      = "QUOTE_UNKNOWN"
+	quoteExpired      = "QUOTE_EXPIRED"
+	quoteNotMet       = "QUOTE_NOT_MET"
 	marginFloor       = "MARGIN_BELOW_FLOOR"
 	taxContext        = "TAX_CONTEXT_INCOMPLETE"
 	atpShort          = "ATP_SHORT"
@@ -119,6 +123,10 @@ func Catalogue() []Check {
 		{qtyMax, Rejects, Off, []string{needItems}, "the quantity is not above the largest order"},
 		{qtyMultiple, Rejects, Off, []string{needItems, needRules}, "the quantity is whole packs"},
 		{priceMissing, Holds, Holds, []string{needPrices}, "there is a price"},
+		{quoteUnknown, Rejects, Rejects, nil, "the quote that the order names is the account's"},
+		{quoteExpired, Holds, Warns, nil, "the quote is valid when the order is placed"},
+		{quoteNotMet, Warns, Off, nil, "every line orders at least what was quoted"},
+		{priceOverridden, Warns, Warns, nil, "no price was set in place of the ERP's"},
 		{priceTolerance, Holds, Off, []string{needPrices}, "the price is the one that the buyer expects, or close to it"},
 		{marginFloor, Holds, Off, []string{needPrices, needItems}, "the price leaves enough above the cost; not shown to buyers"},
 		{atpShort, Holds, Holds, []string{needStock}, "everything can be promised; what happens otherwise is the account's backorder policy"},

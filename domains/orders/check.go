@@ -30,7 +30,11 @@ type Draft struct {
 	// Whole is whether it is turned down as a whole when a line is.
 	Whole bool `json:"whole,omitempty"`
 	// By is who places it. It is not part of what a repeat must repeat.
-	By      string      `json:"by,omitempty"`
+	By string `json:"by,omitempty"`
+	// At is when it was placed, by which quotes are valid.
+	At time.Time `json:"at,omitzero"`
+	// Quote is the number of the quote that it is placed by.
+	Quote   string      `json:"quote,omitempty"`
 	Lines   []DraftLine `json:"lines"`
 	Channel Channel     `json:"channel"`
 	// ChannelSource and ChannelRef name the order in the system it was placed in.
@@ -47,6 +51,8 @@ type DraftLine struct {
 	Called trade.SKU `json:"called,omitempty"`
 	// Gone is true of a line of an order that was taken off it.
 	Gone bool `json:"gone,omitempty"`
+	// Override is a price that is set in place of the ERP's.
+	Override *PriceOverride `json:"override,omitempty"`
 }
 
 // Facts are what the owners of the facts said about a draft. A nil Account or an absent item
@@ -55,7 +61,9 @@ type Facts struct {
 	Account *AccountFact
 	Items   map[trade.SKU]ItemFact
 	// Prices are by position of the draft's lines.
-	Prices  map[int]PriceFact
+	Prices map[int]PriceFact
+	// Quote is the quote that the draft names, nil when there is none.
+	Quote   *Quote
 	Missing []Missing
 }
 

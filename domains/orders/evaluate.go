@@ -77,7 +77,7 @@ func Evaluate(d Draft, f Facts, p Policy) Evaluation {
 	e := &evaluation{draft: d, facts: f, policy: p}
 	e.currency = e.orderCurrency()
 	e.missing()
-	for _, check := range []func(){e.soldTo, e.terms, e.poNumber, e.oneCurrency, e.shipTo, e.taxArea, e.duplicateLines} {
+	for _, check := range []func(){e.soldTo, e.terms, e.poNumber, e.oneCurrency, e.shipTo, e.taxArea, e.quote, e.duplicateLines} {
 		check()
 	}
 	lines := make([]Line, len(d.Lines))
@@ -208,7 +208,7 @@ func (l *lining) at(field string) string { return path(l.i, field) }
 func (e *evaluation) line(i int) Line {
 	want := e.draft.Lines[i]
 	none := trade.Money{Currency: e.currency}
-	l := &lining{i: i, Line: Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Outcome: LineAccepted, UnitPrice: none, Amount: none}}
+	l := &lining{i: i, Line: Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Override: want.Override, Outcome: LineAccepted, UnitPrice: none, Amount: none}}
 	if want.Gone {
 		l.Outcome, l.Cancelled = LineDeleted, want.Quantity.Value
 		return l.Line
@@ -380,6 +380,12 @@ func (e *evaluation) taxClass(l *lining) {
 // price prices the line, and holds what the buyer expects against that.
 func (e *evaluation) price(l *lining) {
 	is, ok := e.facts.Prices[l.i]
+	if set := e.agreed(l); set != nil {
+		is, ok = PriceFact{UnitPrice: *set, List: is.List, Source: "crossdock", AsOf: e.draft.At}, true
+	}
+	if l.Outcome == LineRejected {
+		return
+	}
 	if !ok {
 		l.Outcome = LineHeld
 		if e.facts.Account != nil && !e.facts.missing(needPrices) {

@@ -170,7 +170,10 @@ func (s *Service) Validate(ctx context.Context, who trade.Viewer, d Draft) (*Ans
 
 func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish func(context.Context, postgres.Tx, *Answer) error) (*Answer, error) {
 	now := s.now()
-	d.By = who.Subject
+	if err := d.mayOverride(who); err != nil {
+		return nil, err
+	}
+	d.By, d.At = who.Subject, now
 	if n := len(d.Lines); n > MaxLines {
 		if !d.refusable() {
 			return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, n, MaxLines).At("lines")
@@ -186,6 +189,9 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	var facts Facts
 	if len(Structure(d, trade.Date(now.Format(time.DateOnly)))) == 0 {
 		facts = s.facts.Gather(ctx, d)
+		if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+			return nil, err
+		}
 	}
 	var answer *Answer
 	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
@@ -311,7 +317,7 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 	d := c.Draft
 	o := &Order{
-		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Terms: d.Terms,
+		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Quote: d.Quote, Terms: d.Terms,
 		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, Whole: d.Whole, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
 	if o.Findings = Structure(d, trade.Date(now.Format(time.DateOnly))); len(o.Findings) == 0 {

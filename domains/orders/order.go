@@ -99,6 +99,8 @@ type Order struct {
 	ShipComplete bool `json:"shipComplete,omitempty"`
 	// Whole is whether it is turned down as a whole when a line is.
 	Whole bool `json:"whole,omitempty"`
+	// Quote is the number of the quote that it was placed by.
+	Quote string `json:"quote,omitempty"`
 	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
 	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.
@@ -133,7 +135,9 @@ type Line struct {
 	Asked             *trade.Decimal `json:"asked,omitempty"`
 	UnitPrice         trade.Money    `json:"unitPrice"`
 	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
-	Amount            trade.Money    `json:"amount"`
+	// Override is the price that was set in place of the ERP's.
+	Override *PriceOverride `json:"override,omitempty"`
+	Amount   trade.Money    `json:"amount"`
 	// Registered is the quantity that the system of record had when it last told.
 	Registered  *trade.Decimal `json:"registered,omitempty"`
 	Outcome     LineOutcome    `json:"outcome"`

@@ -23,6 +23,9 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	}
 	d := found[id].draft()
 	facts := s.facts.Gather(ctx, d)
+	if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+		return false, err
+	}
 	if len(facts.Missing) > 0 {
 		return false, nil
 	}
@@ -155,7 +158,7 @@ func (o *Order) heldBefore(at against) bool {
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, At: o.PlacedAt, Quote: o.Quote, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo = &o.ShipTo
 	}
@@ -163,7 +166,7 @@ func (o *Order) draft() Draft {
 		d.Currency = ""
 	}
 	for _, l := range o.Lines {
-		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called, Gone: l.Outcome == LineDeleted})
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called, Gone: l.Outcome == LineDeleted, Override: l.Override})
 	}
 	return d
 }

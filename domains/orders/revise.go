@@ -69,6 +69,9 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 		return nil, err
 	}
 	considered := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d)}
+	if considered.Facts.Quote, err = s.store.quote(ctx, d); err != nil {
+		return nil, err
+	}
 	var out *Revised
 	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
 		err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
@@ -123,6 +126,9 @@ func (o *Order) with(c Change) (Draft, error) {
 		}
 	}
 	d.Lines = append(d.Lines, c.Add...)
+	if slices.ContainsFunc(c.Add, func(l DraftLine) bool { return l.Override != nil }) {
+		return d, fault.New(fault.Unsupported, "prices are set when an order is placed, not when it is changed").At("add")
+	}
 	if !slices.ContainsFunc(d.Lines, func(l DraftLine) bool { return !l.Gone }) {
 		return d, fault.New(fault.Invalid, "nothing of order %s would be left: cancel it", o.Number).At("lines")
 	}

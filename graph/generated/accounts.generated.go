@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/accounts"
 	"crossdock/domains/finance"
 	"crossdock/domains/lookup"
+	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
 	"math"
@@ -23,6 +24,7 @@ type AccountResolver interface {
 	ShipTos(ctx context.Context, objs []*accounts.Account) ([][]*accounts.ShipTo, error)
 	Credit(ctx context.Context, objs []*accounts.Account, maxAge *int, orLastKnown bool) ([]*finance.Position, error)
 	Orders(ctx context.Context, objs []*accounts.Account, first *int, after *string) ([]*model.OrderConnection, error)
+	Quotes(ctx context.Context, objs []*accounts.Account, first *int) ([][]*orders.Quote, error)
 	Invoices(ctx context.Context, objs []*accounts.Account, open *bool, first *int, after *string) ([]*model.InvoiceConnection, error)
 }
 
@@ -101,6 +103,20 @@ func (ec *executionContext) field_Account_orders_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Account_quotes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
 	return args, nil
 }
 
@@ -464,6 +480,73 @@ func (ec *executionContext) resolveBatch_Account_orders(ctx context.Context, fie
 		results,
 		err,
 		"Account.orders",
+	)
+}
+
+func (ec *executionContext) _Account_quotes(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_quotes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Account_quotes(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*orders.Quote) graphql.Marshaler {
+			return ec.marshalNQuote2ᚕᚖcrossdockᚋdomainsᚋordersᚐQuoteᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_quotes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Account",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quote(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Account_quotes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Account_quotes(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (any, error) {
+	resolver := ec.Resolvers.Account()
+	fc := graphql.GetFieldContext(ctx)
+	if batch, ok := graphql.BatchParentsFor[*accounts.Account](ctx, "Account"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Quotes(ctx, batch.Parents, fc.Args["first"].(*int))
+		})
+		return graphql.ResolveBatchGroupResult[[]*orders.Quote](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Account.quotes",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Quotes(ctx, []*accounts.Account{obj}, fc.Args["first"].(*int))
+	return graphql.ResolveBatchSingleResult[[]*orders.Quote](
+		ctx,
+		results,
+		err,
+		"Account.quotes",
 	)
 }
 
@@ -920,6 +1003,12 @@ func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Account_orders(ctx, field, obj)
+				})
+		case "quotes":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Account_quotes(ctx, field, obj)
 				})
 		case "invoices":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

@@ -262,6 +262,11 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*model.OrderConnection, error) {
 				return env.(*executionContext).Resolvers.Account().Orders(ctx, objs, fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.OrderConnection]("OrderConnection", "OrderConnection!")),
+			breadth.Batch("quotes", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Account_quotes(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([][]*orders.Quote, error) {
+				return env.(*executionContext).Resolvers.Account().Quotes(ctx, objs, fc.Args["first"].(*int))
+			}, breadth.List(breadth.Object[orders.Quote]("Quote", "Quote!"), false, "[Quote!]!")),
 			breadth.Batch("invoices", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Account_invoices(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*model.InvoiceConnection, error) {
@@ -323,6 +328,11 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("path", false, func(obj *model.ConflictError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("message", false, func(obj *model.ConflictError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("retryable", false, func(obj *model.ConflictError) bool { return obj.Retryable }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+		}},
+		breadth.Type{Name: "CreateQuotePayload", Is: []string{"CreateQuotePayload"}, Fields: []breadth.Field{
+			breadth.Plain("quote", false, func(obj *model.CreateQuotePayload) *orders.Quote { return obj.Quote }, breadth.Object[orders.Quote]("Quote", "")),
+			breadth.Plain("findings", false, func(obj *model.CreateQuotePayload) []*orders.Finding { return obj.Findings }, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "[Finding!]!")),
+			breadth.Plain("errors", false, func(obj *model.CreateQuotePayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "Credit", Is: []string{"Credit"}, Fields: []breadth.Field{
 			breadth.Plain("limit", false, func(obj *finance.Position) *trade.Money { return obj.Limit }, breadth.Object[trade.Money]("Money", "")),
@@ -685,6 +695,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Mutation().ReleaseHold(ctx, fc.Args["input"].(model.ReleaseHoldInput))
 			}, breadth.Object[model.ReleaseHoldPayload]("ReleaseHoldPayload", "ReleaseHoldPayload!")),
+			breadth.Root("createQuote", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_createQuote(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.CreateQuotePayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().CreateQuote(ctx, fc.Args["input"].(model.CreateQuoteInput))
+			}, breadth.Object[model.CreateQuotePayload]("CreateQuotePayload", "CreateQuotePayload!")),
 			breadth.Root("setReference", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Mutation_setReference(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.SetReferencePayload, error) {
@@ -727,6 +743,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Mutation().ActivateRuleSet(ctx, fc.Args["input"].(model.ActivateRuleSetInput))
 			}, breadth.Object[model.ActivateRuleSetPayload]("ActivateRuleSetPayload", "ActivateRuleSetPayload!")),
+		}},
+		breadth.Type{Name: "NextPriceBreak", Is: []string{"NextPriceBreak"}, Fields: []breadth.Field{
+			breadth.Plain("from", false, func(obj *pricing.NextBreak) *trade.Quantity { return &obj.From }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("unitPrice", false, func(obj *pricing.NextBreak) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("saving", false, func(obj *pricing.NextBreak) *trade.Money { return &obj.Saving }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("noDearer", false, func(obj *pricing.NextBreak) bool { return obj.NoDearer }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "NodeAvailability", Is: []string{"NodeAvailability"}, Fields: []breadth.Field{
 			breadth.Plain("node", true, func(obj *inventory.AtNode) trade.NodeID { return obj.NodeID() }, breadth.Leaf(scalar.AppendNodeName, "String!")),
@@ -782,6 +804,7 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[inventory.Plan]("SourcingPlan", "")),
 			breadth.Plain("terms", false, func(obj *orders.Order) string { return obj.Terms }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("shipComplete", false, func(obj *orders.Order) bool { return obj.ShipComplete }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("quote", false, func(obj *orders.Order) string { return obj.Quote }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("ruleSet", false, func(obj *orders.Order) int { return obj.RuleSet }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Batch("fulfillmentOrders", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Order_fulfillmentOrders(ctx, f)
@@ -926,11 +949,19 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("listPrice", false, func(obj *pricing.Price) *trade.Money { return &obj.ListPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("list", false, func(obj *pricing.Price) string { return obj.List }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("breaks", false, func(obj *pricing.Price) []pricing.Break { return obj.Breaks }, breadth.Values(breadth.Object[pricing.Break]("PriceBreak", "PriceBreak!"), "[PriceBreak!]!")),
+			breadth.Plain("nextBreak", true, func(obj *pricing.Price) *pricing.NextBreak { return obj.Next() }, breadth.Object[pricing.NextBreak]("NextPriceBreak", "")),
+			breadth.Plain("waterfall", true, func(obj *pricing.Price) []pricing.Step { return obj.Waterfall() }, breadth.Values(breadth.Object[pricing.Step]("PriceStep", "PriceStep!"), "[PriceStep!]!")),
 			breadth.Plain("provenance", false, func(obj *pricing.Price) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
 		breadth.Type{Name: "PriceBreak", Is: []string{"PriceBreak"}, Fields: []breadth.Field{
 			breadth.Plain("from", false, func(obj *pricing.Break) *trade.Quantity { return &obj.From }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("unitPrice", false, func(obj *pricing.Break) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
+		}},
+		breadth.Type{Name: "PriceStep", Is: []string{"PriceStep"}, Fields: []breadth.Field{
+			breadth.Plain("kind", false, func(obj *pricing.Step) pricing.StepKind { return obj.Kind }, breadth.Leaf(func(b []byte, v pricing.StepKind) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "PriceStepKind!")),
+			breadth.Plain("label", false, func(obj *pricing.Step) string { return obj.Label }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("amount", false, func(obj *pricing.Step) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("result", false, func(obj *pricing.Step) *trade.Money { return &obj.Result }, breadth.Object[trade.Money]("Money", "Money!")),
 		}},
 		breadth.Type{Name: "Provenance", Is: []string{"Provenance"}, Fields: []breadth.Field{
 			breadth.Plain("source", false, func(obj *lookup.Provenance) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
@@ -1098,6 +1129,24 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.__resolve__service(ctx)
 			}, breadth.Value(breadth.Object[fedruntime.Service]("_Service", "_Service!"))),
+		}},
+		breadth.Type{Name: "Quote", Is: []string{"Quote"}, Fields: []breadth.Field{
+			breadth.Plain("number", false, func(obj *orders.Quote) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("currency", false, func(obj *orders.Quote) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
+			breadth.Plain("lines", false, func(obj *orders.Quote) []orders.QuoteLine { return obj.Lines }, breadth.Values(breadth.Object[orders.QuoteLine]("QuoteLine", "QuoteLine!"), "[QuoteLine!]!")),
+			breadth.Plain("total", false, func(obj *orders.Quote) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("validUntil", false, func(obj *orders.Quote) time.Time { return obj.ValidUntil }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+			breadth.Plain("note", false, func(obj *orders.Quote) string { return obj.Note }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdBy", false, func(obj *orders.Quote) string { return obj.CreatedBy }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("createdAt", false, func(obj *orders.Quote) time.Time { return obj.CreatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+		}},
+		breadth.Type{Name: "QuoteLine", Is: []string{"QuoteLine"}, Fields: []breadth.Field{
+			breadth.Plain("sku", false, func(obj *orders.QuoteLine) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
+			breadth.Plain("description", false, func(obj *orders.QuoteLine) string { return obj.Description }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("quantity", false, func(obj *orders.QuoteLine) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("unitPrice", false, func(obj *orders.QuoteLine) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("amount", false, func(obj *orders.QuoteLine) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("overridden", false, func(obj *orders.QuoteLine) string { return obj.Overridden }, breadth.Leaf(scalar.AppendString, "String!")),
 		}},
 		breadth.Type{Name: "QuotedPrice", Is: []string{"QuotedPrice"}, Fields: []breadth.Field{
 			breadth.Plain("sku", false, func(obj *model.QuotedPrice) string { return obj.Sku }, breadth.Leaf(scalar.AppendString, "String!")),

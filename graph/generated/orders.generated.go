@@ -1732,6 +1732,29 @@ func (ec *executionContext) fieldContext_Order_shipComplete(_ context.Context, f
 	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Order_quote(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_quote(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quote, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_quote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+}
+
 func (ec *executionContext) _Order_ruleSet(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4010,7 +4033,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap["shipComplete"] = false
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "shipComplete", "shipToId", "shipTo", "lines"}
+	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "quote", "shipComplete", "shipToId", "shipTo", "lines"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4059,6 +4082,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.Terms = data
+		case "quote":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("quote"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Quote = data
 		case "shipComplete":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipComplete"))
 			data, err := ec.unmarshalNBoolean2bool(ctx, v)
@@ -4115,7 +4145,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderLine(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"sku", "quantity", "expectedUnitPrice"}
+	fieldsInOrder := [...]string{"sku", "quantity", "expectedUnitPrice", "priceOverride"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4143,6 +4173,13 @@ func (ec *executionContext) unmarshalInputPlaceOrderLine(ctx context.Context, ob
 				return it, err
 			}
 			it.ExpectedUnitPrice = data
+		case "priceOverride":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priceOverride"))
+			data, err := ec.unmarshalOPriceOverrideInput2ᚖcrossdockᚋdomainsᚋordersᚐPriceOverride(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PriceOverride = data
 		}
 	}
 	return it, nil
@@ -4700,6 +4737,11 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "shipComplete":
 			out.Values[i] = ec._Order_shipComplete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quote":
+			out.Values[i] = ec._Order_quote(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

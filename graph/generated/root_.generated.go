@@ -62,6 +62,7 @@ type ComplexityRoot struct {
 		Name       func(childComplexity int) int
 		Orders     func(childComplexity int, first *int, after *string) int
 		Provenance func(childComplexity int) int
+		Quotes     func(childComplexity int, first *int) int
 		ShipTos    func(childComplexity int) int
 		Stopped    func(childComplexity int) int
 		Terms      func(childComplexity int) int
@@ -130,6 +131,12 @@ type ComplexityRoot struct {
 		Message        func(childComplexity int) int
 		Path           func(childComplexity int) int
 		Retryable      func(childComplexity int) int
+	}
+
+	CreateQuotePayload struct {
+		Errors   func(childComplexity int) int
+		Findings func(childComplexity int) int
+		Quote    func(childComplexity int) int
 	}
 
 	Credit struct {
@@ -424,6 +431,7 @@ type ComplexityRoot struct {
 		CancelImport     func(childComplexity int, input model.CancelImportInput) int
 		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
 		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
+		CreateQuote      func(childComplexity int, input model.CreateQuoteInput) int
 		DecideApproval   func(childComplexity int, input model.DecideApprovalInput) int
 		DraftRuleSet     func(childComplexity int, input model.DraftRuleSetInput) int
 		ImportOrders     func(childComplexity int, input model.ImportOrdersInput) int
@@ -434,6 +442,13 @@ type ComplexityRoot struct {
 		ResolveException func(childComplexity int, input model.ResolveExceptionInput) int
 		RetryException   func(childComplexity int, input model.RetryExceptionInput) int
 		SetReference     func(childComplexity int, input model.SetReferenceInput) int
+	}
+
+	NextPriceBreak struct {
+		From      func(childComplexity int) int
+		NoDearer  func(childComplexity int) int
+		Saving    func(childComplexity int) int
+		UnitPrice func(childComplexity int) int
 	}
 
 	NodeAvailability struct {
@@ -469,6 +484,7 @@ type ComplexityRoot struct {
 		Number            func(childComplexity int) int
 		PONumber          func(childComplexity int) int
 		PlacedAt          func(childComplexity int) int
+		Quote             func(childComplexity int) int
 		References        func(childComplexity int) int
 		RequestedDate     func(childComplexity int) int
 		Returns           func(childComplexity int) int
@@ -585,13 +601,22 @@ type ComplexityRoot struct {
 		Breaks     func(childComplexity int) int
 		List       func(childComplexity int) int
 		ListPrice  func(childComplexity int) int
+		Next       func(childComplexity int) int
 		Provenance func(childComplexity int) int
 		UnitPrice  func(childComplexity int) int
+		Waterfall  func(childComplexity int) int
 	}
 
 	PriceBreak struct {
 		From      func(childComplexity int) int
 		UnitPrice func(childComplexity int) int
+	}
+
+	PriceStep struct {
+		Amount func(childComplexity int) int
+		Kind   func(childComplexity int) int
+		Label  func(childComplexity int) int
+		Result func(childComplexity int) int
 	}
 
 	Provenance struct {
@@ -632,6 +657,26 @@ type ComplexityRoot struct {
 		Viewer             func(childComplexity int) int
 		__resolve__service func(childComplexity int) int
 		__resolve_entities func(childComplexity int, representations []map[string]any) int
+	}
+
+	Quote struct {
+		CreatedAt  func(childComplexity int) int
+		CreatedBy  func(childComplexity int) int
+		Currency   func(childComplexity int) int
+		Lines      func(childComplexity int) int
+		Note       func(childComplexity int) int
+		Number     func(childComplexity int) int
+		Total      func(childComplexity int) int
+		ValidUntil func(childComplexity int) int
+	}
+
+	QuoteLine struct {
+		Amount      func(childComplexity int) int
+		Description func(childComplexity int) int
+		Overridden  func(childComplexity int) int
+		Quantity    func(childComplexity int) int
+		SKU         func(childComplexity int) int
+		UnitPrice   func(childComplexity int) int
 	}
 
 	QuotedPrice struct {
@@ -1027,6 +1072,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.Provenance(childComplexity), true
+	case "Account.quotes":
+		if e.ComplexityRoot.Account.Quotes == nil {
+			break
+		}
+
+		args, err := ec.field_Account_quotes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Account.Quotes(childComplexity, args["first"].(*int)), true
 	case "Account.shipTos":
 		if e.ComplexityRoot.Account.ShipTos == nil {
 			break
@@ -1265,6 +1321,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConflictError.Retryable(childComplexity), true
+
+	case "CreateQuotePayload.errors":
+		if e.ComplexityRoot.CreateQuotePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateQuotePayload.Errors(childComplexity), true
+	case "CreateQuotePayload.findings":
+		if e.ComplexityRoot.CreateQuotePayload.Findings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateQuotePayload.Findings(childComplexity), true
+	case "CreateQuotePayload.quote":
+		if e.ComplexityRoot.CreateQuotePayload.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateQuotePayload.Quote(childComplexity), true
 
 	case "Credit.available":
 		if e.ComplexityRoot.Credit.Available == nil {
@@ -2499,6 +2574,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelReturn(childComplexity, args["input"].(model.CancelReturnInput)), true
+	case "Mutation.createQuote":
+		if e.ComplexityRoot.Mutation.CreateQuote == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createQuote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateQuote(childComplexity, args["input"].(model.CreateQuoteInput)), true
 	case "Mutation.decideApproval":
 		if e.ComplexityRoot.Mutation.DecideApproval == nil {
 			break
@@ -2609,6 +2695,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetReference(childComplexity, args["input"].(model.SetReferenceInput)), true
+
+	case "NextPriceBreak.from":
+		if e.ComplexityRoot.NextPriceBreak.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextPriceBreak.From(childComplexity), true
+	case "NextPriceBreak.noDearer":
+		if e.ComplexityRoot.NextPriceBreak.NoDearer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextPriceBreak.NoDearer(childComplexity), true
+	case "NextPriceBreak.saving":
+		if e.ComplexityRoot.NextPriceBreak.Saving == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextPriceBreak.Saving(childComplexity), true
+	case "NextPriceBreak.unitPrice":
+		if e.ComplexityRoot.NextPriceBreak.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NextPriceBreak.UnitPrice(childComplexity), true
 
 	case "NodeAvailability.allocated":
 		if e.ComplexityRoot.NodeAvailability.Allocated == nil {
@@ -2773,6 +2884,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.PlacedAt(childComplexity), true
+	case "Order.quote":
+		if e.ComplexityRoot.Order.Quote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Quote(childComplexity), true
 	case "Order.references":
 		if e.ComplexityRoot.Order.References == nil {
 			break
@@ -3307,6 +3424,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Price.ListPrice(childComplexity), true
+	case "Price.nextBreak":
+		if e.ComplexityRoot.Price.Next == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Next(childComplexity), true
 	case "Price.provenance":
 		if e.ComplexityRoot.Price.Provenance == nil {
 			break
@@ -3319,6 +3442,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Price.UnitPrice(childComplexity), true
+	case "Price.waterfall":
+		if e.ComplexityRoot.Price.Waterfall == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Waterfall(childComplexity), true
 
 	case "PriceBreak.from":
 		if e.ComplexityRoot.PriceBreak.From == nil {
@@ -3332,6 +3461,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PriceBreak.UnitPrice(childComplexity), true
+
+	case "PriceStep.amount":
+		if e.ComplexityRoot.PriceStep.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Amount(childComplexity), true
+	case "PriceStep.kind":
+		if e.ComplexityRoot.PriceStep.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Kind(childComplexity), true
+	case "PriceStep.label":
+		if e.ComplexityRoot.PriceStep.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Label(childComplexity), true
+	case "PriceStep.result":
+		if e.ComplexityRoot.PriceStep.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PriceStep.Result(childComplexity), true
 
 	case "Provenance.asOf":
 		if e.ComplexityRoot.Provenance.AsOf == nil {
@@ -3632,6 +3786,92 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.__resolve_entities(childComplexity, args["representations"].([]map[string]any)), true
+
+	case "Quote.createdAt":
+		if e.ComplexityRoot.Quote.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.CreatedAt(childComplexity), true
+	case "Quote.createdBy":
+		if e.ComplexityRoot.Quote.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.CreatedBy(childComplexity), true
+	case "Quote.currency":
+		if e.ComplexityRoot.Quote.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Currency(childComplexity), true
+	case "Quote.lines":
+		if e.ComplexityRoot.Quote.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Lines(childComplexity), true
+	case "Quote.note":
+		if e.ComplexityRoot.Quote.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Note(childComplexity), true
+	case "Quote.number":
+		if e.ComplexityRoot.Quote.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Number(childComplexity), true
+	case "Quote.total":
+		if e.ComplexityRoot.Quote.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.Total(childComplexity), true
+	case "Quote.validUntil":
+		if e.ComplexityRoot.Quote.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Quote.ValidUntil(childComplexity), true
+
+	case "QuoteLine.amount":
+		if e.ComplexityRoot.QuoteLine.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Amount(childComplexity), true
+	case "QuoteLine.description":
+		if e.ComplexityRoot.QuoteLine.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Description(childComplexity), true
+	case "QuoteLine.overridden":
+		if e.ComplexityRoot.QuoteLine.Overridden == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Overridden(childComplexity), true
+	case "QuoteLine.quantity":
+		if e.ComplexityRoot.QuoteLine.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.Quantity(childComplexity), true
+	case "QuoteLine.sku":
+		if e.ComplexityRoot.QuoteLine.SKU == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.SKU(childComplexity), true
+	case "QuoteLine.unitPrice":
+		if e.ComplexityRoot.QuoteLine.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.QuoteLine.UnitPrice(childComplexity), true
 
 	case "QuotedPrice.price":
 		if e.ComplexityRoot.QuotedPrice.Price == nil {
@@ -4837,6 +5077,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CancelImportInput", ec.unmarshalInputCancelImportInput),
 			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("CancelReturnInput", ec.unmarshalInputCancelReturnInput),
+			graphql.NewInputUnmarshaler("CreateQuoteInput", ec.unmarshalInputCreateQuoteInput),
 			graphql.NewInputUnmarshaler("DecideApprovalInput", ec.unmarshalInputDecideApprovalInput),
 			graphql.NewInputUnmarshaler("DraftRuleSetInput", ec.unmarshalInputDraftRuleSetInput),
 			graphql.NewInputUnmarshaler("FulfillmentEventFilter", ec.unmarshalInputFulfillmentEventFilter),
@@ -4849,6 +5090,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OrderOrder", ec.unmarshalInputOrderOrder),
 			graphql.NewInputUnmarshaler("PlaceOrderInput", ec.unmarshalInputPlaceOrderInput),
 			graphql.NewInputUnmarshaler("PlaceOrderLine", ec.unmarshalInputPlaceOrderLine),
+			graphql.NewInputUnmarshaler("PriceOverrideInput", ec.unmarshalInputPriceOverrideInput),
 			graphql.NewInputUnmarshaler("PriceQuoteLine", ec.unmarshalInputPriceQuoteLine),
 			graphql.NewInputUnmarshaler("QuantityInput", ec.unmarshalInputQuantityInput),
 			graphql.NewInputUnmarshaler("ReferenceFilter", ec.unmarshalInputReferenceFilter),
@@ -4977,6 +5219,8 @@ type Account implements Node @key(fields: "id") @owner(system: ERP) {
   credit(maxAge: Int, orLastKnown: Boolean! = true): Credit
   "The account's newest orders."
   orders(first: Int = 20, after: Cursor): OrderConnection! @owner(system: CROSSDOCK)
+  "What it was quoted, the latest first."
+  quotes(first: Int = 20): [Quote!]! @owner(system: CROSSDOCK)
   "The account's invoices, the newest first; open asks for those that are not paid in full."
   invoices(open: Boolean = false, first: Int = 20, after: Cursor): InvoiceConnection!
   "Where this comes from."
@@ -5856,6 +6100,8 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   terms: String! @owner(system: ORIGIN)
   "Whether nothing is to be sent before everything can be."
   shipComplete: Boolean! @owner(system: ORIGIN)
+  "The number of the quote that it was placed by; empty for none."
+  quote: String!
   "The version of the rules that decided it last; 0 for those that are built in."
   ruleSet: Int!
   "The work that nodes do for it."
@@ -6074,6 +6320,8 @@ input PlaceOrderLine {
   quantity: QuantityInput!
   "What the buyer expects to pay for one; ours is taken when left out."
   expectedUnitPrice: MoneyInput
+  "A price that is set in place of the ERP's, with the scope pricing:override."
+  priceOverride: PriceOverrideInput
 }
 
 "A new order."
@@ -6090,6 +6338,8 @@ input PlaceOrderInput {
   currency: CurrencyCode
   "The payment terms; the account's when left out."
   terms: String
+  "The number of a quote whose prices are to be honoured."
+  quote: String
   "Whether nothing is to be sent before everything can be."
   shipComplete: Boolean! = false
   "One of the account's ship-tos."
@@ -6272,6 +6522,10 @@ type Price @owner(system: ERP) {
   list: String!
   "Where larger quantities get cheaper."
   breaks: [PriceBreak!]!
+  "The next quantity from which one costs less."
+  nextBreak: NextPriceBreak
+  "How the price comes about, as far as the ERP tells; the steps add up to it."
+  waterfall: [PriceStep!]!
   "Where this comes from."
   provenance: Provenance!
 }
@@ -6282,6 +6536,104 @@ type PriceBreak @owner(system: ERP) {
   from: Quantity!
   "The price of one unit."
   unitPrice: Money!
+}
+
+"The next quantity from which one costs less."
+type NextPriceBreak @owner(system: ERP) {
+  "The quantity."
+  from: Quantity!
+  "The price of one unit then."
+  unitPrice: Money!
+  "What that many cost less than at the price of the quantity asked for."
+  saving: Money!
+  "Whether that many cost no more than the quantity asked for does."
+  noDearer: Boolean!
+}
+
+"One step from the list price to what is paid."
+type PriceStep @owner(system: ERP) {
+  "Where it comes from."
+  kind: PriceStepKind!
+  "The same, for people."
+  label: String!
+  "What it adds, negative for what it takes off."
+  amount: Money!
+  "The price after it."
+  result: Money!
+}
+
+"Where a step of a price comes from."
+enum PriceStepKind { LIST AGREEMENT QUANTITY_BREAK }
+
+"Prices that an account was promised until a time."
+type Quote @owner(system: CROSSDOCK) {
+  "Name it when you place an order."
+  number: String!
+  "What it is priced in."
+  currency: CurrencyCode!
+  "The prices."
+  lines: [QuoteLine!]!
+  "The lines' amounts, before tax."
+  total: Money!
+  "Up to when an order that names it is taken at its prices."
+  validUntil: DateTime!
+  "What it is for."
+  note: String!
+  "Who made it."
+  createdBy: String!
+  "When."
+  createdAt: DateTime!
+}
+
+"The price of an item from a quantity on."
+type QuoteLine @owner(system: CROSSDOCK) {
+  "The item."
+  sku: String!
+  "What it is called."
+  description: String!
+  "The least that an order must have of it."
+  quantity: Quantity!
+  "The price of one unit."
+  unitPrice: Money!
+  "Price times quantity, rounded."
+  amount: Money!
+  "Why the price is not the ERP's; empty when it is."
+  overridden: String!
+}
+
+"A price that is set in place of the ERP's."
+input PriceOverrideInput {
+  "The price of one unit."
+  unitPrice: MoneyInput!
+  "Why, for the audit trail."
+  reason: String!
+}
+
+"What to quote."
+input CreateQuoteInput {
+  "Who it is for; a buyer of one account may leave it out."
+  accountId: ID
+  "What is quoted: 1 to 1000 lines."
+  lines: [PlaceOrderLine!]!
+  "Up to when; two weeks when left out."
+  validUntil: DateTime
+  "What it is for."
+  note: String! = ""
+}
+
+"What became of a quote."
+type CreateQuotePayload {
+  "The quote."
+  quote: Quote
+  "What every check saw."
+  findings: [Finding!]!
+  "Why there is none."
+  errors: [Error!]!
+}
+
+extend type Mutation {
+  "Promises today's prices, or prices that somebody with the scope pricing:override sets, until a time."
+  createQuote(input: CreateQuoteInput!): CreateQuotePayload! @requiresScopes(scopes: [["orders"]])
 }
 
 "One line of a price question."
@@ -7237,6 +7589,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_credit(ctx, field)
 	case "orders":
 		return ec.fieldContext_Account_orders(ctx, field)
+	case "quotes":
+		return ec.fieldContext_Account_quotes(ctx, field)
 	case "invoices":
 		return ec.fieldContext_Account_invoices(ctx, field)
 	case "provenance":
@@ -7355,6 +7709,18 @@ func (ec *executionContext) childFields_CancelReturnPayload(ctx context.Context,
 		return ec.fieldContext_CancelReturnPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelReturnPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "quote":
+		return ec.fieldContext_CreateQuotePayload_quote(ctx, field)
+	case "findings":
+		return ec.fieldContext_CreateQuotePayload_findings(ctx, field)
+	case "errors":
+		return ec.fieldContext_CreateQuotePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateQuotePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Credit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7857,6 +8223,20 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
+func (ec *executionContext) childFields_NextPriceBreak(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_NextPriceBreak_from(ctx, field)
+	case "unitPrice":
+		return ec.fieldContext_NextPriceBreak_unitPrice(ctx, field)
+	case "saving":
+		return ec.fieldContext_NextPriceBreak_saving(ctx, field)
+	case "noDearer":
+		return ec.fieldContext_NextPriceBreak_noDearer(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NextPriceBreak", field.Name)
+}
+
 func (ec *executionContext) childFields_NodeAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "node":
@@ -7937,6 +8317,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_terms(ctx, field)
 	case "shipComplete":
 		return ec.fieldContext_Order_shipComplete(ctx, field)
+	case "quote":
+		return ec.fieldContext_Order_quote(ctx, field)
 	case "ruleSet":
 		return ec.fieldContext_Order_ruleSet(ctx, field)
 	case "fulfillmentOrders":
@@ -8133,6 +8515,10 @@ func (ec *executionContext) childFields_Price(ctx context.Context, field graphql
 		return ec.fieldContext_Price_list(ctx, field)
 	case "breaks":
 		return ec.fieldContext_Price_breaks(ctx, field)
+	case "nextBreak":
+		return ec.fieldContext_Price_nextBreak(ctx, field)
+	case "waterfall":
+		return ec.fieldContext_Price_waterfall(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Price_provenance(ctx, field)
 	}
@@ -8147,6 +8533,20 @@ func (ec *executionContext) childFields_PriceBreak(ctx context.Context, field gr
 		return ec.fieldContext_PriceBreak_unitPrice(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PriceBreak", field.Name)
+}
+
+func (ec *executionContext) childFields_PriceStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_PriceStep_kind(ctx, field)
+	case "label":
+		return ec.fieldContext_PriceStep_label(ctx, field)
+	case "amount":
+		return ec.fieldContext_PriceStep_amount(ctx, field)
+	case "result":
+		return ec.fieldContext_PriceStep_result(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PriceStep", field.Name)
 }
 
 func (ec *executionContext) childFields_Provenance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8169,6 +8569,46 @@ func (ec *executionContext) childFields_Quantity(ctx context.Context, field grap
 		return ec.fieldContext_Quantity_unit(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Quantity", field.Name)
+}
+
+func (ec *executionContext) childFields_Quote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_Quote_number(ctx, field)
+	case "currency":
+		return ec.fieldContext_Quote_currency(ctx, field)
+	case "lines":
+		return ec.fieldContext_Quote_lines(ctx, field)
+	case "total":
+		return ec.fieldContext_Quote_total(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Quote_validUntil(ctx, field)
+	case "note":
+		return ec.fieldContext_Quote_note(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_Quote_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Quote_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Quote", field.Name)
+}
+
+func (ec *executionContext) childFields_QuoteLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sku":
+		return ec.fieldContext_QuoteLine_sku(ctx, field)
+	case "description":
+		return ec.fieldContext_QuoteLine_description(ctx, field)
+	case "quantity":
+		return ec.fieldContext_QuoteLine_quantity(ctx, field)
+	case "unitPrice":
+		return ec.fieldContext_QuoteLine_unitPrice(ctx, field)
+	case "amount":
+		return ec.fieldContext_QuoteLine_amount(ctx, field)
+	case "overridden":
+		return ec.fieldContext_QuoteLine_overridden(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type QuoteLine", field.Name)
 }
 
 func (ec *executionContext) childFields_QuotedPrice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

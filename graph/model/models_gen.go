@@ -203,6 +203,28 @@ func (this ConflictError) GetMessage() string { return this.Message }
 // Whether the same request may succeed later.
 func (this ConflictError) GetRetryable() bool { return this.Retryable }
 
+// What to quote.
+type CreateQuoteInput struct {
+	// Who it is for; a buyer of one account may leave it out.
+	AccountID *string `json:"accountId,omitempty"`
+	// What is quoted: 1 to 1000 lines.
+	Lines []*PlaceOrderLine `json:"lines"`
+	// Up to when; two weeks when left out.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// What it is for.
+	Note string `json:"note"`
+}
+
+// What became of a quote.
+type CreateQuotePayload struct {
+	// The quote.
+	Quote *orders.Quote `json:"quote,omitempty"`
+	// What every check saw.
+	Findings []*orders.Finding `json:"findings"`
+	// Why there is none.
+	Errors []Error `json:"errors"`
+}
+
 // Whether an order is approved.
 type DecideApprovalInput struct {
 	// The order.
@@ -554,6 +576,8 @@ type PlaceOrderInput struct {
 	Currency *trade.Currency `json:"currency,omitempty"`
 	// The payment terms; the account's when left out.
 	Terms *string `json:"terms,omitempty"`
+	// The number of a quote whose prices are to be honoured.
+	Quote *string `json:"quote,omitempty"`
 	// Whether nothing is to be sent before everything can be.
 	ShipComplete bool `json:"shipComplete"`
 	// One of the account's ship-tos.
@@ -572,6 +596,8 @@ type PlaceOrderLine struct {
 	Quantity *trade.Quantity `json:"quantity"`
 	// What the buyer expects to pay for one; ours is taken when left out.
 	ExpectedUnitPrice *trade.Money `json:"expectedUnitPrice,omitempty"`
+	// A price that is set in place of the ERP's, with the scope pricing:override.
+	PriceOverride *orders.PriceOverride `json:"priceOverride,omitempty"`
 }
 
 // What became of a new order. Findings describe the business result; errors say why it was not taken.

@@ -33,5 +33,19 @@ CREATE TABLE import_rows (
 );
 CREATE INDEX import_rows_outcome ON import_rows (import_id, outcome, number);
 
+-- Prices that accounts were promised until a time.
+CREATE SEQUENCE quote_numbers START 1001;
+CREATE TABLE quotes (
+    id          uuid PRIMARY KEY,
+    number      text        NOT NULL UNIQUE,
+    account_id  text        NOT NULL,
+    valid_until timestamptz NOT NULL,
+    created_at  timestamptz NOT NULL,
+    doc         jsonb       NOT NULL
+);
+CREATE INDEX quotes_account ON quotes (account_id, created_at DESC, id DESC);
+
 -- +goose Down
+DROP TABLE quotes;
+DROP SEQUENCE quote_numbers;
 DROP TABLE import_rows, imports;
