@@ -35,13 +35,14 @@ func main() {
 	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
 	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
 	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
+	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
 	flag.Parse()
 	if as := os.Getenv(role); as != "" {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *executor); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *executor); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -53,7 +54,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside bool, executor string) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside, decide bool, executor string) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -103,6 +104,9 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 	}
 	if slow {
 		return w.slowed(ctx, runs, at)
+	}
+	if decide {
+		return w.decides(ctx)
 	}
 	placeOne := func(ctx context.Context, n int) error {
 		lines := []any{}

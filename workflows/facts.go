@@ -41,7 +41,8 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { f.account(ctx, d.Account, &g) })
-	wg.Go(func() { f.items(ctx, d, skus, &g) })
+	wg.Go(func() { f.items(ctx, skus, &g) })
+	wg.Go(func() { f.prices(ctx, d, &g) })
 	rules := map[trade.SKU]catalog.Rule{}
 	wg.Go(func() {
 		answers, err := f.Catalog.Rules(terms, skus)
@@ -139,9 +140,8 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 	g.facts.Account = &fact
 }
 
-// items asks for the items and then for the prices, whose keys need the items' units where the
-// draft leaves them out.
-func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *gathering) {
+// items asks for the items.
+func (f *Facts) items(ctx context.Context, skus []trade.SKU, g *gathering) {
 	answers, err := f.Catalog.Items(ctx, skus)
 	if err != nil {
 		g.miss("items", err)
@@ -152,6 +152,7 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 		break
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	for sku, i := range answers.Found {
 		fact := orders.ItemFact{SKU: sku, Name: i.Name, Category: i.Category, Cost: i.Cost, Unit: i.Unit, TaxClass: i.TaxClass, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
 		if i.Blocked {
@@ -159,23 +160,18 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 		}
 		g.facts.Items[sku] = fact
 	}
-	g.mu.Unlock()
+}
+
+// prices asks for the prices, beside the items: a line without a unit is priced in the one that the ERP sells the item in.
+func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
 	keys := make([]pricing.Key, 0, len(d.Lines))
 	at := map[pricing.Key][]int{}
 	for i, l := range d.Lines {
-		item, ok := answers.Found[l.SKU]
-		if !ok {
+		if l.Gone {
 			continue
 		}
-		q := l.Quantity
-		if q.Unit == "" {
-			q.Unit = item.Unit
-		}
-		k := pricing.NewKey(d.Account, l.SKU, q, "", d.Currency)
+		k := pricing.NewKey(d.Account, l.SKU, l.Quantity, "", d.Currency)
 		keys, at[k] = append(keys, k), append(at[k], i)
-	}
-	if len(keys) == 0 {
-		return
 	}
 	prices, err := f.Pricing.Prices(lookup.WithoutLastKnown(ctx), trade.System("intake"), keys)
 	if err != nil {
@@ -190,7 +186,7 @@ func (f *Facts) items(ctx context.Context, d orders.Draft, skus []trade.SKU, g *
 	defer g.mu.Unlock()
 	for k, p := range prices.Found {
 		for _, i := range at[k] {
-			g.facts.Prices[i] = orders.PriceFact{UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
+			g.facts.Prices[i] = orders.PriceFact{Unit: p.Unit, UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
 		}
 	}
 }

@@ -264,14 +264,20 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	for _, n := range r.Needs {
 		skuOf[n.Line] = n.SKU
 	}
+	var lines []int
+	cols := make([][]string, 3)
 	for _, promise := range p.Promises {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO reservations (order_id, line, node, sku, quantity) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (order_id, line, node, work) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
-			order, promise.Line, promise.Node, skuOf[promise.Line], promise.Quantity)
-		if err != nil {
-			return Plan{}, fmt.Errorf("reserve %s at %s: %w", skuOf[promise.Line], promise.Node, err)
+		lines = append(lines, promise.Line)
+		for i, v := range []string{string(promise.Node), string(skuOf[promise.Line]), promise.Quantity.String()} {
+			cols[i] = append(cols[i], v)
 		}
+	}
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO reservations (order_id, line, node, sku, quantity)
+		SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::numeric[])
+		ON CONFLICT (order_id, line, node, work) DO UPDATE SET quantity = reservations.quantity + excluded.quantity`,
+		order, lines, cols[0], cols[1], cols[2]); err != nil {
+		return Plan{}, fmt.Errorf("reserve for %s: %w", order, err)
 	}
 	return p, s.store.load(ctx, tx, order, p, supplies)
 }

@@ -116,6 +116,8 @@ type QuantityRule struct {
 
 // PriceFact is the customer's price of one draft line.
 type PriceFact struct {
+	// Unit is what UnitPrice is for one of; empty where the ERP does not say.
+	Unit      trade.Unit
 	UnitPrice trade.Money
 	// Breaks are the prices from quantities on, in the order's unit.
 	Breaks []PriceBreak

@@ -380,6 +380,7 @@ func (e *evaluation) taxClass(l *lining) {
 // price prices the line, and holds what the buyer expects against that.
 func (e *evaluation) price(l *lining) {
 	is, ok := e.facts.Prices[l.i]
+	ok = ok && (is.Unit == "" || is.Unit == l.Quantity.Unit)
 	if set := e.agreed(l); set != nil {
 		is, ok = PriceFact{UnitPrice: *set, List: is.List, Source: "crossdock", AsOf: e.draft.At}, true
 	}

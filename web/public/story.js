@@ -10,7 +10,7 @@ query Look {
 `,
   },
   {
-    query: `# 2. Place an order. The same key answers the same; change it to place another.
+    query: `# 2. Place an order. The same key answers the same; change it, and the PO number, to place another.
 mutation Place($key: String!) {
   placeOrder(input: {
     idempotencyKey: $key
