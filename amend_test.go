@@ -226,6 +226,26 @@ func TestOrdersAreApproved(t *testing.T) {
 	if o := w.order(b.OrderID); o.Status != orders.Rejected || w.counted(o.ID) != 0 || !strings.Contains(o.CancelReason, "a reason") {
 		t.Errorf("turned down it is %s, counted %d times: %s", o.Status, w.counted(o.ID), o.CancelReason)
 	}
+	w.admin("POST", "/admin/knobs", `{"outage":{"bc":true}}`)
+	late := w.place("late", draft("C10001", line("SKU-1000", "2")))
+	w.admin("POST", "/admin/knobs", `{"outage":{"bc":false}}`)
+	w.until("what it is worth is known, and it waits for its approval", func() bool {
+		if _, err := w.orders.Reevaluate(t.Context(), late.OrderID); err != nil {
+			t.Fatal(err)
+		}
+		return w.order(late.OrderID).Status != orders.OnHold
+	})
+	if o := w.order(late.OrderID); o.Status != orders.PendingApproval {
+		t.Errorf("an order that was worth nothing while the ERP was down is %s with holds %+v", o.Status, o.Holds)
+	}
+	if _, err := w.revise(late.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal("1")}}); err != nil {
+		t.Fatal(err)
+	}
+	mine := buyer("C10001")
+	mine.Scopes = []string{"orders:approve"}
+	if err := decide(mine, late.OrderID, true); fault.KindOf(err) != fault.Denied {
+		t.Errorf("whoever changed it approves it: %v", err)
+	}
 	c := w.place("through", draft("C10001", line("SKU-1000", "2")))
 	for _, who := range []trade.Viewer{amy, second} {
 		if err := decide(who, c.OrderID, true); err != nil {

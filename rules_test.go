@@ -162,6 +162,13 @@ func TestALineIsHeldAlone(t *testing.T) {
 	if l := w.order(a.OrderID).Lines[1]; !l.Released.IsZero() || !l.Shipped.IsZero() || l.Allocated.String() != "3" {
 		t.Errorf("of the held line %s are released, %s shipped, %s allocated", l.Released, l.Shipped, l.Allocated)
 	}
+	if _, err := w.inventory.Refresh(t.Context(), []trade.SKU{"SKU-1000", "SKU-1001"}); err != nil {
+		t.Fatal(err)
+	}
+	var kept string
+	if err := w.pool.QueryRow(t.Context(), `SELECT coalesce(sum(quantity), 0)::text FROM reservations WHERE order_id = $1 AND line = 2 AND work = ''`, a.OrderID).Scan(&kept); err != nil || kept != "3" {
+		t.Errorf("%s of the held line are kept for it, %v", kept, err)
+	}
 	who, hold := service(), o.ActiveHolds()[0].ID
 	if _, err := w.orders.ReleaseHold(t.Context(), who, o.ID, nil, hold, "please"); fault.KindOf(err) != fault.Denied {
 		t.Errorf("who may release orders releases prices: %v", err)

@@ -16,9 +16,10 @@ CREATE TABLE imports (
     created_at  timestamptz NOT NULL,
     finished_at timestamptz,
     holder      int,
+    tried_at    timestamptz,
     UNIQUE (scope, key)
 );
-CREATE INDEX imports_open ON imports (created_at) WHERE status IN ('CHECKING', 'PLACING');
+CREATE INDEX imports_open ON imports (tried_at, created_at) WHERE status IN ('CHECKING', 'PLACING');
 CREATE TABLE import_rows (
     import_id uuid  NOT NULL REFERENCES imports,
     number    int   NOT NULL,

@@ -232,10 +232,11 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 	if unsure {
 		pause = max(pause, q.policy.Lease)
 	}
+	waits := false
 	if e, ok := errors.AsType[*fault.Error](cause); ok {
-		pause = max(pause, min(e.RetryAfter, q.policy.Cap))
+		pause, waits = max(pause, min(e.RetryAfter, q.policy.Cap)), e.Waits
 	}
-	if !fault.Permanent(cause) && e.Attempts < q.policy.Attempts {
+	if !fault.Permanent(cause) && (waits || e.Attempts < q.policy.Attempts) {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)
 		return pause, q.store.retry(ctx, e, pause, unsure, cause.Error())
 	}

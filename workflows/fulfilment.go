@@ -154,7 +154,11 @@ func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error 
 		if err := p.Shipments.Plan(ctx, tx, w); err != nil {
 			return err
 		}
-		if err := p.Inventory.Assign(ctx, tx, o.ID, w.Node, w.ID); err != nil {
+		var lines []int
+		for _, part := range w.Parts {
+			lines = append(lines, part.Line)
+		}
+		if err := p.Inventory.Assign(ctx, tx, o.ID, w.Node, w.ID, lines); err != nil {
 			return err
 		}
 		if err := p.Queue.Add(ctx, tx, subject(o.ID), nodeDest(w.Node), releaseWork, target{Order: o.ID, Work: w.ID}); err != nil {
@@ -321,7 +325,7 @@ func (p *Processes) confirm(ctx context.Context, o *orders.Order, r orders.Regis
 	if err = errors.Join(err, p.Finance.NotRegistered(ctx, o.ID)); err != nil {
 		return r, err
 	}
-	return r, &fault.Error{Kind: fault.Unavailable, Message: "the order waits there for somebody to confirm it", Source: r.Source, NotSent: true}
+	return r, &fault.Error{Kind: fault.Unavailable, Message: "the order waits there for somebody to confirm it", Source: r.Source, NotSent: true, Waits: true}
 }
 
 // LetGo implements orders.Dispatcher: what waited for a person goes on at once.
@@ -450,7 +454,7 @@ func (p *Processes) post(ctx context.Context, e Effect) (Apply, error) {
 	}
 	for _, l := range o.Lines {
 		if l.Shipped.IsPos() && o.Blocked(orders.Invoice, l.Number) {
-			return nil, &fault.Error{Kind: fault.Unavailable, Message: "the order is held, and what has left is not invoiced before that ends", Source: p.Systems.ERP, NotSent: true}
+			return nil, &fault.Error{Kind: fault.Unavailable, Message: "the order is held, and what has left is not invoiced before that ends", Source: p.Systems.ERP, NotSent: true, Waits: true}
 		}
 	}
 	posting := finance.Posting{OrderNumber: o.Number, Shipped: map[int]trade.Decimal{}, Items: map[trade.SKU]trade.Decimal{}}

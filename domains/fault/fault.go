@@ -71,7 +71,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// NotSent is true when the request certainly never reached the other side.
 	NotSent bool
-	cause   error
+	// Waits is true when it is a person who is waited for: that takes as long as it takes, and does not count as a try.
+	Waits bool
+	cause error
 }
 
 // New returns an error of the kind with a message fit for clients.

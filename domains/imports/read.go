@@ -149,13 +149,13 @@ func readCSV(data string) ([]Row, error) {
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
-		line, _ := in.FieldPos(0)
 		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
 			return nil, fault.New(fault.Invalid, "line %d: %s", wrong.Line, wrong.Err).At("data")
 		}
 		if err != nil {
 			return nil, err
 		}
+		line, _ := in.FieldPos(0)
 		cell := func(name string) string {
 			if i, ok := at[name]; ok && i < len(record) {
 				return strings.TrimSpace(record[i])

@@ -3,7 +3,6 @@ package imports
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -138,7 +137,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // batch is how many orders are placed under one claim, abreast of them at once.
 const (
-	batch   = 100
+	batch   = 20
 	abreast = 4
 )
 
@@ -156,10 +155,10 @@ func (s *Service) round(ctx context.Context) (bool, error) {
 	if len(rows) == 0 {
 		return true, s.advance(ctx, i)
 	}
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group // one that fails does not stop the others
 	g.SetLimit(abreast)
 	for _, r := range rows {
-		g.Go(func() error { return s.row(gctx, i, r) })
+		g.Go(func() error { return s.row(ctx, i, r) })
 	}
 	return true, g.Wait()
 }
@@ -193,7 +192,7 @@ func (s *Service) row(ctx context.Context, i *Import, r *Row) error {
 			p = Placed{Outcome: Checked, Decision: p.Decision}
 		}
 	} else {
-		p, err = s.place(ctx, i, r, whole)
+		p, err = s.intake.Place(ctx, i.who, fmt.Sprintf("import/%s/%d", i.ID, r.Number), Source{i.ID, r.Number}, r.Order, whole)
 	}
 	switch kind := fault.KindOf(err); {
 	case err == nil:
@@ -203,17 +202,4 @@ func (s *Service) row(ctx context.Context, i *Import, r *Row) error {
 		return fmt.Errorf("order %d of import %s: %w", r.Number, i.ID, err)
 	}
 	return s.store.settle(ctx, i.ID, r.Number, p)
-}
-
-// maxAttempts bounds the keys that are used for one order: one is spent when intake ends without an answer, and has done nothing.
-const maxAttempts = 10
-
-func (s *Service) place(ctx context.Context, i *Import, r *Row, whole bool) (p Placed, err error) {
-	for attempt := range maxAttempts {
-		p, err = s.intake.Place(ctx, i.who, fmt.Sprintf("import/%s/%d/%d", i.ID, r.Number, attempt), Source{i.ID, r.Number}, r.Order, whole)
-		if spent, ok := errors.AsType[*fault.KeyError](err); !ok || spent.Reason != fault.KeyFailed {
-			break
-		}
-	}
-	return p, err
 }

@@ -80,24 +80,25 @@ func scan(row pgx.CollectableRow) (*Import, error) {
 
 // one returns an import, nil when there is none.
 func (s *store) one(ctx context.Context, id string) (*Import, error) {
-	rows, err := s.pool.Query(ctx, `SELECT `+importColumns+` FROM imports WHERE id::text = $1`, id)
+	rows, err := s.pool.Query(ctx, `SELECT `+importColumns+` FROM imports WHERE id = $1::text::uuid`, id)
 	if err != nil {
 		return nil, fmt.Errorf("import %s: %w", id, err)
 	}
 	i, err := pgx.CollectExactlyOneRow(rows, scan)
-	if postgres.NoRows(err) {
+	if postgres.NoRows(err) || postgres.BadValue(err) {
 		return nil, nil //nolint:nilnil // none
 	}
 	return i, err
 }
 
-// claim takes the oldest import that is not done and that nobody who lives holds; nil when there is none.
+// claim takes the import that is not done, that nobody else who lives holds, and whose turn was the longest ago; nil when there is
+// none.
 func (s *store) claim(ctx context.Context) (*Import, error) {
 	var id string
 	err := s.pool.QueryRow(ctx, `
-		UPDATE imports SET holder = $1 WHERE id = (
-			SELECT id FROM imports WHERE status IN ('CHECKING', 'PLACING') AND (holder IS NULL OR `+postgres.Absent("imports.holder")+`)
-			ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+		UPDATE imports SET holder = $1, tried_at = clock_timestamp() WHERE id = (
+			SELECT id FROM imports WHERE status IN ('CHECKING', 'PLACING') AND (holder IS NULL OR holder = $1 OR `+postgres.Absent("imports.holder")+`)
+			ORDER BY tried_at NULLS FIRST, created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 		RETURNING id::text`, s.process).Scan(&id)
 	if postgres.NoRows(err) {
 		return nil, nil //nolint:nilnil // none
@@ -113,13 +114,13 @@ func (s *store) claim(ctx context.Context) (*Import, error) {
 }
 
 func (s *store) unclaim(ctx context.Context, id string) {
-	_, _ = s.pool.Exec(ctx, `UPDATE imports SET holder = NULL WHERE id::text = $1 AND holder = $2`, id, s.process)
+	_, _ = s.pool.Exec(ctx, `UPDATE imports SET holder = NULL WHERE id = $1::text::uuid AND holder = $2`, id, s.process)
 }
 
 func (s *store) rows(ctx context.Context, id string, outcomes []Outcome, limit, after int) ([]*Row, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT number, at_line, key, ordered, outcome, decision, coalesce(order_id::text, ''), problems FROM import_rows
-		WHERE import_id::text = $1 AND number > $2 AND (cardinality($3::text[]) = 0 OR outcome = ANY($3)) ORDER BY number LIMIT $4`, id, after, append([]string{}, postgres.Texts(outcomes)...), limit)
+		WHERE import_id = $1::text::uuid AND number > $2 AND (cardinality($3::text[]) = 0 OR outcome = ANY($3)) ORDER BY number LIMIT $4`, id, after, append([]string{}, postgres.Texts(outcomes)...), limit)
 	if err != nil {
 		return nil, fmt.Errorf("rows of import %s: %w", id, err)
 	}
@@ -142,7 +143,7 @@ func (s *store) settle(ctx context.Context, id string, number int, p Placed) err
 	if err != nil {
 		return fmt.Errorf("order %d of import %s: %w", number, id, err)
 	}
-	_, err = s.pool.Exec(ctx, `UPDATE import_rows SET outcome = $3, decision = $4, order_id = nullif($5, '')::uuid, problems = $6 WHERE import_id::text = $1 AND number = $2`,
+	_, err = s.pool.Exec(ctx, `UPDATE import_rows SET outcome = $3, decision = $4, order_id = nullif($5, '')::uuid, problems = $6 WHERE import_id = $1::text::uuid AND number = $2`,
 		id, number, p.Outcome, p.Decision, string(p.OrderID), problems)
 	if err != nil {
 		return fmt.Errorf("order %d of import %s: %w", number, id, err)
@@ -152,7 +153,7 @@ func (s *store) settle(ctx context.Context, id string, number int, p Placed) err
 
 // place has an import placed that was checked whole.
 func (s *store) place(ctx context.Context, id string) error {
-	_, err := s.pool.Exec(ctx, `UPDATE imports SET status = 'PLACING' WHERE id::text = $1 AND status = 'CHECKING'`, id)
+	_, err := s.pool.Exec(ctx, `UPDATE imports SET status = 'PLACING' WHERE id = $1::text::uuid AND status = 'CHECKING'`, id)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", id, err)
 	}
@@ -162,14 +163,14 @@ func (s *store) place(ctx context.Context, id string) error {
 // finish ends an import that has not ended yet. What was not placed is left out.
 func (s *store) finish(ctx context.Context, id string, as Status, note string, ended event.Event) error {
 	return postgres.InTx(ctx, s.pool, func(tx postgres.Tx) error {
-		tag, err := tx.Exec(ctx, `UPDATE imports SET status = $2, note = $3, finished_at = clock_timestamp() WHERE id::text = $1 AND status IN ('CHECKING', 'PLACING')`, id, as, note)
+		tag, err := tx.Exec(ctx, `UPDATE imports SET status = $2, note = $3, finished_at = clock_timestamp() WHERE id = $1::text::uuid AND status IN ('CHECKING', 'PLACING')`, id, as, note)
 		if err != nil {
 			return fmt.Errorf("import %s: %w", id, err)
 		}
 		if tag.RowsAffected() == 0 {
 			return nil
 		}
-		if _, err := tx.Exec(ctx, `UPDATE import_rows SET outcome = 'SKIPPED' WHERE import_id::text = $1 AND outcome IN ('WAITING', 'CHECKED')`, id); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE import_rows SET outcome = 'SKIPPED' WHERE import_id = $1::text::uuid AND outcome IN ('WAITING', 'CHECKED')`, id); err != nil {
 			return fmt.Errorf("import %s: %w", id, err)
 		}
 		return postgres.Append(ctx, tx, ended)

@@ -162,7 +162,7 @@ func handOver(t *testing.T, lag, stale time.Duration, right func(available, left
 				}
 			case "send":
 				if o := pick(func(o *order) bool { return !o.sent }); o != nil {
-					inTx(func(tx postgres.Tx) error { return s.Assign(ctx, tx, o.id, node, string(o.id)) })
+					inTx(func(tx postgres.Tx) error { return s.Assign(ctx, tx, o.id, node, string(o.id), []int{1}) })
 					must(s.Releasing(ctx, string(o.id)))
 					o.sent = true
 				}

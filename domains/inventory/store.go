@@ -378,9 +378,9 @@ func (s *store) load(ctx context.Context, tx postgres.Tx, order trade.OrderID, p
 	return nil
 }
 
-// Assign gives the order's promises at the node that no work carries yet to this work.
-func (s *Service) Assign(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID, work string) error {
-	_, err := tx.Exec(ctx, `UPDATE reservations SET work = $3 WHERE order_id = $1 AND node = $2 AND work = ''`, order, node, work)
+// Assign gives the promises of the order's lines at the node that no work carries yet to this work.
+func (s *Service) Assign(ctx context.Context, tx postgres.Tx, order trade.OrderID, node trade.NodeID, work string, lines []int) error {
+	_, err := tx.Exec(ctx, `UPDATE reservations SET work = $3 WHERE order_id = $1 AND node = $2 AND work = '' AND line = ANY($4)`, order, node, work, lines)
 	return err
 }
 

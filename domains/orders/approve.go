@@ -97,6 +97,9 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 		if err := o.saw(version); err != nil {
 			return nil, err
 		}
+		if err := o.saw(&found[id].Version); err != nil {
+			return nil, err // its facts were asked for as it was before
+		}
 		now := s.now()
 		if err := o.decide(who, approve, reason, now); err != nil {
 			return nil, err
@@ -119,7 +122,10 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 		if err != nil {
 			return nil, err
 		}
-		return s.resume(ctx, tx, o, append(events, o.clear(still, now)...), now)
+		if len(facts.Missing) == 0 {
+			events = append(events, o.clear(still, now)...)
+		}
+		return s.resume(ctx, tx, o, events, now)
 	})
 }
 
@@ -131,8 +137,8 @@ func (o *Order) decide(who trade.Viewer, approve bool, reason string, now time.T
 		return fault.New(fault.Conflict, "order %s waits for no approval", o.Number).At("orderId")
 	case !who.Has(h.Scope):
 		return fault.New(fault.Denied, "tier %d is decided with the scope %s", h.Tier, h.Scope).At("orderId")
-	case who.Subject == o.PlacedBy:
-		return fault.New(fault.Denied, "whoever places an order does not approve it").At("orderId")
+	case who.Subject == o.PlacedBy || who.Subject == o.AmendedBy:
+		return fault.New(fault.Denied, "whoever places or changes an order does not approve it").At("orderId")
 	case slices.ContainsFunc(o.Holds, func(was Hold) bool {
 		return was.Code == approvalRequired && was.Status == HoldReleased && was.ReleasedBy == who.Subject
 	}):

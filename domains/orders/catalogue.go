@@ -30,13 +30,23 @@ func (e Effect) milder(f Effect) bool {
 type Check struct {
 	// Code is what findings and rules call it.
 	Code string
-	// Effect is what a finding does where the rules say nothing, Least the mildest that they may say.
+	// Effect is what a finding does where the rules say nothing, Least the mildest and Most the harshest that they may say; an
+	// empty Most is any.
 	Effect Effect
 	Least  Effect
 	// Needs are the facts without which it cannot be made.
 	Needs []string
 	// About is what it looks at, for people.
 	About string
+	Most  Effect
+}
+
+// Harshest is the most that rules may make of a finding.
+func (c *Check) Harshest() Effect {
+	if c.Most == "" {
+		return Rejects
+	}
+	return c.Most
 }
 
 // The facts that checks need, as Missing.What names them.
@@ -97,43 +107,43 @@ const review = "REVIEW"
 // Catalogue is every check, in the order in which they are made.
 func Catalogue() []Check {
 	return []Check{
-		{sanity, Rejects, Rejects, nil, "the order makes sense in itself"},
-		{tooManyLines, Rejects, Rejects, nil, "the order has no more lines than can be taken"},
-		{sourceUnavailable, Holds, Holds, nil, "every source that is needed has answered, with figures that are young enough"},
-		{customerUnknown, Rejects, Rejects, []string{needAccount}, "the account exists"},
-		{customerStopped, Rejects, Holds, []string{needAccount}, "the account takes new orders"},
-		{poRequired, Rejects, Off, []string{needAccount}, "there is a PO number where the account's terms need one"},
-		{currencyMismatch, Rejects, Rejects, []string{needAccount}, "order, account and prices are in one currency"},
-		{termsMismatch, Holds, Off, []string{needAccount}, "the payment terms asked for are the account's"},
-		{shipToInvalid, Rejects, Rejects, []string{needAccount}, "the ship-to is complete, and one of the account's where it is named"},
-		{shipToRestricted, Holds, Warns, nil, "goods may be sent there"},
-		{taxContext, Holds, Warns, []string{needAccount, needItems}, "account and items have what a tax is calculated from"},
-		{approvalRequired, Holds, Holds, nil, "somebody on the buyer's side approves the order, where the account's approval rules say so"},
-		{duplicatePO, Holds, Off, nil, "the same order was not placed under the same PO number lately"},
-		{orderMin, Holds, Off, []string{needPrices}, "the order is worth enough"},
-		{orderMax, Holds, Off, []string{needPrices}, "the order is not worth more than one order may be"},
-		{itemUnknown, Rejects, Rejects, []string{needItems}, "the item exists"},
-		{itemBlocked, Rejects, Holds, []string{needItems}, "the item is sold"},
-		{notInAssortment, Rejects, Off, []string{needItems}, "the item is sold to this account"},
-		{itemRestricted, Holds, Warns, []string{needItems}, "the item may be sent there"},
-		{duplicateLine, Warns, Off, nil, "an item is on one line only"},
-		{uomInvalid, Rejects, Rejects, []string{needItems}, "the item is ordered in a unit that it is sold in"},
-		{qtyPrecision, Rejects, Rejects, []string{needItems, needRules}, "the quantity has no more decimal places than the unit"},
-		{qtyMin, Rejects, Off, []string{needItems, needRules}, "the quantity is not below the smallest order"},
-		{qtyMax, Rejects, Off, []string{needItems}, "the quantity is not above the largest order"},
-		{qtyMultiple, Rejects, Off, []string{needItems, needRules}, "the quantity is whole packs"},
-		{priceMissing, Holds, Holds, []string{needPrices}, "there is a price"},
-		{quoteUnknown, Rejects, Rejects, nil, "the quote that the order names is the account's"},
-		{quoteExpired, Holds, Warns, nil, "the quote is valid when the order is placed"},
-		{quoteNotMet, Warns, Off, nil, "every line orders at least what was quoted"},
-		{priceOverridden, Warns, Warns, nil, "no price was set in place of the ERP's"},
-		{priceTolerance, Holds, Off, []string{needPrices}, "the price is the one that the buyer expects, or close to it"},
-		{marginFloor, Holds, Off, []string{needPrices, needItems}, "the price leaves enough above the cost; not shown to buyers"},
-		{atpShort, Holds, Holds, []string{needStock}, "everything can be promised; what happens otherwise is the account's backorder policy"},
-		{creditNone, Off, Off, []string{needCredit}, "a credit limit is set"},
-		{creditExceeded, Holds, Warns, []string{needCredit}, "the order fits in the available credit"},
-		{creditWatch, Warns, Off, []string{needCredit}, "not nearly all of the credit is used"},
-		{overdueBalance, Holds, Off, []string{needCredit}, "nothing is overdue beyond what is tolerated"},
+		{Code: sanity, Effect: Rejects, Least: Rejects, About: "the order makes sense in itself"},
+		{Code: tooManyLines, Effect: Rejects, Least: Rejects, About: "the order has no more lines than can be taken"},
+		{Code: sourceUnavailable, Effect: Holds, Least: Holds, About: "every source that is needed has answered, with figures that are young enough", Most: Holds},
+		{Code: customerUnknown, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "the account exists"},
+		{Code: customerStopped, Effect: Rejects, Least: Holds, Needs: []string{needAccount}, About: "the account takes new orders"},
+		{Code: poRequired, Effect: Rejects, Least: Off, Needs: []string{needAccount}, About: "there is a PO number where the account's terms need one"},
+		{Code: currencyMismatch, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "order, account and prices are in one currency"},
+		{Code: termsMismatch, Effect: Holds, Least: Off, Needs: []string{needAccount}, About: "the payment terms asked for are the account's"},
+		{Code: shipToInvalid, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "the ship-to is complete, and one of the account's where it is named"},
+		{Code: shipToRestricted, Effect: Holds, Least: Warns, About: "goods may be sent there"},
+		{Code: taxContext, Effect: Holds, Least: Warns, Needs: []string{needAccount, needItems}, About: "account and items have what a tax is calculated from"},
+		{Code: approvalRequired, Effect: Holds, Least: Holds, About: "somebody on the buyer's side approves the order, where the account's approval rules say so", Most: Holds},
+		{Code: duplicatePO, Effect: Holds, Least: Off, About: "the same order was not placed under the same PO number lately"},
+		{Code: orderMin, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the order is worth enough"},
+		{Code: orderMax, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the order is not worth more than one order may be"},
+		{Code: itemUnknown, Effect: Rejects, Least: Rejects, Needs: []string{needItems}, About: "the item exists"},
+		{Code: itemBlocked, Effect: Rejects, Least: Holds, Needs: []string{needItems}, About: "the item is sold"},
+		{Code: notInAssortment, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the item is sold to this account"},
+		{Code: itemRestricted, Effect: Holds, Least: Warns, Needs: []string{needItems}, About: "the item may be sent there"},
+		{Code: duplicateLine, Effect: Warns, Least: Off, About: "an item is on one line only", Most: Holds},
+		{Code: uomInvalid, Effect: Rejects, Least: Rejects, Needs: []string{needItems}, About: "the item is ordered in a unit that it is sold in"},
+		{Code: qtyPrecision, Effect: Rejects, Least: Rejects, Needs: []string{needItems, needRules}, About: "the quantity has no more decimal places than the unit"},
+		{Code: qtyMin, Effect: Rejects, Least: Off, Needs: []string{needItems, needRules}, About: "the quantity is not below the smallest order"},
+		{Code: qtyMax, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the quantity is not above the largest order"},
+		{Code: qtyMultiple, Effect: Rejects, Least: Off, Needs: []string{needItems, needRules}, About: "the quantity is whole packs"},
+		{Code: priceMissing, Effect: Holds, Least: Holds, Needs: []string{needPrices}, About: "there is a price"},
+		{Code: quoteUnknown, Effect: Rejects, Least: Rejects, About: "the quote that the order names is the account's"},
+		{Code: quoteExpired, Effect: Holds, Least: Warns, About: "the quote is valid when the order is placed"},
+		{Code: quoteNotMet, Effect: Warns, Least: Off, About: "every line orders at least what was quoted", Most: Holds},
+		{Code: priceOverridden, Effect: Warns, Least: Warns, About: "no price was set in place of the ERP's", Most: Holds},
+		{Code: priceTolerance, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the price is the one that the buyer expects, or close to it"},
+		{Code: marginFloor, Effect: Holds, Least: Off, Needs: []string{needPrices, needItems}, About: "the price leaves enough above the cost; not shown to buyers", Most: Holds},
+		{Code: atpShort, Effect: Holds, Least: Holds, Needs: []string{needStock}, About: "everything can be promised; what happens otherwise is the account's backorder policy", Most: Holds},
+		{Code: creditNone, Effect: Off, Least: Off, Needs: []string{needCredit}, About: "a credit limit is set", Most: Holds},
+		{Code: creditExceeded, Effect: Holds, Least: Warns, Needs: []string{needCredit}, About: "the order fits in the available credit"},
+		{Code: creditWatch, Effect: Warns, Least: Off, Needs: []string{needCredit}, About: "not nearly all of the credit is used", Most: Holds},
+		{Code: overdueBalance, Effect: Holds, Least: Off, Needs: []string{needCredit}, About: "nothing is overdue beyond what is tolerated"},
 	}
 }
 

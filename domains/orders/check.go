@@ -33,6 +33,9 @@ type Draft struct {
 	By string `json:"by,omitempty"`
 	// At is when it was placed, by which quotes are valid.
 	At time.Time `json:"at,omitzero"`
+	// ShipToKept and DateKept are true of what an order has already: it is not looked at again.
+	ShipToKept bool `json:"shipToKept,omitempty"`
+	DateKept   bool `json:"dateKept,omitempty"`
 	// Quote is the number of the quote that it is placed by.
 	Quote   string      `json:"quote,omitempty"`
 	Lines   []DraftLine `json:"lines"`
@@ -148,13 +151,18 @@ func Structure(d Draft, today trade.Date) []Finding {
 	if len(d.PONumber) > 35 {
 		fs.add(sanity, "poNumber", fmt.Sprintf("a PO number of %d characters; the limit is 35", len(d.PONumber)), "shorten the PO number")
 	}
-	if d.RequestedDate != "" && d.RequestedDate < today {
+	if _, err := time.Parse(time.DateOnly, string(d.RequestedDate)); d.RequestedDate != "" && err != nil {
+		fs.add(sanity, "requestedDate", fmt.Sprintf("%q is not a date", d.RequestedDate), "write it as 2026-12-31")
+	} else if d.RequestedDate != "" && d.RequestedDate < today && !d.DateKept {
 		fs.add(sanity, "requestedDate", fmt.Sprintf("%s is in the past", d.RequestedDate), "ask for today or later, or leave the date out")
 	}
 	if d.Currency != "" && !d.Currency.Valid() {
 		fs.add(currencyMismatch, "currency", fmt.Sprintf("%q is not an ISO 4217 code", d.Currency), "use a code such as USD")
 	}
-	if a := d.ShipTo; a != nil {
+	if a := d.ShipTo; a != nil && !d.ShipToKept {
+		if country := strings.TrimSpace(a.Country); country != "" && !isoCountry(country) {
+			fs.add(shipToInvalid, "shipTo.country", fmt.Sprintf("%q is not an ISO 3166-1 code of two letters", a.Country), "use a code such as US")
+		}
 		for field, v := range map[string]string{"line1": a.Line1, "city": a.City, "postalCode": a.PostalCode, "country": a.Country} {
 			if strings.TrimSpace(v) == "" {
 				fs.add(shipToInvalid, "shipTo."+field, field+" is empty", "complete the address")
@@ -200,4 +208,8 @@ type findings []Finding
 
 func (fs *findings) add(code, path, message, remedy string) {
 	*fs = append(*fs, sight{path: path, message: message, remedy: remedy}.finding(code, Rejects))
+}
+
+func isoCountry(code string) bool {
+	return len(code) == 2 && strings.IndexFunc(code, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }) < 0
 }

@@ -47,7 +47,9 @@ func (e *evaluation) conceal(code string, s sight) {
 	}
 	e.internal = append(e.internal, s.finding(code, effect))
 	if effect == Holds || effect == Rejects {
-		e.findings = append(e.findings, sight{path: s.path, message: "the order is looked at before it goes on", remedy: "wait for customer service"}.finding(review, Holds))
+		shown := sight{path: s.path, message: "the order is looked at before it goes on", remedy: "wait for customer service"}.finding(review, Holds)
+		shown.ruled = code
+		e.findings = append(e.findings, shown)
 	}
 }
 
@@ -400,6 +402,10 @@ func (e *evaluation) price(l *lining) {
 	if want == nil {
 		return
 	}
+	if want.Currency == "" {
+		want = &trade.Money{Amount: want.Amount, Currency: e.currency}
+		l.ExpectedUnitPrice = want
+	}
 	if want.Currency != e.currency {
 		e.sees(l, currencyMismatch, sight{path: l.at("expectedUnitPrice.currency"), message: fmt.Sprintf("a price in %s on an order in %s", want.Currency, e.currency), remedy: "give the price in " + string(e.currency)})
 		return
@@ -442,12 +448,15 @@ func (p PriceFact) of(q trade.Decimal, asked *trade.Decimal) trade.Money {
 // margin is (price − cost) ÷ price × 100, as JD Edwards and Infor LN reckon it.
 func (e *evaluation) margin(l *lining) {
 	floor, cost := e.policy.MarginFloor, l.item.Cost
-	if floor == nil || cost == nil || l.Outcome == LineHeld || !l.UnitPrice.Amount.IsPos() || cost.Currency != l.UnitPrice.Currency {
+	if floor == nil || cost == nil || l.Outcome == LineHeld || cost.Currency != l.UnitPrice.Currency {
 		return
 	}
-	share, err := trade.Less(l.UnitPrice.Amount, cost.Amount).Quo(l.UnitPrice.Amount)
-	if err != nil {
-		return
+	share := trade.MustDecimal("-1") // what costs something and is given away
+	if l.UnitPrice.Amount.IsPos() {
+		var err error
+		if share, err = trade.Less(l.UnitPrice.Amount, cost.Amount).Quo(l.UnitPrice.Amount); err != nil {
+			return
+		}
 	}
 	percent := trade.Money{Amount: share}.Times(trade.MustDecimal("100")).Amount.Round(2).Trim(0)
 	if percent.Cmp(*floor) < 0 {

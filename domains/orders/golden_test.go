@@ -99,22 +99,25 @@ func TestRules(t *testing.T) {
 		severity         trade.Severity
 		taken            string
 	}{
-		"packs are refused":          {`{}`, "3", nil, "QTY_MULTIPLE", trade.Reject, ""},
-		"or held":                    {`{"checks": {"QTY_MULTIPLE": "HOLD"}}`, "3", nil, "QTY_MULTIPLE", trade.Hold, "3"},
-		"or not looked at":           {`{"checks": {"QTY_MULTIPLE": "OFF"}}`, "3", nil, "", "", "3"},
-		"or rounded up":              {`{"rounding": "UP"}`, "3", nil, "QTY_MULTIPLE", trade.Change, "4"},
-		"or down":                    {`{"rounding": "DOWN"}`, "3", nil, "QTY_MULTIPLE", trade.Change, "2"},
-		"but not to nothing":         {`{"rounding": "DOWN"}`, "1", nil, "QTY_MIN", trade.Reject, ""},
-		"or to the smallest order":   {`{"rounding": "NEAREST"}`, "0.5", nil, "QTY_PRECISION", trade.Change, "2"},
-		"what a class may not buy":   {`{"assortment": {"never": {"skus": ["A*"]}}}`, "4", nil, "ITEM_NOT_IN_ASSORTMENT", trade.Reject, ""},
-		"all that a class may buy":   {`{"assortment": {"only": {"categories": ["PIPE"]}}}`, "4", nil, "ITEM_NOT_IN_ASSORTMENT", trade.Reject, ""},
-		"what is not sent there":     {`{"restrictions": [{"items": {"skus": ["A"]}, "regions": ["US-CA"], "reason": "no licence"}]}`, "4", california, "ITEM_RESTRICTED", trade.Hold, "4"},
-		"where nothing is sent":      {`{"restrictions": [{"countries": ["US"], "reason": "closed"}]}`, "4", california, "SHIP_TO_RESTRICTED", trade.Hold, "4"},
-		"more than one may order":    {`{"quantityLimits": [{"items": {"skus": ["*"]}, "maximum": "10"}]}`, "12", nil, "QTY_MAX", trade.Reject, ""},
-		"a stopped account is held":  {`{"checks": {"CUSTOMER_STOPPED": "HOLD"}}`, "4", func(f *orders.Facts) { f.Account.Stopped = "blocked" }, "CUSTOMER_STOPPED", trade.Hold, "4"},
-		"no tax area is let through": {`{"checks": {"TAX_CONTEXT_INCOMPLETE": "WARN"}}`, "4", func(f *orders.Facts) { f.Account.TaxContext = false }, "TAX_CONTEXT_INCOMPLETE", trade.Warn, "4"},
-		"a rounded quantity's break": {`{"rounding": "UP"}`, "9", nil, "QTY_MULTIPLE", trade.Change, "10"},
-		"in order":                   {`{}`, "4", nil, "", "", "4"},
+		"packs are refused":            {`{}`, "3", nil, "QTY_MULTIPLE", trade.Reject, ""},
+		"or held":                      {`{"checks": {"QTY_MULTIPLE": "HOLD"}}`, "3", nil, "QTY_MULTIPLE", trade.Hold, "3"},
+		"or not looked at":             {`{"checks": {"QTY_MULTIPLE": "OFF"}}`, "3", nil, "", "", "3"},
+		"or rounded up":                {`{"rounding": "UP"}`, "3", nil, "QTY_MULTIPLE", trade.Change, "4"},
+		"or down":                      {`{"rounding": "DOWN"}`, "3", nil, "QTY_MULTIPLE", trade.Change, "2"},
+		"but not to nothing":           {`{"rounding": "DOWN"}`, "1", nil, "QTY_MIN", trade.Reject, ""},
+		"or to the smallest order":     {`{"rounding": "NEAREST"}`, "0.5", nil, "QTY_PRECISION", trade.Change, "2"},
+		"what a class may not buy":     {`{"assortment": {"never": {"skus": ["A*"]}}}`, "4", nil, "ITEM_NOT_IN_ASSORTMENT", trade.Reject, ""},
+		"all that a class may buy":     {`{"assortment": {"only": {"categories": ["PIPE"]}}}`, "4", nil, "ITEM_NOT_IN_ASSORTMENT", trade.Reject, ""},
+		"what is not sent there":       {`{"restrictions": [{"items": {"skus": ["A"]}, "regions": ["US-CA"], "reason": "no licence"}]}`, "4", california, "ITEM_RESTRICTED", trade.Hold, "4"},
+		"where nothing is sent":        {`{"restrictions": [{"countries": ["US"], "reason": "closed"}]}`, "4", california, "SHIP_TO_RESTRICTED", trade.Hold, "4"},
+		"a country in small letters":   {`{"restrictions": [{"countries": ["US"], "reason": "closed"}]}`, "4", func(f *orders.Facts) { california(f); f.Account.DefaultTo.Country = "us" }, "SHIP_TO_RESTRICTED", trade.Hold, "4"},
+		"a region that is written out": {`{"restrictions": [{"regions": ["US-CA"], "reason": "closed"}]}`, "4", func(f *orders.Facts) { california(f); f.Account.DefaultTo.Region = "California" }, "SHIP_TO_RESTRICTED", trade.Hold, "4"},
+		"a SKU with a slash":           {`{"assortment": {"never": {"skus": ["*"]}}}`, "4", nil, "ITEM_NOT_IN_ASSORTMENT", trade.Reject, ""},
+		"more than one may order":      {`{"quantityLimits": [{"items": {"skus": ["*"]}, "maximum": "10"}]}`, "12", nil, "QTY_MAX", trade.Reject, ""},
+		"a stopped account is held":    {`{"checks": {"CUSTOMER_STOPPED": "HOLD"}}`, "4", func(f *orders.Facts) { f.Account.Stopped = "blocked" }, "CUSTOMER_STOPPED", trade.Hold, "4"},
+		"no tax area is let through":   {`{"checks": {"TAX_CONTEXT_INCOMPLETE": "WARN"}}`, "4", func(f *orders.Facts) { f.Account.TaxContext = false }, "TAX_CONTEXT_INCOMPLETE", trade.Warn, "4"},
+		"a rounded quantity's break":   {`{"rounding": "UP"}`, "9", nil, "QTY_MULTIPLE", trade.Change, "10"},
+		"in order":                     {`{}`, "4", nil, "", "", "4"},
 	} {
 		f := facts()
 		f.Prices[0] = orders.PriceFact{UnitPrice: *money("10"), Breaks: []orders.PriceBreak{{From: trade.MustDecimal("1"), UnitPrice: *money("10")}, {From: trade.MustDecimal("10"), UnitPrice: *money("9")}}}
@@ -144,15 +147,17 @@ func california(f *orders.Facts) {
 func TestWrongRulesSayWhere(t *testing.T) {
 	t.Parallel()
 	for raw, path := range map[string]string{
-		`{"defaults": {}}`:                                                 "rules",
-		`{"default": {"checks": {"NOPE": "HOLD"}}}`:                        "rules.default.checks.NOPE",
-		`{"default": {"checks": {"SOURCE_UNAVAILABLE": "WARN"}}}`:          "rules.default.checks.SOURCE_UNAVAILABLE",
-		`{"default": {"checks": {"QTY_MIN": "MAYBE"}}}`:                    "rules.default.checks.QTY_MIN",
-		`{"default": {"backorders": "SOMETIMES"}}`:                         "rules.default.backorders",
-		`{"default": {"credit": {"threshold": "-1"}}}`:                     "rules.default.credit.threshold",
-		`{"default": {"duplicatePoDays": "ten"}}`:                          "rules.default.duplicatePoDays",
-		`{"classes": [{"name": "KEY", "policy": {}}]}`:                     "rules.classes.0.accounts",
-		`{"classes": [{"name": "KEY", "accounts": ["C["], "policy": {}}]}`: "rules.classes.0.accounts",
+		`{"defaults": {}}`:                                                                                              "rules",
+		`{"default": {"checks": {"NOPE": "HOLD"}}}`:                                                                     "rules.default.checks.NOPE",
+		`{"default": {"checks": {"SOURCE_UNAVAILABLE": "WARN"}}}`:                                                       "rules.default.checks.SOURCE_UNAVAILABLE",
+		`{"default": {"checks": {"QTY_MIN": "MAYBE"}}}`:                                                                 "rules.default.checks.QTY_MIN",
+		`{"default": {"checks": {"ATP_SHORT": "REJECT"}}}`:                                                              "rules.default.checks.ATP_SHORT",
+		`{"default": {"holds": {"SOURCE_UNAVAILABLE": {"blocks": ["INVOICE"]}}}}`:                                       "rules.default.holds.SOURCE_UNAVAILABLE.blocks",
+		`{"default": {"credit": {"threshold": "1234567890123456789"}}}`:                                                 "rules.default.credit.threshold",
+		`{"default": {"backorders": "SOMETIMES"}}`:                                                                      "rules.default.backorders",
+		`{"default": {"credit": {"threshold": "-1"}}}`:                                                                  "rules.default.credit.threshold",
+		`{"default": {"duplicatePoDays": "ten"}}`:                                                                       "rules.default.duplicatePoDays",
+		`{"classes": [{"name": "KEY", "policy": {}}]}`:                                                                  "rules.classes.0.accounts",
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"holds": {"ATP_SHORT": {"scope": "nobody"}}}}]}`:   "rules.classes.0.policy.holds.ATP_SHORT.scope",
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"holds": {"PRICE_MISSING": {"level": "LINE"}}}}]}`: "rules.classes.0.policy.holds.PRICE_MISSING.level",
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"restrictions": [{"reason": "none"}]}}]}`:          "rules.classes.0.policy.restrictions.0",
@@ -162,6 +167,23 @@ func TestWrongRulesSayWhere(t *testing.T) {
 		if !ok || e.Kind != fault.Invalid || e.Path != path {
 			t.Errorf("%s: %v, want one at %s", raw, err, path)
 		}
+	}
+}
+
+// TestAListTakesThePlaceOfAList: what a class lists is not mixed with what the default does.
+func TestAListTakesThePlaceOfAList(t *testing.T) {
+	t.Parallel()
+	rules, err := orders.ParseRules([]byte(`{"default": {"restrictions": [{"items": {"skus": ["HAZ*"]}, "countries": ["CA"], "reason": "a"}], "approvals": [{"name": "big", "above": "100", "tiers": 3}]},
+		"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"restrictions": [{"countries": ["MX"], "reason": "b"}], "approvals": [{"name": "all"}]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := rules.For("C1")
+	if r := p.Restrictions; len(r) != 1 || r[0].Items != nil || fmt.Sprint(r[0].Countries) != "[MX]" {
+		t.Errorf("restrictions %+v", r)
+	}
+	if a := p.Approvals; len(a) != 1 || a[0].Above != nil || a[0].Tiers != 0 {
+		t.Errorf("approvals %+v", a)
 	}
 }
 

@@ -139,7 +139,7 @@ func (s *Service) Place(ctx context.Context, who trade.Viewer, key string, d Dra
 		return s.store.settle(ctx, tx, scope, key, a)
 	})
 	if err != nil {
-		if d.refusable() {
+		if d.refusable() && d.Channel != File {
 			s.store.abandon(context.WithoutCancel(ctx), scope, key)
 		} else {
 			s.store.forget(context.WithoutCancel(ctx), scope, key)
@@ -234,9 +234,11 @@ type Considered struct {
 
 // Taken is what the deciding transaction found, with everything locked that it depends on.
 type Taken struct {
-	// Wanted are the lines that stock was asked for, and Promised is what there was.
-	Wanted   []int                `json:"wanted"`
-	Promised map[int][]Allocation `json:"promised"`
+	// Settled is false when it was turned down before stock and credit were asked for.
+	Settled bool `json:"settled"`
+	// Wanted is what stock was asked for by line, and Promised what there was.
+	Wanted   map[int]trade.Decimal `json:"wanted"`
+	Promised map[int][]Allocation  `json:"promised"`
 	// Plan is why so.
 	Plan    json.RawMessage `json:"plan,omitempty"`
 	Credit  CreditPosition  `json:"credit"`
@@ -251,8 +253,9 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 	}
 	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
 	sourcing := o.sourcing(o.wants(c.Facts), policy)
+	c.Taken = Taken{Settled: true, Wanted: map[int]trade.Decimal{}}
 	for _, w := range sourcing.Wants {
-		c.Taken.Wanted = append(c.Taken.Wanted, w.Line)
+		c.Taken.Wanted[w.Line] = w.Quantity
 	}
 	if !c.Facts.missing(needItems) {
 		promised, err := s.reserver.Reserve(ctx, tx, o.ID, sourcing)
@@ -288,7 +291,8 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 	return events, s.exposure.Unexpose(ctx, tx, o.ID)
 }
 
-// under is the decision that other rules make of what was considered. Stock that was not asked for then is taken as there.
+// under is the decision that other rules make of what was considered. Stock and credit that were not asked
+// for then are taken as there.
 func (c *Considered) under(policy Policy, now time.Time) *Order {
 	o, internal := c.order(policy, now)
 	c.Internal = internal
@@ -300,13 +304,22 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 	if !c.Facts.missing(needItems) {
 		got := map[int][]Allocation{}
 		for _, w := range o.wants(c.Facts) {
-			if got[w.Line] = c.Taken.Promised[w.Line]; !slices.Contains(c.Taken.Wanted, w.Line) {
+			got[w.Line] = c.Taken.Promised[w.Line]
+			promised := trade.Decimal{}
+			for _, a := range got[w.Line] {
+				promised = trade.Sum(promised, a.Quantity)
+			}
+			if asked, ok := c.Taken.Wanted[w.Line]; !ok || promised.Cmp(asked) >= 0 {
 				got[w.Line] = []Allocation{{Quantity: w.Quantity}}
 			}
 		}
 		e.allocate(o, got)
 	}
 	o.count()
+	if !c.Taken.Settled {
+		// Nobody asked for the account's credit: it is taken as good.
+		c.Taken.Credit = CreditPosition{Known: true}
+	}
 	e.settle(o.Total, c.Taken)
 	o.Findings = append(o.Findings, e.findings...)
 	o.conclude(policy, now)
@@ -515,18 +528,32 @@ func (d Draft) refusable() bool { return d.Channel.refusable() }
 
 // hold adds a hold for the finding unless there is an active one for the same on the same.
 func (o *Order) hold(f Finding, policy Policy, now time.Time) {
-	h := newHold(f, policy.holdRule(f.Code), now)
+	h := o.newHold(f, policy, now)
 	if slices.ContainsFunc(o.ActiveHolds(), func(is Hold) bool { return is.against() == h.against() }) {
 		return
 	}
-	switch f.Code {
-	case sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick:
+	switch {
+	case f.Severity != trade.Hold: // what is turned down does not come right by itself
+	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick}, f.Code):
 		h.AutoClears = true
 	}
 	if !o.refusable() {
 		h.Remedies = append(h.Remedies, "CANCEL_AND_REFUND", "SUBSTITUTE", "BACKORDER")
 	}
 	o.Holds = append(o.Holds, h)
+}
+
+// newHold is the hold that a finding makes of the order.
+func (o *Order) newHold(f Finding, policy Policy, now time.Time) Hold {
+	code := f.Code
+	if f.ruled != "" {
+		code = f.ruled
+	}
+	rule := policy.holdRule(code)
+	if f.Code == atpShort && (o.ShipComplete || policy.Sourcing.ShipComplete) {
+		rule.Level = HoldsOrder
+	}
+	return newHold(f, rule, now)
 }
 
 func newHold(f Finding, rule HoldRule, now time.Time) Hold {

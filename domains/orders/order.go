@@ -101,6 +101,8 @@ type Order struct {
 	Whole bool `json:"whole,omitempty"`
 	// Quote is the number of the quote that it was placed by.
 	Quote string `json:"quote,omitempty"`
+	// AmendedBy is who changed it last here; empty for nobody.
+	AmendedBy string `json:"amendedBy,omitempty"`
 	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
 	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.
@@ -232,6 +234,8 @@ type Finding struct {
 	AsOf     *time.Time     `json:"asOf,omitempty"`
 	// Evaluated is false when the check's inputs were missing.
 	Evaluated bool `json:"evaluated"`
+	// ruled is the check whose rule says how it holds, where that is not to be told.
+	ruled string
 }
 
 // Open is what no bucket of the line holds yet.

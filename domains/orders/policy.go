@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	glob "path"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +163,15 @@ type Restriction struct {
 }
 
 func (r Restriction) covers(to trade.Address) bool {
-	return slices.Contains(r.Countries, to.Country) || slices.Contains(r.Regions, to.Country+"-"+to.Region)
+	country, region := strings.ToUpper(strings.TrimSpace(to.Country)), strings.ToUpper(strings.TrimSpace(to.Region))
+	if slices.Contains(r.Countries, country) {
+		return true
+	}
+	return slices.ContainsFunc(r.Regions, func(code string) bool {
+		// A region that is written out may be the one that is meant.
+		in, name, _ := strings.Cut(code, "-")
+		return in == country && (name == region || len(region) > 3 || region == "")
+	})
 }
 
 // HoldRule is how a finding holds an order.
@@ -237,12 +244,34 @@ func (p Policy) effect(code string) Effect {
 	return c.Effect
 }
 
-// matches reports whether one of the patterns is the name.
+// matches reports whether one of the patterns is the name: * is any text, ? any character.
 func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, err := glob.Match(p, name)
-		return err == nil && ok
-	})
+	return slices.ContainsFunc(patterns, func(p string) bool { return like(p, name) })
+}
+
+func like(pattern, name string) bool {
+	before, after, wild := strings.Cut(pattern, "*")
+	if len(name) < len(before) {
+		return false
+	}
+	for i := range len(before) {
+		if before[i] != '?' && before[i] != name[i] {
+			return false
+		}
+	}
+	name = name[len(before):]
+	if !wild {
+		return name == ""
+	}
+	for {
+		if like(after, name) {
+			return true
+		}
+		if name == "" {
+			return false
+		}
+		name = name[1:]
+	}
 }
 
 // maxRules bounds the text of a rule set.
@@ -278,11 +307,6 @@ func ParseRules(raw []byte) (*Rules, error) {
 		case len(c.Accounts) == 0:
 			return nil, fault.New(fault.Invalid, "class %s names no accounts: list numbers, or patterns such as C10*", c.Name).At(at + ".accounts")
 		}
-		for _, p := range c.Accounts {
-			if _, err := glob.Match(p, ""); err != nil {
-				return nil, fault.New(fault.Invalid, "%q is not a pattern: use * and ?", p).At(at + ".accounts")
-			}
-		}
 		p, err := over(out.Default, c.Policy, at+".policy")
 		if err != nil {
 			return nil, err
@@ -304,6 +328,19 @@ func over(p Policy, raw json.RawMessage, at string) (Policy, error) {
 		return out, fmt.Errorf("rules: %w", err)
 	}
 	if len(raw) > 0 {
+		var named map[string]json.RawMessage
+		if err := strictly(raw, &named, at); err != nil {
+			return out, err
+		}
+		// A list takes the place of a list as a whole: JSON would fill in its elements one by one.
+		for name, empty := range map[string]func(){
+			"quantityLimits": func() { out.QuantityLimits = nil }, "assortment": func() { out.Assortment = nil },
+			"restrictions": func() { out.Restrictions = nil }, "approvals": func() { out.Approvals = nil },
+		} {
+			if _, ok := named[name]; ok {
+				empty()
+			}
+		}
 		if err := strictly(raw, &out, at); err != nil {
 			return out, err
 		}
@@ -338,6 +375,8 @@ func (p Policy) check(at string) error {
 			return fault.New(fault.Invalid, "there is no check %q: intakeChecks lists them", code).At(at + ".checks." + code)
 		case !slices.Contains(Effects(), effect):
 			return fault.New(fault.Invalid, "%q is not an effect: use one of %v", effect, Effects()).At(at + ".checks." + code)
+		case c.Most != "" && c.Most.milder(effect):
+			return fault.New(fault.Invalid, "%s cannot be %s: the most is %s", code, effect, c.Most).At(at + ".checks." + code)
 		case effect.milder(c.Least):
 			return fault.New(fault.Invalid, "%s cannot be %s: the mildest is %s", code, effect, c.Least).At(at + ".checks." + code)
 		}
@@ -346,6 +385,9 @@ func (p Policy) check(at string) error {
 		h := p.Holds[code]
 		if _, ok := checkOf(code); !ok {
 			return fault.New(fault.Invalid, "there is no check %q: intakeChecks lists them", code).At(at + ".holds." + code)
+		}
+		if (code == priceMissing || code == sourceUnavailable) && len(h.Blocks) > 0 && !slices.Contains(h.Blocks, Release) {
+			return fault.New(fault.Invalid, "%s blocks RELEASE: nothing leaves that is not decided", code).At(at + ".holds." + code + ".blocks")
 		}
 		if code == priceMissing && h.Level == HoldsLine {
 			return fault.New(fault.Invalid, "%s holds the whole order: it cannot go to the ERP with a line that has no price", code).At(at + ".holds." + code + ".level")
@@ -375,8 +417,12 @@ func (p Policy) check(at string) error {
 		"priceTolerance.perUnit": p.PriceTolerance.PerUnit, "priceTolerance.perLine": p.PriceTolerance.PerLine, "credit.threshold": p.Credit.Threshold,
 		"credit.surcharge": p.Credit.Surcharge, "credit.watch": p.Credit.Watch, "overdue.amount": p.Overdue.Amount,
 	} {
-		if d.IsNeg() {
-			return fault.New(fault.Invalid, "%s is negative", d).At(at + "." + field)
+		most := most()
+		if strings.HasPrefix(field, "credit.") {
+			most = trade.MustDecimal("1000") // percent
+		}
+		if d.IsNeg() || d.Cmp(most) > 0 || d.MinScale() > 6 {
+			return fault.New(fault.Invalid, "%s: use 0 to %s, with 6 decimal places at most", d, most).At(at + "." + field)
 		}
 	}
 	if p.DuplicatePODays < 0 || p.DuplicatePODays > 3650 {

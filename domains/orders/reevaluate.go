@@ -31,6 +31,9 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 	}
 	cleared := false
 	_, err = s.update(ctx, trade.System("reevaluation"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+		if o.Version != found[id].Version {
+			return nil, nil // it has changed since its facts were asked for: the next round decides it
+		}
 		if o.finished() || o.Status == PendingApproval || len(o.ActiveHolds()) == 0 && !o.backordered() {
 			return nil, nil
 		}
@@ -75,12 +78,15 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	}
 	// down are the lines that are turned down only now.
 	var down []int
+	decided := false // a line that was not decided before
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if l.Outcome == LineRejected || l.Outcome == LineDeleted {
 			continue
 		}
 		if now := is.Lines[i]; l.Outcome == LineHeld {
+			decided = decided || now.Outcome != LineHeld
+			l.unpromise(trade.Less(l.Allocated, now.Quantity.Value))
 			l.UnitPrice, l.Amount, l.Description, l.Quantity, l.Asked, l.Outcome = now.UnitPrice, now.Amount, now.Description, now.Quantity, now.Asked, now.Outcome
 			if l.Outcome == LineRejected {
 				down = append(down, i)
@@ -119,6 +125,14 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		}
 		e.credit(position, o.Total)
 	}
+	if decided {
+		// What it is worth is known only now.
+		e.value(o.Total)
+		e.approvals(o.Total)
+		if err := s.store.reviewed(ctx, tx, o.ID, is.Internal); err != nil {
+			return nil, err
+		}
+	}
 	still := map[against]bool{{code: shortPick}: short}
 	if !o.waits() && len(o.ActiveHolds()) == 0 {
 		// It was agreed that it waits for stock.
@@ -130,7 +144,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		for _, i := range down {
 			// What its channel has taken is not dropped for that: a person must settle it.
 			if reject && !o.refusable() && strings.HasPrefix(f.Path, path(i, "")) {
-				still[against{code: f.Code}] = true
+				still[o.newHold(f, policy, s.now()).against()] = true
 				o.hold(f, policy, s.now())
 				if f.Code == itemUnknown {
 					unknown = append(unknown, o.Lines[i].SKU)
@@ -138,7 +152,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			}
 		}
 		if f.Severity == trade.Hold || (reject && !strings.HasPrefix(f.Path, "lines.")) {
-			at := newHold(f, policy.holdRule(f.Code), s.now()).against()
+			at := o.newHold(f, policy, s.now()).against()
 			still[at] = true
 			if !o.heldBefore(at) {
 				o.hold(f, policy, s.now())
@@ -159,8 +173,9 @@ func (o *Order) heldBefore(at against) bool {
 
 func (o *Order) draft() Draft {
 	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, At: o.PlacedAt, Quote: o.Quote, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d.DateKept = true
 	if o.ShipTo.Line1 != "" {
-		d.ShipTo = &o.ShipTo
+		d.ShipTo, d.ShipToKept = &o.ShipTo, true
 	}
 	if d.Currency == trade.NoCurrency {
 		d.Currency = ""

@@ -78,13 +78,9 @@ func (l *Line) shrink(q trade.Decimal) {
 	l.Backordered = trade.Less(l.Backordered, n)
 	cancel(n)
 	cancel(trade.Min(q, l.Open()))
-	for i := len(l.Allocations) - 1; i >= 0; i-- {
-		n := trade.Min(trade.Min(q, l.Allocated), l.Allocations[i].Quantity)
-		l.Allocated = trade.Less(l.Allocated, n)
-		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
-		cancel(n)
-	}
-	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
+	n = trade.Min(q, l.Allocated)
+	l.unpromise(n)
+	cancel(n)
 }
 
 // Registered keeps what a system of record calls the order, and what it was asked to register: what it

@@ -60,7 +60,7 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 	if err := found[id].saw(&change.Version); err != nil {
 		return nil, err
 	}
-	d, err := found[id].with(change)
+	d, err := found[id].with(change, who)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +108,12 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 	return out, err
 }
 
-// with is the order as a draft, with the change.
-func (o *Order) with(c Change) (Draft, error) {
+// with is the order as a draft, with the viewer's change. Lines that were turned down stay so unless they are changed.
+func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 	d := o.draft()
+	for i, l := range o.Lines {
+		d.Lines[i].Gone = d.Lines[i].Gone || l.Outcome == LineRejected
+	}
 	for _, n := range slices.Sorted(maps.Keys(c.Lines)) {
 		q := c.Lines[n]
 		l := o.Line(n)
@@ -122,10 +125,16 @@ func (o *Order) with(c Change) (Draft, error) {
 		case q.IsZero():
 			d.Lines[n-1].Gone = true
 		default:
-			d.Lines[n-1].Quantity.Value = q
+			line := &d.Lines[n-1]
+			if q.Cmp(line.Quantity.Value) > 0 && !who.Has(OverridePrices) {
+				line.Override = nil // the price was set for less
+			}
+			line.Quantity.Value, line.Gone = q, false
 		}
 	}
-	d.Lines = append(d.Lines, c.Add...)
+	if d.Lines = append(d.Lines, c.Add...); len(d.Lines) > MaxLines {
+		return d, fault.New(fault.Invalid, "the order would have %d lines; the limit is %d", len(d.Lines), MaxLines).At("add")
+	}
 	if slices.ContainsFunc(c.Add, func(l DraftLine) bool { return l.Override != nil }) {
 		return d, fault.New(fault.Unsupported, "prices are set when an order is placed, not when it is changed").At("add")
 	}
@@ -133,16 +142,16 @@ func (o *Order) with(c Change) (Draft, error) {
 		return d, fault.New(fault.Invalid, "nothing of order %s would be left: cancel it", o.Number).At("lines")
 	}
 	if c.RequestedDate != nil {
-		d.RequestedDate = *c.RequestedDate
+		d.RequestedDate, d.DateKept = *c.RequestedDate, false
 	}
 	if c.PONumber != nil {
 		d.PONumber = *c.PONumber
 	}
 	if c.ShipToID != nil {
-		d.ShipToID, d.ShipTo = *c.ShipToID, nil
+		d.ShipToID, d.ShipTo, d.ShipToKept = *c.ShipToID, nil, false
 	}
 	if c.ShipTo != nil {
-		d.ShipToID, d.ShipTo = "", c.ShipTo
+		d.ShipToID, d.ShipTo, d.ShipToKept = "", c.ShipTo, false
 	}
 	return d, nil
 }
@@ -152,6 +161,9 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	if o.History {
 		return nil, fault.New(fault.Conflict, "order %s is worked on in %s; change it there", o.Number, o.ChannelSource).At("orderId")
 	}
+	if !o.refusable() {
+		return nil, fault.New(fault.Conflict, "order %s was sold by %s; change it there, or cancel it", o.Number, o.ChannelSource).At("orderId")
+	}
 	if o.finished() {
 		return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be changed", o.Number, o.Status).At("orderId")
 	}
@@ -160,7 +172,7 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 		return nil, err
 	}
 	if !o.untouched() || len(kept) > 0 {
-		return nil, s.lower(ctx, tx, o, change, kept)
+		return s.lower(ctx, tx, who, o, change, c.Facts, kept)
 	}
 	now, policy := s.now(), rules.For(o.Account)
 	if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
@@ -169,7 +181,7 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	n, internal := c.order(policy, now)
 	c.Internal = internal
 	n.ID, n.Number, n.Version, n.PlacedAt, n.PlacedBy, n.RuleSet = o.ID, o.Number, o.Version, o.PlacedAt, o.PlacedBy, rules.Version
-	n.References, n.Refunds, n.Revisions = o.References, o.Refunds, o.Revisions
+	n.References, n.Revisions, n.AmendedBy = o.References, o.Revisions, who.Subject
 	events, err := s.settleOrder(ctx, tx, n, c, policy, now)
 	if err != nil {
 		return nil, err
@@ -198,21 +210,21 @@ func (o *Order) untouched() bool {
 	return o.waits() && !o.registered() && !slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
 }
 
-// heldOver are the holds of the order as it is decided now, with those that it had before. What a person had let go stays so
-// while the order has not become dearer.
+// heldOver are the holds of the order as it is decided now, with those that it had before. What a person had let go stays so where
+// it is the same, see carries; what intake does not put on stays on.
 func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
 	var out []Hold
 	for _, h := range o.Holds {
-		if h.Status == HoldActive {
+		if _, ours := checkOf(h.Code); h.Status == HoldActive && (ours || h.Code == review) {
 			h.Status, h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = HoldAutoCleared, &at, who.Subject, "the order was changed"
 		}
 		out = append(out, h)
 	}
 	for _, h := range now.Holds {
 		i := slices.IndexFunc(o.Holds, func(was Hold) bool {
-			return was.against() == h.against() && (was.Status == HoldReleased || was.Status == HoldOverridden)
+			return was.against() == h.against() && (was.Status == HoldReleased || was.Status == HoldOverridden) && o.carries(was, now, h)
 		})
-		if i >= 0 && now.Total.Amount.Cmp(o.Total.Amount) <= 0 {
+		if i >= 0 {
 			was := o.Holds[i]
 			h.Status, h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = was.Status, was.ReleasedAt, was.ReleasedBy, was.ReleaseReason
 		}
@@ -221,10 +233,27 @@ func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
 	return out
 }
 
+// carries reports whether letting a hold go covers the one in its place: of what is about money when the order has not become
+// dearer, of an approval when besides no item is new, and else when the same was seen.
+func (o *Order) carries(was Hold, now *Order, h Hold) bool {
+	cheaper := now.Total.Amount.Cmp(o.Total.Amount) <= 0
+	switch h.Code {
+	case creditExceeded, overdueBalance, orderMax, atpShort:
+		return cheaper
+	case approvalRequired:
+		had := o.items()
+		return cheaper && !slices.ContainsFunc(now.Lines, func(l Line) bool { _, known := had[l.SKU]; return !known })
+	case review:
+		return false
+	default:
+		return was.Reason == h.Reason
+	}
+}
+
 // lower takes quantities off lines of an order that is on its way, as far as no node has them.
-func (s *Service) lower(ctx context.Context, tx postgres.Tx, o *Order, change Change, kept map[int]map[trade.NodeID]trade.Decimal) error {
+func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, change Change, facts Facts, kept map[int]map[trade.NodeID]trade.Decimal) ([]event.Event, error) {
 	if len(change.Add) > 0 || change.RequestedDate != nil || change.PONumber != nil || change.ShipTo != nil || change.ShipToID != nil {
-		return fault.New(fault.Conflict, "order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number).At("orderId")
+		return nil, fault.New(fault.Conflict, "order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number).At("orderId")
 	}
 	for _, number := range slices.Sorted(maps.Keys(change.Lines)) {
 		l, q := o.Line(number), change.Lines[number]
@@ -237,17 +266,26 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, o *Order, change Ch
 		worked = worked.Max(held)
 		switch {
 		case q.Cmp(wanted) > 0:
-			return fault.New(fault.Conflict, "order %s is on its way: line %d can be lowered from %s, not raised", o.Number, number, wanted).At("lines")
+			return nil, fault.New(fault.Conflict, "order %s is on its way: line %d can be lowered from %s, not raised", o.Number, number, wanted).At("lines")
 		case q.Cmp(worked) < 0:
-			return fault.New(fault.Conflict, "line %d: %s of %s are with a node already; lower it to that, or cancel the order to recall what can be", number, worked, wanted).At("lines")
+			return nil, fault.New(fault.Conflict, "line %d: %s of %s are with a node already; lower it to that, or cancel the order to recall what can be", number, worked, wanted).At("lines")
+		}
+		if rule := facts.Items[l.SKU].Rule; rule != nil && q.IsPos() && !q.Equal(worked) && (!rule.whole(q) || q.Cmp(rule.Minimum) < 0) {
+			return nil, fault.New(fault.Invalid, "line %d: %s is not sold by %s: %s", number, l.SKU, q, rule.remedy(q)).At("lines")
 		}
 		l.shrink(trade.Less(wanted, q))
 	}
+	if !slices.ContainsFunc(o.Lines, func(l Line) bool {
+		return trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)).IsPos()
+	}) {
+		return s.cancel(ctx, tx, who, o, change.Reason)
+	}
+	o.AmendedBy = who.Subject
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
-		return err
+		return nil, err
 	}
 	o.derive()
-	return s.dispatch.Cancelled(ctx, tx, o)
+	return nil, s.dispatch.Cancelled(ctx, tx, o)
 }
 
 // figures are what a change can make otherwise, by path.

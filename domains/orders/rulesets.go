@@ -111,6 +111,9 @@ func (s *Service) ActivateRules(ctx context.Context, who trade.Viewer, version, 
 			if r, err = s.store.ruleSet(ctx, tx, version); err != nil {
 				return err
 			}
+			if _, err := r.read(); err != nil {
+				return err // written before what rules may say was changed
+			}
 		}
 		return postgres.Append(ctx, tx, ruled("rules.activated", now, who, map[string]any{"version": version, "instead": was, "reason": reason}))
 	})
@@ -169,35 +172,27 @@ func (s *Service) TryRules(ctx context.Context, who trade.Viewer, version int, s
 	}
 	sets := map[int]*Rules{version: rules, 0: BuiltIn()}
 	out := &Trial{}
-	type decided struct {
-		is         *Order
-		considered *Considered
-	}
-	var all []decided
 	err := s.store.considered(ctx, since, limit, func(o *Order, c *Considered) error {
-		all = append(all, decided{o, c})
+		then := sets[o.RuleSet]
+		if then == nil {
+			set, err := s.store.ruleSet(ctx, s.store.pool, o.RuleSet)
+			if err != nil {
+				return err
+			}
+			if then, err = set.read(); err != nil {
+				return err
+			}
+			sets[o.RuleSet] = then
+		}
+		out.Orders++
+		if change := c.compare(then, rules, o.PlacedAt); change != nil {
+			change.OrderID, change.Number = o.ID, o.Number
+			out.Changed = append(out.Changed, *change)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
-	}
-	for _, d := range all {
-		then := sets[d.is.RuleSet]
-		if then == nil {
-			set, err := s.store.ruleSet(ctx, s.store.pool, d.is.RuleSet)
-			if err != nil {
-				return nil, err
-			}
-			if then, err = set.read(); err != nil {
-				return nil, err
-			}
-			sets[d.is.RuleSet] = then
-		}
-		out.Orders++
-		if change := d.considered.compare(then, rules, d.is.PlacedAt); change != nil {
-			change.OrderID, change.Number = d.is.ID, d.is.Number
-			out.Changed = append(out.Changed, *change)
-		}
 	}
 	return out, nil
 }

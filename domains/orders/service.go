@@ -380,6 +380,16 @@ func (l *Line) promise(a Allocation) {
 	l.Allocations = append(l.Allocations, a)
 }
 
+// unpromise takes a quantity off the line's promises that no node has, the last first.
+func (l *Line) unpromise(q trade.Decimal) {
+	for i := len(l.Allocations) - 1; i >= 0 && q.IsPos(); i-- {
+		n := trade.Min(trade.Min(q, l.Allocated), l.Allocations[i].Quantity)
+		l.Allocated, q = trade.Less(l.Allocated, n), trade.Less(q, n)
+		l.Allocations[i].Quantity = trade.Less(l.Allocations[i].Quantity, n)
+	}
+	l.Allocations = slices.DeleteFunc(l.Allocations, func(a Allocation) bool { return a.Quantity.IsZero() })
+}
+
 // unallocate shrinks the allocation of the node.
 func (l *Line) unallocate(node trade.NodeID, q trade.Decimal) {
 	for i := range l.Allocations {

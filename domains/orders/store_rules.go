@@ -107,6 +107,21 @@ func part[T any](ctx context.Context, s *store, path string, ids []trade.OrderID
 	return out, err
 }
 
+// reviewed adds findings that are not for buyers' eyes to those that an order was decided by.
+func (s *store) reviewed(ctx context.Context, tx postgres.Tx, id trade.OrderID, list []Finding) error {
+	if len(list) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("decision of %s: %w", id, err)
+	}
+	if _, err := tx.Exec(ctx, `UPDATE decisions SET considered = jsonb_set(considered, '{internal}', coalesce(considered->'internal', '[]') || $2::jsonb) WHERE order_id = $1`, id, raw); err != nil {
+		return fmt.Errorf("decision of %s: %w", id, err)
+	}
+	return nil
+}
+
 // rules are those that are active, read anew when others are.
 func (s *store) rules(ctx context.Context) (*Rules, error) {
 	var version int

@@ -582,6 +582,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("about", false, func(obj *orders.Check) string { return obj.About }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("effect", false, func(obj *orders.Check) orders.Effect { return obj.Effect }, breadth.Leaf(func(b []byte, v orders.Effect) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "CheckEffect!")),
 			breadth.Plain("least", false, func(obj *orders.Check) orders.Effect { return obj.Least }, breadth.Leaf(func(b []byte, v orders.Effect) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "CheckEffect!")),
+			breadth.Plain("most", true, func(obj *orders.Check) orders.Effect { return obj.Harshest() }, breadth.Leaf(func(b []byte, v orders.Effect) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "CheckEffect!")),
 			breadth.Plain("needs", false, func(obj *orders.Check) []string { return obj.Needs }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
 		}},
 		breadth.Type{Name: "Invoice", Is: []string{"Invoice", "FinanceDocument", "Node"}, Fields: []breadth.Field{

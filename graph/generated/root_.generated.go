@@ -364,11 +364,12 @@ type ComplexityRoot struct {
 	}
 
 	IntakeCheck struct {
-		About  func(childComplexity int) int
-		Code   func(childComplexity int) int
-		Effect func(childComplexity int) int
-		Least  func(childComplexity int) int
-		Needs  func(childComplexity int) int
+		About    func(childComplexity int) int
+		Code     func(childComplexity int) int
+		Effect   func(childComplexity int) int
+		Harshest func(childComplexity int) int
+		Least    func(childComplexity int) int
+		Needs    func(childComplexity int) int
 	}
 
 	Invoice struct {
@@ -2291,6 +2292,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IntakeCheck.Effect(childComplexity), true
+	case "IntakeCheck.most":
+		if e.ComplexityRoot.IntakeCheck.Harshest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IntakeCheck.Harshest(childComplexity), true
 	case "IntakeCheck.least":
 		if e.ComplexityRoot.IntakeCheck.Least == nil {
 			break
@@ -6948,6 +6955,8 @@ type IntakeCheck @owner(system: CROSSDOCK) {
   effect: CheckEffect!
   "The mildest that rules may say."
   least: CheckEffect!
+  "The harshest that rules may say."
+  most: CheckEffect!
   "The facts without which it is not made."
   needs: [String!]!
 }
@@ -8109,6 +8118,8 @@ func (ec *executionContext) childFields_IntakeCheck(ctx context.Context, field g
 		return ec.fieldContext_IntakeCheck_effect(ctx, field)
 	case "least":
 		return ec.fieldContext_IntakeCheck_least(ctx, field)
+	case "most":
+		return ec.fieldContext_IntakeCheck_most(ctx, field)
 	case "needs":
 		return ec.fieldContext_IntakeCheck_needs(ctx, field)
 	}

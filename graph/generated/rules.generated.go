@@ -252,6 +252,29 @@ func (ec *executionContext) fieldContext_IntakeCheck_least(_ context.Context, fi
 	return graphql.NewScalarFieldContext("IntakeCheck", field, false, false, "CheckEffect")
 }
 
+func (ec *executionContext) _IntakeCheck_most(ctx context.Context, field graphql.CollectedField, obj *orders.Check) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IntakeCheck_most(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Harshest(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v orders.Effect) graphql.Marshaler {
+			return ec.marshalNCheckEffect2crossdockᚋdomainsᚋordersᚐEffect(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IntakeCheck_most(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IntakeCheck", field, true, false, "CheckEffect")
+}
+
 func (ec *executionContext) _IntakeCheck_needs(ctx context.Context, field graphql.CollectedField, obj *orders.Check) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -909,6 +932,11 @@ func (ec *executionContext) _IntakeCheck(ctx context.Context, sel ast.SelectionS
 			}
 		case "least":
 			out.Values[i] = ec._IntakeCheck_least(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "most":
+			out.Values[i] = ec._IntakeCheck_most(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
