@@ -1,6 +1,11 @@
 package orders
 
-import "crossdock/domains/trade"
+import (
+	"time"
+
+	"crossdock/domains/trade"
+	"crossdock/internal/postgres"
+)
 
 // CheckCredit is what the credit check sees.
 func CheckCredit(p Policy, position CreditPosition, total trade.Money) []Finding {
@@ -14,4 +19,36 @@ func CheckRepeats(p Policy, po string, earlier []Earlier) []Finding {
 	e := &evaluation{policy: p, draft: Draft{PONumber: po}}
 	e.repeats(earlier)
 	return e.findings
+}
+
+// Move takes a line's quantity a step on, and derives the order's status.
+func Move(o *Order, line int, step Step, node trade.NodeID, q trade.Decimal) {
+	o.Line(line).move(step, node, q)
+	o.derive()
+}
+
+// Promise adds a promise to a line.
+func Promise(o *Order, line int, a Allocation) {
+	o.Line(line).promise(a)
+	o.derive()
+}
+
+// Shrink cancels what no node works on.
+func Shrink(o *Order, line int, q trade.Decimal) {
+	l := o.Line(line)
+	l.shrink(trade.Min(q, trade.Sum(l.Open(), l.Backordered, l.Allocated)))
+	o.derive()
+}
+
+// Hold1 holds a line, or the order for 0.
+func Hold1(o *Order, line int) {
+	o.Holds = append(o.Holds, Hold{ID: postgres.NewID(), Code: "TEST", Status: HoldActive, Line: line, Blocks: []Activity{Release}})
+	o.derive()
+}
+
+// LetGo releases a hold.
+func LetGo(o *Order, id string, who trade.Viewer, now time.Time) error {
+	err := o.release(id, who, "a test", now)
+	o.derive()
+	return err
 }
