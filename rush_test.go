@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/internal/config"
@@ -161,5 +162,36 @@ func TestARush(t *testing.T) {
 	check(200)
 	if n := left(); n != 0 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// TestWhatIsPromisedAndGone is raised when a count finds less than what is promised, and settled when more comes.
+func TestWhatIsPromisedAndGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.place("gone", draft("C10019", line(scarce, "5"))) // held, for an overdue balance
+	if o := w.order(a.OrderID); o.Status != orders.OnHold || o.Lines[0].Allocated.String() != "5" {
+		t.Fatalf("it is %s with %s promised", o.Status, o.Lines[0].Allocated)
+	}
+	open := func() []string {
+		t.Helper()
+		if _, err := w.inventory.Refresh(t.Context(), []trade.SKU{scarce}); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, e := range list {
+			out = append(out, e.Code+": "+e.Title)
+		}
+		return out
+	}
+	for _, c := range []struct{ found, want string }{{"9", "[]"}, {"3", "[OVERSOLD: DC-EAST has 3 of SKU-1005, and 2 more are promised from it]"}, {"3", "[OVERSOLD: DC-EAST has 3 of SKU-1005, and 2 more are promised from it]"}, {"5", "[]"}} {
+		w.admin("POST", "/admin/wms/count?site=EAST&sku="+string(scarce)+"&found="+c.found, "")
+		if got := fmt.Sprint(open()); got != c.want {
+			t.Errorf("when %s are found: %s, want %s", c.found, got, c.want)
+		}
 	}
 }

@@ -32,5 +32,9 @@ CREATE TABLE node_loads (
 CREATE INDEX node_loads_day ON node_loads (node, day);
 CREATE INDEX node_loads_order ON node_loads (order_id);
 
+-- How much more is promised and not released yet than the node has.
+ALTER TABLE stock_figures ADD COLUMN oversold numeric NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE stock_figures DROP COLUMN oversold;
 DROP TABLE node_loads, decisions, rule_sets;

@@ -36,6 +36,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
 	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
 	s.mux.HandleFunc("POST /admin/erp/pay", s.pay)
+	s.mux.HandleFunc("POST /admin/wms/count", s.count)
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
@@ -129,6 +130,22 @@ func (s *Server) block(w http.ResponseWriter, r *http.Request) {
 	}
 	c.Blocked, c.Modified = r.URL.Query().Get("why"), s.world.now()
 	s.world.keep(record("customer", c.Number, c))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// count corrects what lies at a place of the WMS, as a count there does.
+func (s *Server) count(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	q := r.URL.Query()
+	st := s.world.stock[stockKey("wms", q.Get("site"), q.Get("sku"))]
+	found, err := trade.ParseDecimal(q.Get("found"))
+	if st == nil || err != nil || found.IsNeg() {
+		http.Error(w, `{"error":"say site, sku and found: how many there are"}`, http.StatusBadRequest)
+		return
+	}
+	st.OnHand = found
+	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -75,8 +75,25 @@ const (
 	creditReturn  = "return.credit"
 )
 
+// oversold raises what more was promised of than there is, and takes that back when there is enough.
+func (p *Processes) oversold(ctx context.Context, tx Tx, o inventory.Oversold) error {
+	key := fmt.Sprintf("oversold/%s/%s", o.Node, o.SKU)
+	if o.Short.IsZero() {
+		return p.Exceptions.Clear(ctx, tx, key, "there is enough again")
+	}
+	detail, err := json.Marshal(map[string]any{"node": o.Node, "sku": o.SKU, "has": o.Has, "short": o.Short})
+	if err != nil {
+		return err
+	}
+	return p.Exceptions.Raise(ctx, tx, operations.Exception{
+		Code: "OVERSOLD", Severity: "ERROR", Title: fmt.Sprintf("%s has %s of %s, and %s more are promised from it", o.Node, o.Has, o.SKU, o.Short), Detail: detail,
+		Subject: "node/" + string(o.Node), Key: key, CreatedAt: p.Now(),
+	})
+}
+
 // Attach gives the queue its handlers, and what to do when a person gives an effect up.
 func (p *Processes) Attach() {
+	p.Inventory.TellOversold(p.oversold)
 	p.Queue.dropped = map[string]func(context.Context, Tx, Effect) error{
 		registerOrder: func(ctx context.Context, tx Tx, e Effect) error {
 			t, err := parse(e)

@@ -131,6 +131,19 @@ type Availability struct {
 // Complete reports whether every node's figure is in the sum.
 func (a *Availability) Complete() bool { return len(a.Unknown) == 0 }
 
+// Oversold is an item of which more is promised from a node, and on no way to it, than it has. Short is how much, zero when it is no
+// longer.
+type Oversold struct {
+	Key
+	Short trade.Decimal
+	Has   trade.Decimal
+}
+
+// TellOversold has somebody told of items that are oversold, and of those that are no longer, in the transaction that finds out.
+func (s *Service) TellOversold(tell func(ctx context.Context, tx postgres.Tx, o Oversold) error) {
+	s.store.oversold = tell
+}
+
 // Promise is a quantity of an order line at one node.
 type Promise struct {
 	Line     int

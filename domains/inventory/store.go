@@ -19,7 +19,7 @@ import (
 func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	s := &Service{store: &store{pool, nodes, stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
+	s := &Service{store: &store{pool: pool, nodes: nodes, stale: stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
 	s.looking = lookup.Share(s.look)
 	return s
 }
@@ -29,6 +29,8 @@ type store struct {
 	nodes []Node
 	// stale bounds the age of a figure that stock is promised from.
 	stale time.Duration
+	// oversold is told of items that are, and of those that are no longer.
+	oversold func(ctx context.Context, tx postgres.Tx, o Oversold) error
 }
 
 // lag is how old what the node tells may be at the moment it tells.
@@ -228,8 +230,39 @@ func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers 
 		if err != nil {
 			return fmt.Errorf("adopt stock figures: %w", err)
 		}
-		return nil
+		return s.compare(ctx, tx, cols[0], cols[1])
 	})
+}
+
+// compare tells of items of which a node by now has less than what is promised from it and on no way to it: somebody else has sold
+// them, or a count has found less.
+func (s *store) compare(ctx context.Context, tx postgres.Tx, nodes, skus []string) error {
+	if s.oversold == nil {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		WITH now AS (
+			SELECT f.node, f.sku, greatest(coalesce(sum(r.quantity), 0) - greatest(f.on_hand - f.allocated, 0), 0) AS short
+			FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
+			LEFT JOIN reservations r ON r.node = f.node AND r.sku = f.sku AND r.release_start IS NULL
+			GROUP BY f.node, f.sku)
+		UPDATE stock_figures f SET oversold = now.short FROM now WHERE f.node = now.node AND f.sku = now.sku AND f.oversold <> now.short
+		RETURNING f.node, f.sku, f.oversold, greatest(f.on_hand - f.allocated, 0)`, nodes, skus)
+	if err != nil {
+		return fmt.Errorf("compare stock with promises: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o Oversold, err error) {
+		return o, row.Scan(&o.Node, &o.SKU, &o.Short, &o.Has)
+	})
+	if err != nil {
+		return fmt.Errorf("compare stock with promises: %w", err)
+	}
+	for _, o := range list {
+		if err := s.oversold(ctx, tx, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const lockKeys = `
