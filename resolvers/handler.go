@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -170,7 +171,7 @@ func check(set ast.SelectionSet, has func(string) bool, depth int, fields *int) 
 				return fault.New(fault.Invalid, "the operation selects more than %d fields", maxFields)
 			}
 			if missing := lacking(s.Definition, has); missing != "" {
-				return fault.New(fault.Denied, "%s needs the scope %q", s.Name, missing)
+				return fault.New(fault.Denied, "%s needs the scope %s", s.Name, missing)
 			}
 			below = s.SelectionSet
 		case *ast.InlineFragment:
@@ -185,7 +186,7 @@ func check(set ast.SelectionSet, has func(string) bool, depth int, fields *int) 
 	return nil
 }
 
-// lacking returns a scope that the field requires and the caller does not hold. The lists are
+// lacking returns the scopes of which the field requires one and the caller holds none, quoted. The lists are
 // alternatives; all scopes of one list are needed.
 func lacking(def *ast.FieldDefinition, has func(string) bool) string {
 	if def == nil {
@@ -195,7 +196,7 @@ func lacking(def *ast.FieldDefinition, has func(string) bool) string {
 	if d == nil {
 		return ""
 	}
-	missing := ""
+	var missing []string
 	for _, alternative := range d.Arguments.ForName("scopes").Value.Children {
 		lacks := ""
 		for _, scope := range alternative.Value.Children {
@@ -206,9 +207,9 @@ func lacking(def *ast.FieldDefinition, has func(string) bool) string {
 		if lacks == "" {
 			return ""
 		}
-		missing = lacks
+		missing = append(missing, strconv.Quote(lacks))
 	}
-	return missing
+	return strings.Join(missing, " or ")
 }
 
 // respond gives each response its own batching scope, so that a stream's second event is not

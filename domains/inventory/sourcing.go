@@ -144,9 +144,11 @@ func (s Score) compare(o Score, by []trade.Criterion) int {
 // Within a set each line is taken whole from the best node that has all of it, and split over the nodes, the best first,
 // where none has. That sends as much as the set can, since the stock of different items does not compete.
 func source(r Request, supplies []Supply) Plan {
-	by := r.Criteria
-	if len(by) == 0 {
-		by = trade.Criteria()
+	by := slices.Clone(r.Criteria)
+	for _, c := range trade.Criteria() { // what is not named breaks the ties that are left
+		if !slices.Contains(by, c) {
+			by = append(by, c)
+		}
 	}
 	p := Plan{Criteria: by, Promises: []Promise{}}
 	supplies = p.candidates(r, supplies)

@@ -115,9 +115,15 @@ func (e *evaluation) missing() {
 		})
 		e.findings[len(e.findings)-1].Evaluated = false
 		for _, c := range Catalogue() {
-			if slices.Contains(c.Needs, m.What) && e.policy.effect(c.Code) != Off {
-				e.findings = append(e.findings, Finding{Code: c.Code, Severity: trade.Warn, Path: m.What, Source: m.Source, Message: fmt.Sprintf("not evaluated, for want of %s: whether %s", m.What, c.About)})
+			if !slices.Contains(c.Needs, m.What) || !e.policy.makes(c.Code) {
+				continue
 			}
+			f := Finding{Code: c.Code, Severity: trade.Warn, Path: m.What, Source: m.Source, Message: fmt.Sprintf("not evaluated, for want of %s: whether %s", m.What, c.About)}
+			if c.Code == marginFloor {
+				e.internal = append(e.internal, f)
+				continue
+			}
+			e.findings = append(e.findings, f)
 		}
 	}
 }

@@ -244,6 +244,16 @@ func (p Policy) effect(code string) Effect {
 	return c.Effect
 }
 
+// makes reports whether the check is made at all: it is not off, and there is something to compare with.
+func (p Policy) makes(code string) bool {
+	there := map[string]bool{
+		orderMin: p.OrderValue.Minimum != nil, orderMax: p.OrderValue.Maximum != nil, marginFloor: p.MarginFloor != nil, creditWatch: p.Credit.Watch.IsPos(),
+		notInAssortment: p.Assortment != nil, itemRestricted: len(p.Restrictions) > 0, qtyMax: len(p.QuantityLimits) > 0,
+	}
+	is, said := there[code]
+	return p.effect(code) != Off && (is || !said)
+}
+
 // matches reports whether one of the patterns is the name: * is any text, ? any character.
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return like(p, name) })
