@@ -256,3 +256,53 @@ func TestOrdersAreApproved(t *testing.T) {
 		t.Errorf("approved it is %s, %s", o.Status, o.Decision)
 	}
 }
+
+// TestAnOrderThatWaitsTooLong lets its stock go, for others to have, and gets what there is when it goes on.
+func TestAnOrderThatWaitsTooLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.place("long", draft("C10019", line("SKU-1003", "1"))) // held for an overdue balance, with the last one
+	if l := w.order(a.OrderID).Lines[0]; l.Allocated.String() != "1" {
+		t.Fatalf("%s are promised", l.Allocated)
+	}
+	lapse := func() *orders.Order {
+		t.Helper()
+		if err := w.orders.Lapse(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		return w.order(a.OrderID)
+	}
+	if o := lapse(); o.Lapsed || o.Lines[0].Allocated.String() != "1" {
+		t.Errorf("before its review it keeps %s", o.Lines[0].Allocated)
+	}
+	if _, err := w.pool.Exec(t.Context(), `UPDATE orders SET doc = jsonb_set(doc, '{holds,0,reviewAt}', '"2020-01-01T00:00:00Z"') WHERE id = $1`, a.OrderID); err != nil {
+		t.Fatal(err)
+	}
+	if o := lapse(); !o.Lapsed || o.Status != orders.OnHold || !o.Lines[0].Allocated.IsZero() || o.Lines[0].Backordered.String() != "1" {
+		t.Errorf("after its review it is %s and keeps %s", o.Status, o.Lines[0].Allocated)
+	}
+	version := w.order(a.OrderID).Version
+	if _, err := w.orders.Reevaluate(t.Context(), a.OrderID); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.order(a.OrderID); o.Version != version || !o.Lines[0].Allocated.IsZero() {
+		t.Errorf("looked at again it is version %d of %d and keeps %s", o.Version, version, o.Lines[0].Allocated)
+	}
+	b := w.place("other", draft("C10001", line("SKU-1003", "1")))
+	if b.Decision != orders.DecisionAccepted {
+		t.Errorf("another order for it is %s", b.Decision)
+	}
+	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), b.OrderID, nil, "after all"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, w.order(a.OrderID).ActiveHolds()[0].ID, "they have paid"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("it has what there is", func() bool {
+		if _, err := w.orders.Reevaluate(t.Context(), a.OrderID); err != nil {
+			t.Fatal(err)
+		}
+		o := w.order(a.OrderID)
+		return !o.Lapsed && o.Status == orders.Accepted && o.Lines[0].Allocated.String() == "1"
+	})
+}

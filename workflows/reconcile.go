@@ -16,6 +16,9 @@ import (
 
 // Reevaluate decides held orders again whose holds may clear by themselves.
 func (p *Processes) Reevaluate(ctx context.Context, log *slog.Logger) {
+	if err := p.Orders.Lapse(ctx, 50); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "let the stock go of orders that wait too long", "error", err)
+	}
 	ids, err := p.Orders.Held(ctx, 50)
 	if err != nil {
 		log.ErrorContext(ctx, "held orders", "error", err)

@@ -103,6 +103,8 @@ type Order struct {
 	Quote string `json:"quote,omitempty"`
 	// AmendedBy is who changed it last here; empty for nobody.
 	AmendedBy string `json:"amendedBy,omitempty"`
+	// Lapsed is true when it waited beyond its review, and its stock was let go.
+	Lapsed bool `json:"lapsed,omitempty"`
 	// RuleSet is the version of the rules that decided it last, 0 for those that are built in.
 	RuleSet int `json:"ruleSet,omitempty"`
 	// CalledOff is true when its shop has cancelled it and we have dealt with that.

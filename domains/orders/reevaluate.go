@@ -51,9 +51,46 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 		}
 		events, err = s.resume(ctx, tx, o, events, now)
 		cleared = o.Status != OnHold
+		if err == nil && o.Lapsed {
+			err = s.letGo(ctx, tx, o) // it waits still
+		}
 		return events, err
 	})
 	return cleared, err
+}
+
+// Lapse lets the stock go of up to so many orders that have waited beyond the review of a hold, for others to have. They wait on, and
+// get what there is when their holds end.
+func (s *Service) Lapse(ctx context.Context, limit int) error {
+	ids, err := s.store.lapsing(ctx, s.now(), limit)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.update(ctx, trade.System("review"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
+			now := s.now()
+			if o.Lapsed || !o.waits() || !slices.ContainsFunc(o.ActiveHolds(), func(h Hold) bool { return h.ReviewAt.Before(now) }) {
+				return nil, nil
+			}
+			o.Lapsed = true
+			return []event.Event{o.event("order.lapsed", now, map[string]any{"holds": holdCodes(o)})}, s.letGo(ctx, tx, o)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letGo has the order wait for stock instead of keeping what no node works on.
+func (s *Service) letGo(ctx context.Context, tx postgres.Tx, o *Order) error {
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		kept := l.Allocated
+		l.unpromise(kept)
+		l.Backordered = trade.Sum(l.Backordered, kept)
+	}
+	return s.reserver.Adjust(ctx, tx, o.ID, o.allocations())
 }
 
 // against is what stands against an order, on the whole or on a line.

@@ -116,6 +116,7 @@ func (s *Service) resume(ctx context.Context, tx postgres.Tx, o *Order, events [
 	if o.waits() || o.finished() {
 		return events, nil
 	}
+	o.Lapsed = false
 	for i := range o.Lines {
 		// What could not be promised is promised when there is stock.
 		l := &o.Lines[i]
