@@ -309,8 +309,11 @@ type Revision struct {
 	Fields  []string `json:"fields"`
 }
 
-// maxRevisions bounds the versions whose fields are remembered.
-const maxRevisions = 20
+// maxRevisions bounds the versions whose fields are remembered, maxFields those of one: beyond, its lines are one field.
+const (
+	maxRevisions = 10
+	maxFields    = 20
+)
 
 // saw returns an error when the caller saw another version of the order, with what is otherwise since.
 func (o *Order) saw(version *int) error {
@@ -350,6 +353,9 @@ func (o *Order) remember(before, after []byte, version int) error {
 		if _, still := is[name]; !still && name != "revisions" {
 			fields = append(fields, name)
 		}
+	}
+	if len(fields) > maxFields {
+		fields = append(slices.DeleteFunc(fields, func(f string) bool { return strings.HasPrefix(f, "lines.") }), "lines")
 	}
 	slices.Sort(fields)
 	o.Revisions = append(o.Revisions, Revision{version, fields})
