@@ -36,6 +36,8 @@ func TestARush(t *testing.T) {
 			}
 		}
 	})
+	w.patience = 3 * time.Minute // a hundred orders, on a busy machine
+	w.admin("POST", "/admin/shop/budget?points=1000000", "")
 	w.admin("POST", "/admin/knobs", `{"lag":{"wms":"1m"}}`)
 	w.start()
 	// One buyer leaves ten, and the warehouse ships the rest, which its figures will not tell for a minute.
