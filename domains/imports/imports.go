@@ -6,7 +6,6 @@ package imports
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"crossdock/domains/trade"
@@ -161,6 +160,3 @@ type Intake interface {
 	// Check is what Place would answer, and changes nothing.
 	Check(ctx context.Context, who trade.Viewer, o Order, whole bool) (Placed, error)
 }
-
-// stored is a row's order in the database.
-func (o Order) stored() (json.RawMessage, error) { return json.Marshal(o) }

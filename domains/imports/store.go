@@ -45,12 +45,12 @@ func (s *store) start(ctx context.Context, scope, key string, print []byte, i *I
 		}
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_rows"}, []string{"import_id", "number", "at_line", "key", "ordered", "outcome", "problems"}, pgx.CopyFromSlice(len(rows), func(n int) ([]any, error) {
 			r := rows[n]
-			order, err := r.Order.stored()
+			order, err := json.Marshal(r.Order)
 			if err != nil {
 				return nil, err
 			}
 			problems, err := json.Marshal(r.Problems)
-			return []any{i.ID, r.Number, r.Line, r.Key, order, string(r.Outcome), json.RawMessage(problems)}, err
+			return []any{i.ID, r.Number, r.Line, r.Key, json.RawMessage(order), string(r.Outcome), json.RawMessage(problems)}, err
 		}))
 		if err != nil {
 			return fmt.Errorf("import: %w", err)

@@ -37,11 +37,6 @@ func approvalScope(tier int) string {
 	return fmt.Sprintf("orders:approve:%d", tier)
 }
 
-// ApprovalScopes are the rights to approve, by tier.
-func ApprovalScopes() []string {
-	return []string{approvalScope(1), approvalScope(2), approvalScope(3)}
-}
-
 func (a ApprovalRule) meets(d Draft, items map[trade.SKU]ItemFact, total trade.Money) bool {
 	if a.Above != nil && total.Amount.Cmp(*a.Above) <= 0 || len(a.Buyers) > 0 && !matches(a.Buyers, d.By) {
 		return false
@@ -77,27 +72,24 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 	if !approve && len(strings.TrimSpace(reason)) < 3 {
 		return nil, fault.New(fault.Invalid, "turning an order down needs a reason of at least 3 characters, for its buyer").At("reason")
 	}
-	found, err := s.store.byID(ctx, who, []trade.OrderID{id})
+	seen, err := s.one(ctx, who, id)
 	if err != nil {
 		return nil, err
-	}
-	if found[id] == nil {
-		return nil, notFound(string(id))
 	}
 	rules, err := s.store.rules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := found[id].draft()
-	facts := s.facts.Gather(ctx, d)
-	if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+	d := seen.draft()
+	facts, err := s.gather(ctx, d)
+	if err != nil {
 		return nil, err
 	}
 	return s.update(ctx, who, id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if err := o.saw(version); err != nil {
 			return nil, err
 		}
-		if err := o.saw(&found[id].Version); err != nil {
+		if err := o.saw(&seen.Version); err != nil {
 			return nil, err // its facts were asked for as it was before
 		}
 		now := s.now()
@@ -146,7 +138,7 @@ func (o *Order) decide(who trade.Viewer, approve bool, reason string, now time.T
 	}
 	for i := range o.Holds {
 		if is := &o.Holds[i]; is == h || !approve && is.Status == HoldActive {
-			is.Status, is.ReleasedBy, is.ReleasedAt, is.ReleaseReason = HoldReleased, who.Subject, &now, reason
+			is.end(HoldReleased, who.Subject, reason, now)
 		}
 	}
 	return nil
@@ -157,7 +149,7 @@ func (o *Order) clear(still map[against]bool, now time.Time) (events []event.Eve
 	for i := range o.Holds {
 		h := &o.Holds[i]
 		if h.Status == HoldActive && h.AutoClears && !still[h.against()] {
-			h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+			h.end(HoldAutoCleared, "crossdock", "", now)
 			events = append(events, o.event("order.hold_cleared", now, map[string]any{"code": h.Code}))
 		}
 	}

@@ -6,6 +6,7 @@
 //
 //	SUBMITTED ─▶ REJECTED
 //	    │
+//	    ├─▶ PENDING_APPROVAL ─▶ ON_HOLD | ACCEPTED | REJECTED | CANCELLED
 //	    ├─▶ ON_HOLD ─▶ REJECTED | CANCELLED
 //	    │      │ ▲
 //	    ▼      ▼ │

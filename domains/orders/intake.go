@@ -186,8 +186,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	policy := rules.For(d.Account)
 	var facts Facts
 	if len(Structure(d, trade.Date(now.Format(time.DateOnly)))) == 0 {
-		facts = s.facts.Gather(ctx, d)
-		if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+		if facts, err = s.gather(ctx, d); err != nil {
 			return nil, err
 		}
 	}

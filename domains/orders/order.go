@@ -196,6 +196,11 @@ type Hold struct {
 	ReleaseReason string `json:"releaseReason,omitempty"`
 }
 
+// end ends the hold.
+func (h *Hold) end(as HoldStatus, by, reason string, at time.Time) {
+	h.Status, h.ReleasedBy, h.ReleasedAt, h.ReleaseReason = as, by, &at, reason
+}
+
 // OnLine is the number of the line that is held, nil for the whole order.
 func (h *Hold) OnLine() *int {
 	if h.Line == 0 {
@@ -445,7 +450,7 @@ func (o *Order) release(holdID string, by trade.Viewer, reason string, now time.
 			}
 			ended = HoldOverridden
 		}
-		h.Status, h.ReleasedBy, h.ReleasedAt, h.ReleaseReason = ended, by.Subject, &now, reason
+		h.end(ended, by.Subject, reason, now)
 		return nil
 	}
 	return fault.New(fault.NotFound, "order %s has no hold %q; its holds are listed in order.holds", o.Number, holdID).At("holdId")

@@ -22,8 +22,8 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 		return false, err
 	}
 	d := found[id].draft()
-	facts := s.facts.Gather(ctx, d)
-	if facts.Quote, err = s.store.quote(ctx, d); err != nil {
+	facts, err := s.gather(ctx, d)
+	if err != nil {
 		return false, err
 	}
 	if len(facts.Missing) > 0 {

@@ -145,7 +145,7 @@ func (o *Order) Released() []string {
 func (o *Order) taken(now time.Time) {
 	for i := range o.Holds {
 		if h := &o.Holds[i]; h.Status == HoldActive && h.stop() != "" {
-			h.Status, h.ReleasedAt, h.ReleasedBy = HoldAutoCleared, &now, "crossdock"
+			h.end(HoldAutoCleared, "crossdock", "", now)
 		}
 	}
 	o.derive()

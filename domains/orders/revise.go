@@ -50,17 +50,14 @@ type Changed struct {
 // Revise changes an order. One of which nothing was handed on yet is decided again as a whole, with today's facts; of another one
 // only quantities can be lowered, as far as no node has them. A dry run does the same and takes it back.
 func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID, change Change, dryRun bool) (*Revised, error) {
-	found, err := s.store.byID(ctx, who, []trade.OrderID{id})
+	seen, err := s.one(ctx, who, id)
 	if err != nil {
 		return nil, err
 	}
-	if found[id] == nil {
-		return nil, notFound(string(id))
-	}
-	if err := found[id].saw(&change.Version); err != nil {
+	if err := seen.saw(&change.Version); err != nil {
 		return nil, err
 	}
-	d, err := found[id].with(change, who)
+	d, err := seen.with(change, who)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +65,11 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 	if err != nil {
 		return nil, err
 	}
-	considered := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d)}
-	if considered.Facts.Quote, err = s.store.quote(ctx, d); err != nil {
+	facts, err := s.gather(ctx, d)
+	if err != nil {
 		return nil, err
 	}
+	considered := &Considered{Draft: d, Facts: facts}
 	var out *Revised
 	err = s.store.inTx(ctx, func(tx postgres.Tx) error {
 		err := s.store.update(ctx, tx, id, func(o *Order) ([]event.Event, error) {
@@ -216,7 +214,7 @@ func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
 	var out []Hold
 	for _, h := range o.Holds {
 		if _, ours := checkOf(h.Code); h.Status == HoldActive && (ours || h.Code == review) {
-			h.Status, h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = HoldAutoCleared, &at, who.Subject, "the order was changed"
+			h.end(HoldAutoCleared, who.Subject, "the order was changed", at)
 		}
 		out = append(out, h)
 	}

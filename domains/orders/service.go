@@ -37,6 +37,22 @@ func (s *Service) Orders(ctx context.Context, who trade.Viewer, ids []trade.Orde
 	return s.store.byID(ctx, who, ids)
 }
 
+// one returns the order with the id, and fault.NotFound when there is none the viewer may see.
+func (s *Service) one(ctx context.Context, who trade.Viewer, id trade.OrderID) (*Order, error) {
+	found, err := s.store.byID(ctx, who, []trade.OrderID{id})
+	if err == nil && found[id] == nil {
+		err = notFound(string(id))
+	}
+	return found[id], err
+}
+
+// gather asks for the facts about a draft, the quote that it names among them.
+func (s *Service) gather(ctx context.Context, d Draft) (facts Facts, err error) {
+	facts = s.facts.Gather(ctx, d)
+	facts.Quote, err = s.store.quote(ctx, d)
+	return facts, err
+}
+
 // ByNumber returns the order with the number, and fault.NotFound when there is none the viewer
 // may see.
 func (s *Service) ByNumber(ctx context.Context, who trade.Viewer, number string) (*Order, error) {
@@ -155,7 +171,7 @@ func (s *Service) cancel(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	o.CancelReason = reason
 	for i := range o.Holds {
 		if o.Holds[i].Status == HoldActive {
-			o.Holds[i].Status, o.Holds[i].ReleasedBy, o.Holds[i].ReleasedAt, o.Holds[i].ReleaseReason = HoldReleased, who.Subject, &now, "order cancelled"
+			o.Holds[i].end(HoldReleased, who.Subject, "order cancelled", now)
 		}
 	}
 	kept, err := s.dispatch.Cancelling(ctx, tx, o)
