@@ -143,7 +143,11 @@ const (
 
 // round takes an import on by a batch, and reports whether there was one.
 func (s *Service) round(ctx context.Context) (bool, error) {
-	i, err := s.store.claim(ctx)
+	if ctx.Err() != nil {
+		return false, nil
+	}
+	// Whether it is ours is known though the process ends meanwhile: it is given back then.
+	i, err := s.store.claim(context.WithoutCancel(ctx))
 	if err != nil || i == nil {
 		return false, err
 	}

@@ -108,7 +108,7 @@ func (s *store) claim(ctx context.Context) (*Import, error) {
 	}
 	i, err := s.one(ctx, id)
 	if err != nil {
-		s.unclaim(context.WithoutCancel(ctx), id)
+		s.unclaim(ctx, id)
 	}
 	return i, err
 }
