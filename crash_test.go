@@ -315,7 +315,7 @@ func settle(t *testing.T, pool *postgres.Pool, answers map[string]placement) {
 		}
 		err := pool.QueryRow(t.Context(), `
 			SELECT count(*) FROM orders WHERE number = ANY($1) AND EXISTS (
-				SELECT FROM jsonb_array_elements(doc->'lines') l WHERE (l->>'delivered')::numeric < (l->'quantity'->>'value')::numeric
+				SELECT FROM json_array_elements(doc->'lines') l WHERE (l->>'delivered')::numeric < (l->'quantity'->>'value')::numeric
 				OR (l->>'invoiced')::numeric < (l->'quantity'->>'value')::numeric)`, accepted).Scan(&open)
 		if err != nil {
 			t.Fatal(err)
@@ -372,7 +372,7 @@ func judge(t *testing.T, pool *postgres.Pool, truth truth, answers map[string]pl
 			           SELECT (part->>'line') || ':' || sum((part->>'quantity')::numeric) AS q FROM fulfillment_orders w, jsonb_array_elements(w.doc->'parts') part
 			           WHERE w.order_id = o.id AND w.status = 'SHIPPED' GROUP BY part->>'line') s), ''),
 			       (SELECT coalesce(sum((d.doc->'netAmount'->>'amount')::numeric), 0)::text FROM finance_documents d WHERE d.order_id = o.id),
-			       (SELECT string_agg((l->>'number') || ':' || (l->'quantity'->>'value')::numeric, ' ' ORDER BY l->>'number') FROM jsonb_array_elements(o.doc->'lines') l)
+			       (SELECT string_agg((l->>'number') || ':' || (l->'quantity'->>'value')::numeric, ' ' ORDER BY l->>'number') FROM json_array_elements(o.doc->'lines') l)
 			           || ' ' || (o.doc->'total'->>'amount')
 			FROM orders o WHERE number = $1`, p.number).Scan(&works, &invoiced, &ordered)
 		if err != nil || works+" "+invoiced != ordered {

@@ -91,7 +91,7 @@ type Node struct {
 
 // AtNode is what one node can promise of an item.
 type AtNode struct {
-	Node       Node
+	Node       *Node
 	SKU        trade.SKU
 	OnHand     trade.Quantity
 	Allocated  trade.Quantity
@@ -109,7 +109,7 @@ func (n *AtNode) NodeName() string { return n.Node.Name }
 
 // Unknown is a node that could not be asked and of which nothing is known.
 type Unknown struct {
-	Node Node
+	Node *Node
 	Err  error
 }
 
@@ -235,8 +235,9 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
-		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}}
-		for _, n := range s.nodes {
+		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, Nodes: make([]AtNode, 0, len(s.nodes))}
+		for i := range s.nodes {
+			n := &s.nodes[i]
 			k := Key{n.ID, sku}
 			c, ok := known[k]
 			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown) {
@@ -247,7 +248,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 				continue
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
-			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n))}
+			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n.Safety))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End.Add(-n.Lag), Freshness: lookup.Cached}
 			switch l, asked := looked.Found[k]; {
 			case asked && !c.Read.Start.Before(l.since):
@@ -365,9 +366,10 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 	return out, nil
 }
 
-// unchanged are the figures that were adopted a little while ago and that the nodes say again.
+// unchanged are the figures that were adopted a little while ago and that the nodes say again. Where some are not, and a
+// transaction is due anyway, it takes along those that will soon be.
 func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []counted {
-	while := s.ages.Again()
+	while := min(s.ages.Again(), time.Minute)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
 	}
@@ -380,6 +382,9 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answ
 		if ok && answers.Failed[k] == nil && now.Sub(was.Read.Start) < while && was.same(f, has) {
 			out = append(out, was)
 		}
+	}
+	if len(out)+len(answers.Failed) < len(keys) {
+		out = slices.DeleteFunc(out, func(c counted) bool { return now.Sub(c.Read.Start) > while/2 })
 	}
 	return out
 }
@@ -414,9 +419,9 @@ func (s *Service) Outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID
 	return s.store.outdate(ctx, tx, node, skus)
 }
 
-// free is what may be promised from the figure.
-func (c counted) free(n Node) trade.Decimal {
-	return trade.Less(c.Free(), trade.Sum(c.reserved, n.Safety)).Max(trade.Decimal{})
+// free is what may be promised from the figure beside what the node keeps for safety.
+func (c counted) free(safety trade.Decimal) trade.Decimal {
+	return trade.Less(c.Free(), trade.Sum(c.reserved, safety)).Max(trade.Decimal{})
 }
 
 // Publisher is a storefront that shows what is available.

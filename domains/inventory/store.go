@@ -388,7 +388,7 @@ func (s *Service) supplies(r Request, known map[Key]counted, at rooms) []Supply 
 		supply := Supply{Node: n, Free: map[trade.SKU]trade.Decimal{}, Ages: map[trade.SKU]time.Duration{}}
 		for _, sku := range r.skus() {
 			if c, ok := known[Key{n.ID, sku}]; ok && c.age+n.Lag <= s.stale && c.Source != "" {
-				supply.Free[sku], supply.Ages[sku] = c.free(n), c.age+n.Lag
+				supply.Free[sku], supply.Ages[sku] = c.free(n.Safety), c.age+n.Lag
 			}
 		}
 		day, full := n.first(n.Days(at.now), at.load[n.ID], r.Wanted)
@@ -498,7 +498,7 @@ func (s *Service) Sellable(ctx context.Context) (map[trade.SKU]trade.Decimal, er
 	out := map[trade.SKU]trade.Decimal{}
 	for k, c := range known {
 		if n, ok := s.Node(k.Node); ok && c.age+n.Lag <= s.stale {
-			out[k.SKU] = trade.Sum(out[k.SKU], c.free(n))
+			out[k.SKU] = trade.Sum(out[k.SKU], c.free(n.Safety))
 		}
 	}
 	return out, nil

@@ -54,15 +54,28 @@ func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
 const limit = 30 * time.Second
 
 // Ask joins the flights that carry keys already and starts one for the others. A caller that leaves
-// takes nobody's answer along, also when it was the one who asked.
+// takes nobody's answer along, also when it was the one who asked. The answers may be those of others as well: they are
+// only read.
 func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error) {
-	out := Empty[K, V](len(keys))
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
-		return out, err
+		return Empty[K, V](0), err
 	}
 	up, stop := timeUp(ctx)
 	defer stop()
-	for i, fl := range f.board(ctx, keys) {
+	flights, alone := f.board(ctx, keys)
+	if alone {
+		select {
+		case <-ctx.Done():
+			return Empty[K, V](0), ctx.Err()
+		case <-up.Done():
+		case <-flights[0].done:
+			if flights[0].err == nil {
+				return flights[0].answers, nil
+			}
+		}
+	}
+	out := Empty[K, V](len(keys))
+	for i, fl := range flights {
 		k := keys[i]
 		select {
 		case <-ctx.Done():
@@ -122,9 +135,9 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 	}
 }
 
-// board finds the flight of each key, starting one for the keys that have none.
-func (f *Flights[K, V]) board(ctx context.Context, keys []K) []*flight[K, V] {
-	out := make([]*flight[K, V], len(keys))
+// board finds the flight of each key, starting one for the keys that have none. alone is true when that is the only one.
+func (f *Flights[K, V]) board(ctx context.Context, keys []K) (out []*flight[K, V], alone bool) {
+	out, alone = make([]*flight[K, V], len(keys)), true
 	mine := make([]K, 0, len(keys))
 	own := &flight[K, V]{done: make(chan struct{})}
 	f.mu.Lock()
@@ -137,12 +150,12 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) []*flight[K, V] {
 			f.under[at] = own
 			mine = append(mine, k)
 		}
-		out[i] = fl
+		out[i], alone = fl, alone && fl == own
 	}
 	if len(mine) > 0 {
 		go f.fly(context.WithoutCancel(ctx), own, mine)
 	}
-	return out
+	return out, alone
 }
 
 // fly asks.

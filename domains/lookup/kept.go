@@ -36,7 +36,8 @@ func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
 }
 
 // Again is how soon a value is kept again that has not changed: a quarter of the time that a copy is good for, so that
-// a copy is of use for the rest of it. Where nobody is shown copies while their source answers it is a minute.
+// a copy is of use for the rest of it. Where nobody is shown copies while their source answers it is five minutes: then a
+// copy says that it was true until earlier than it was.
 func (a Ages) Again() time.Duration {
 	switch {
 	case a.Fresh > 0:
@@ -44,7 +45,7 @@ func (a Ages) Again() time.Duration {
 	case a.Stale > 0:
 		return a.Stale / 4
 	default:
-		return time.Minute
+		return 5 * time.Minute
 	}
 }
 
@@ -109,20 +110,29 @@ type save struct {
 // remembered bounds the values that are remembered of one kind.
 const remembered = 100_000
 
-// due are the values that must be saved, and what to note of them when they are.
+// due are the values that must be saved, and what to note of them when they are. Where there are any, those that will soon
+// be are taken along.
 func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]save) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out, notes := map[K]V{}, map[uint64]save{}
+	out, notes, due := map[K]V{}, map[uint64]save{}, false
 	h := freshHash(s.seed)
+	var bare V
+	fields := reflect.ValueOf(&bare).Elem()
 	for k, v := range values {
-		bare := v
+		bare = v
 		s.provenance(&bare).AsOf = time.Time{}
 		// Fingerprints have 64 bits; that two of so few values have the same is next to impossible.
-		key, value := maphash.Comparable(s.seed, k), fingerprint(h, reflect.ValueOf(&bare).Elem())
-		if was, ok := s.last[key]; !ok || now.Sub(was.at) >= s.every || was.value != value {
+		key, value := maphash.Comparable(s.seed, k), fingerprint(h, fields)
+		was, ok := s.last[key]
+		changed, age := !ok || was.value != value, now.Sub(was.at)
+		if changed || age >= s.every/2 {
 			out[k], notes[key] = v, save{value, now}
+			due = due || changed || age >= s.every
 		}
+	}
+	if !due {
+		return nil, nil
 	}
 	return out, notes
 }
@@ -176,28 +186,30 @@ func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], er
 	} else {
 		out.Merge(answers)
 	}
-	return out, c.lastKnown(ctx, out)
+	return c.lastKnown(ctx, out)
 }
 
 // lastKnown fills in what the source failed to answer.
-func (c *Copied[K, V]) lastKnown(ctx context.Context, out Answers[K, V]) error {
+func (c *Copied[K, V]) lastKnown(ctx context.Context, answers Answers[K, V]) (Answers[K, V], error) {
 	var failed []K
-	for k, err := range out.Failed {
+	for k, err := range answers.Failed {
 		if fault.Retryable(err) {
 			failed = append(failed, k)
 		}
 	}
 	if len(failed) == 0 || !TakesLastKnown(ctx) {
-		return nil
+		return answers, nil
 	}
 	kept, err := c.keeper.Kept(ctx, failed)
 	if err != nil {
-		return err
+		return answers, err
 	}
+	out := Empty[K, V](len(answers.Found) + len(kept)) // others may read the answers
+	out.Merge(answers)
 	for k, v := range kept {
 		c.provenance(&v).Freshness = LastKnown
 		out.Found[k] = v
 		delete(out.Failed, k)
 	}
-	return nil
+	return out, nil
 }

@@ -308,6 +308,16 @@ func (o *Order) items() map[trade.SKU]trade.Decimal {
 	return out
 }
 
+// skus are the items of its lines, each once.
+func (o *Order) skus() []string {
+	out := make([]string, 0, len(o.Lines))
+	for _, l := range o.Lines {
+		out = append(out, string(l.SKU))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Line returns the line with the number, or nil.
 func (o *Order) Line(number int) *Line {
 	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Number == number })

@@ -51,9 +51,9 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 		channelRef = &ref
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc)
+		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus())
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
@@ -162,16 +162,17 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	if err := tx.QueryRow(ctx, `
-		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8
+		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9
 		WHERE id = $1 RETURNING updated_at`,
-		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency).Scan(&o.UpdatedAt); err != nil {
+		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus()).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)
 }
 
 func decode(raw []byte) (*Order, error) {
-	var o Order
+	// Every line has an outcome, and nothing else does.
+	o := Order{Lines: make([]Line, 0, bytes.Count(raw, []byte(`"outcome":`)))}
 	if err := postgres.Decode(raw, &o); err != nil {
 		return nil, fmt.Errorf("stored order: %w", err)
 	}
@@ -222,12 +223,11 @@ func (s *store) byNumber(ctx context.Context, who trade.Viewer, number string) (
 }
 
 func scanOrder(row pgx.CollectableRow) (*Order, error) {
-	var raw []byte
 	var updated time.Time
-	if err := row.Scan(&raw, &updated); err != nil {
+	if err := row.Scan(nil, &updated); err != nil {
 		return nil, err
 	}
-	o, err := decode(raw)
+	o, err := decode(row.RawValues()[0])
 	if err == nil {
 		o.UpdatedAt = updated
 	}
@@ -238,10 +238,10 @@ func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id::text FROM orders
 		WHERE (status = 'ON_HOLD' AND NOT EXISTS (
-				SELECT FROM jsonb_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
-			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND doc->'holds' @> '[{"status": "ACTIVE", "autoClears": true}]')
+				SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
+			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "autoClears": true}]')
 			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND EXISTS (
-				SELECT FROM jsonb_array_elements(doc->'lines') l WHERE (l->>'backordered')::numeric > 0))
+				SELECT FROM json_array_elements(doc->'lines') l WHERE (l->>'backordered')::numeric > 0))
 		ORDER BY random() LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("held orders: %w", err)
@@ -279,7 +279,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		and(`placed_at < $%d`, *f.PlacedBefore)
 	}
 	if f.SKU != "" {
-		and(`doc->'lines' @> jsonb_build_array(jsonb_build_object('sku', $%d::text))`, f.SKU)
+		and(`skus @> ARRAY[$%d::text]`, f.SKU)
 	}
 	var total int
 	if p.Uncounted {
@@ -314,13 +314,12 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	}
 	out := &List{Total: total}
 	for rows.Next() {
-		var raw []byte
 		var updated time.Time
 		var key string
-		if err := rows.Scan(&raw, &updated, &key); err != nil {
+		if err := rows.Scan(nil, &updated, &key); err != nil {
 			return nil, fmt.Errorf("list orders: %w", err)
 		}
-		o, err := decode(raw)
+		o, err := decode(rows.RawValues()[0])
 		if err != nil {
 			return nil, err
 		}
@@ -484,7 +483,7 @@ func (s *store) watched(ctx context.Context, source, after string, since time.Ti
 	rows, err := s.pool.Query(ctx, `
 		SELECT substr(channel_ref, length($1) + 2) FROM orders
 		WHERE channel = 'STOREFRONT' AND channel_ref > $1 || '/' || $2 AND starts_with(channel_ref, $1 || '/')
-		  AND (status NOT IN ('COMPLETED', 'CANCELLED', 'REJECTED') OR updated_at > $3) AND NOT (doc @> '{"history": true}')
+		  AND (status NOT IN ('COMPLETED', 'CANCELLED', 'REJECTED') OR updated_at > $3) AND doc->>'history' IS DISTINCT FROM 'true'
 		ORDER BY channel_ref LIMIT $4`, source, after, since, limit)
 	if err != nil {
 		return nil, fmt.Errorf("orders of %s to watch: %w", source, err)
@@ -496,7 +495,8 @@ func (s *store) watched(ctx context.Context, source, after string, since time.Ti
 func (s *store) without(ctx context.Context, tx postgres.Tx, source string, sku trade.SKU) ([]trade.OrderID, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id::text FROM orders WHERE channel = 'STOREFRONT' AND status = 'ON_HOLD' AND starts_with(channel_ref, $1 || '/')
-		AND doc->'lines' @> jsonb_build_array(jsonb_build_object('sku', $2::text, 'outcome', 'REJECTED')) ORDER BY id`, source, string(sku))
+		AND skus @> ARRAY[$2::text]
+		AND EXISTS (SELECT FROM json_array_elements(doc->'lines') l WHERE l->>'sku' = $2 AND l->>'outcome' = 'REJECTED') ORDER BY id`, source, string(sku))
 	if err != nil {
 		return nil, fmt.Errorf("orders of %s without %s: %w", source, sku, err)
 	}

@@ -87,7 +87,7 @@ func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 // Prices answers each key of an account that the viewer may see, as catalog.Service.Items does.
 func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
 	mine := make([]Key, 0, len(keys))
-	for _, k := range lookup.Unique(keys) {
+	for _, k := range keys {
 		if who.MaySee(k.Account) && k.Currency != trade.NoCurrency {
 			mine = append(mine, k)
 		}

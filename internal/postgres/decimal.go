@@ -11,9 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// decimals has a connection read numeric columns into decimals straight from their digits.
-func decimals(_ context.Context, c *pgx.Conn) error {
+// shorter has a connection take the shorter ways that this package knows: numeric columns into decimals, strings into
+// text arrays.
+func shorter(_ context.Context, c *pgx.Conn) error {
 	c.TypeMap().RegisterType(&pgtype.Type{Name: "numeric", OID: pgtype.NumericOID, Codec: numeric{}})
+	c.TypeMap().RegisterType(&pgtype.Type{Name: "_text", OID: pgtype.TextArrayOID, Codec: newTexts(c.TypeMap())})
 	return nil
 }
 

@@ -36,7 +36,7 @@ func Open(ctx context.Context, url string, maxConns int32) (*Pool, error) {
 	}
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	cfg.AfterConnect = decimals
+	cfg.AfterConnect = shorter
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,5 +74,31 @@ func TestDecimalsComeAsTheyAre(t *testing.T) {
 		if err := pool.QueryRow(t.Context(), `SELECT $1::text::numeric`, text).Scan(&got); err == nil {
 			t.Errorf("%s is read as %s", text, got)
 		}
+	}
+}
+
+// TestTextsGoAsTheyAre: an array that is written the shorter way is what PostgreSQL shows again.
+func TestTextsGoAsTheyAre(t *testing.T) {
+	t.Parallel()
+	pool, err := postgres.Open(t.Context(), pgtest.EmptyURL(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	for _, list := range [][]string{nil, {}, {""}, {"a"}, {"a", "", `{"\x"},NULL`, "é\n", strings.Repeat("long", 10_000)}} {
+		var got []string
+		var null bool
+		var n int
+		if err := pool.QueryRow(t.Context(), `SELECT a, a IS NULL, coalesce(cardinality(a), 0) FROM (SELECT $1::text[] AS a) x`, list).Scan(&got, &null, &n); err != nil {
+			t.Fatalf("%.50q: %v", list, err)
+		}
+		if !slices.Equal(got, list) || null != (list == nil) || n != len(list) {
+			t.Errorf("%.50q is read as %.50q, null %t, %d elements", list, got, null, n)
+		}
+	}
+	type name string
+	var got []name
+	if err := pool.QueryRow(t.Context(), `SELECT $1::text[]`, []name{"x", "y"}).Scan(&got); err != nil || !slices.Equal(got, []name{"x", "y"}) {
+		t.Errorf("names are read as %q, %v", got, err)
 	}
 }

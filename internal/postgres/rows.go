@@ -39,12 +39,8 @@ func Cursor(after string) error {
 
 // Document reads a row whose first column is a thing kept as JSON.
 func Document[T any](row pgx.CollectableRow) (*T, error) {
-	var raw []byte
-	if err := row.Scan(&raw); err != nil {
-		return nil, err
-	}
 	v := new(T)
-	return v, Decode(raw, v)
+	return v, Decode(row.RawValues()[0], v)
 }
 
 // Decode reads a thing that is kept as JSON. It takes half the time of encoding/json, and has the names as they were

@@ -39,9 +39,12 @@ type Loader[K comparable, V any] struct {
 	// live is true when a caller that does not say is answered as one that wants it live.
 	live bool
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// announced are in the order in which they were, and as often.
 	announced []K
-	seen      map[K]struct{}
+	// seen are those of the announced that were looked at so far; they are when somebody asks.
+	seen   map[K]struct{}
+	looked int
 	// ages holds what was loaded, by what the caller accepts.
 	ages map[accepts]*aged[K, V]
 }
@@ -71,7 +74,7 @@ type aged[K comparable, V any] struct {
 
 // New returns a loader. The gate may be nil.
 func New[K comparable, V any](gate *Gate, fetch Fetch[K, V]) *Loader[K, V] {
-	return &Loader[K, V]{gate: gate, fetch: fetch, seen: map[K]struct{}{}, ages: map[accepts]*aged[K, V]{}}
+	return &Loader[K, V]{gate: gate, fetch: fetch, ages: map[accepts]*aged[K, V]{}}
 }
 
 // Aged returns the loader for values that may be so old for a caller that does not say.
@@ -84,17 +87,26 @@ func (l *Loader[K, V]) Aged(a lookup.Ages) *Loader[K, V] {
 func (l *Loader[K, V]) Announce(keys ...K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, k := range keys {
-		if _, ok := l.seen[k]; !ok {
-			l.seen[k] = struct{}{}
-			l.announced = append(l.announced, k)
-		}
+	l.announced = append(l.announced, keys...)
+}
+
+// wasAnnounced reports whether a key was announced.
+func (l *Loader[K, V]) wasAnnounced(k K) bool {
+	if l.seen == nil {
+		l.seen = make(map[K]struct{}, len(l.announced))
 	}
+	for ; l.looked < len(l.announced); l.looked++ {
+		l.seen[l.announced[l.looked]] = struct{}{}
+	}
+	_, ok := l.seen[k]
+	return ok
 }
 
 // Load returns the answers in the order of the keys.
 func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
-	if t, ok := ctx.Value(turnKey{}).(*turn); ok && t.whole {
+	t, _ := ctx.Value(turnKey{}).(*turn)
+	whole := t != nil && t.whole
+	if whole {
 		l.Announce(keys...)
 		t.arrive()
 		if l.gate != nil {
@@ -104,7 +116,7 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 		l.gate.pass(ctx)
 	}
 	out := make([]Result[V], len(keys))
-	questions, late := l.take(ctx, keys)
+	questions, late := l.take(ctx, keys, whole)
 	var thunks []dataloader.Thunk[Result[V]]
 	for i, q := range questions {
 		if q == nil {
@@ -126,8 +138,9 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 }
 
 // take returns the question that carries each key, nil for keys that nobody announced, and what gathers those. Every
-// announced key that is not asked for yet becomes part of one question, if one of the keys wants it.
-func (l *Loader[K, V]) take(ctx context.Context, keys []K) ([]*question[K, V], *dataloader.Loader[K, Result[V]]) {
+// announced key that is not asked for yet becomes part of one question, if one of the keys wants it. whole says that all
+// of them were announced.
+func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*question[K, V], *dataloader.Loader[K, Result[V]]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want := l.acceptedBy(ctx)
@@ -140,7 +153,7 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K) ([]*question[K, V], *
 	wanted, late := false, false
 	for i, k := range keys {
 		if out[i] = a.asked[k]; out[i] == nil {
-			_, announced := l.seen[k]
+			announced := whole || l.wasAnnounced(k)
 			wanted, late = wanted || announced, late || !announced
 		}
 	}

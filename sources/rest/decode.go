@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,23 +69,28 @@ func (b *branch) fill(record gjson.Result, slots []gjson.Result) {
 // record, and reading goes on: whoever has read it all asks for the trouble.
 type row struct {
 	op     *operation
-	record gjson.Result
+	record string
 	slots  []gjson.Result
 	// whole is the record as expressions see it, made for the first that asks.
 	whole   *any
 	trouble *error
 }
 
-func (op *operation) row(record gjson.Result, slots []gjson.Result, trouble *error) row {
+func (op *operation) row(record gjson.Result, slots []gjson.Result, whole *any, trouble *error) row {
 	if record.IsObject() {
 		op.tree.fill(record, slots)
 	}
-	return row{op, record, slots, new(any), trouble}
+	return row{op, record.Raw, slots, whole, trouble}
+}
+
+// single is a record that stands alone.
+func (op *operation) single(record gjson.Result, trouble *error) row {
+	return op.row(record, make([]gjson.Result, op.slots), new(any), trouble)
 }
 
 // below is a record inside this one.
 func (r row) below(op *operation, record gjson.Result) row {
-	return op.row(record, make([]gjson.Result, op.slots), r.trouble)
+	return op.single(record, r.trouble)
 }
 
 // unread remembers that a field does not hold what it should.
@@ -133,7 +139,7 @@ func (r row) value(field string) gjson.Result {
 // worked is what an expression makes of the row.
 func (r row) worked(program cel.Program) (gjson.Result, error) {
 	if *r.whole == nil {
-		dec := json.NewDecoder(strings.NewReader(r.record.Raw))
+		dec := json.NewDecoder(strings.NewReader(r.record))
 		dec.UseNumber()
 		if err := dec.Decode(r.whole); err != nil {
 			return gjson.Result{}, err
@@ -213,20 +219,26 @@ func (r row) shapeless(field, shape string) bool {
 // rows are the records of a list, each with a trouble of its own unless they share one. Where a product has nothing
 // it may say null.
 func (op *operation) rows(list gjson.Result, trouble *error) []row {
-	records := list.Array()
-	slots := make([]gjson.Result, op.slots*len(records))
-	out := make([]row, 0, len(records))
-	for _, record := range records {
+	var out []row
+	var slots []gjson.Result
+	var wholes []any
+	var troubles []error
+	list.ForEach(func(_, record gjson.Result) bool {
 		if record.Type == gjson.Null {
-			continue
+			return true
+		}
+		if len(wholes) == 0 { // room for as many again, in one piece
+			n := min(max(4, len(out)), 256)
+			out, slots, wholes, troubles = slices.Grow(out, n), make([]gjson.Result, n*op.slots), make([]any, n), make([]error, n)
 		}
 		own := trouble
 		if own == nil {
-			own = new(error)
+			own = &troubles[0]
 		}
-		n := len(out) * op.slots
-		out = append(out, op.row(record, slots[n:n+op.slots:n+op.slots], own))
-	}
+		out = append(out, op.row(record, slots[:op.slots:op.slots], &wholes[0], own))
+		slots, wholes, troubles = slots[op.slots:], wholes[1:], troubles[1:]
+		return true
+	})
 	return out
 }
 
@@ -243,7 +255,7 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 		next = said(down(v, op.next))
 	}
 	if op.items == nil && !v.IsArray() {
-		return []row{op.row(v, make([]gjson.Result, op.slots), new(error))}, next, nil
+		return []row{op.single(v, new(error))}, next, nil
 	}
 	list := down(v, op.items)
 	if !list.IsArray() {
