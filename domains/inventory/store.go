@@ -85,7 +85,7 @@ func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error
 }
 
 // standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
-// since; the others are not in it. Figures and promises are of one moment.
+// since; the others are not in it. Figures and promises are of one moment. No row of a figure ever goes away.
 func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.Decimal, error) {
 	out := make(map[Key]trade.Decimal, len(adopted))
 	if len(adopted) == 0 {
@@ -97,14 +97,14 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 		out[c.Key] = trade.Decimal{}
 	}
 	nodes, skus := split(keys)
+	// As the difference of two sets, which is found by hashing whatever the planner believes of their sizes.
 	rows, err := s.pool.Query(ctx, `
-		SELECT k.node, k.sku, coalesce(r.quantity, 0), f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS k(node, sku, at)
-		LEFT JOIN LATERAL (SELECT * FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku OFFSET 0) f ON true -- by the index, not by a hash of the table
-		LEFT JOIN (SELECT node, sku, sum(quantity) AS quantity FROM reservations WHERE node = ANY($4) AND sku = ANY($5) GROUP BY node, sku) r
-		       ON r.node = k.node AND r.sku = k.sku
-		WHERE r.quantity IS NOT NULL OR f.sku IS NULL OR f.read_start <> k.at OR f.outdated >= f.read_start`,
-		nodes, skus, at, lookup.Unique(nodes), lookup.Unique(skus))
+		SELECT node, sku, 0::numeric, true FROM (
+			SELECT node, sku, CASE WHEN outdated < read_start THEN read_start END FROM stock_figures WHERE sku = ANY($4)
+			EXCEPT SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])) AS otherwise
+		UNION ALL
+		SELECT node, sku, sum(quantity), false FROM reservations WHERE sku = ANY($4) GROUP BY node, sku`,
+		nodes, skus, at, lookup.Unique(skus))
 	if err != nil {
 		return nil, fmt.Errorf("what stands of stock: %w", err)
 	}
@@ -112,8 +112,10 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 	var reserved trade.Decimal
 	var gone bool
 	if _, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &reserved, &gone}, func() error {
-		if out[k] = reserved; gone {
+		if _, asked := out[k]; gone {
 			delete(out, k)
+		} else if asked {
+			out[k] = reserved
 		}
 		return nil
 	}); err != nil {

@@ -6,6 +6,14 @@ UPDATE orders SET skus = ARRAY(SELECT DISTINCT l->>'sku' FROM json_array_element
 WHERE json_typeof(doc->'lines') = 'array';
 ALTER TABLE shipments ALTER COLUMN doc TYPE json USING doc::json;
 
+-- What lies at all nodes of the items of a page is found item by item.
+ALTER TABLE stock_figures DROP CONSTRAINT stock_figures_pkey, ADD PRIMARY KEY (sku, node);
+DROP INDEX reservations_key;
+CREATE INDEX reservations_key ON reservations (sku, node);
+
 -- +goose Down
+DROP INDEX reservations_key;
+CREATE INDEX reservations_key ON reservations (node, sku);
+ALTER TABLE stock_figures DROP CONSTRAINT stock_figures_pkey, ADD PRIMARY KEY (node, sku);
 ALTER TABLE shipments ALTER COLUMN doc TYPE jsonb USING doc::jsonb;
 ALTER TABLE orders DROP COLUMN skus, ALTER COLUMN doc TYPE jsonb USING doc::jsonb;
