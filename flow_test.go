@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,6 +219,51 @@ func TestAnOrderEditedInTheERPAfterRelease(t *testing.T) {
 	if o := w.order(a.OrderID); o.Status != orders.OnHold || !strings.Contains(o.ActiveHolds()[0].Reason, "after work was released") {
 		t.Errorf("the order is %s with holds %+v", o.Status, o.ActiveHolds())
 	}
+}
+
+// TestAnOrderRaisedInTheERP is checked again by the code that checks every order: what there is goes out, and what there is not
+// or is not good for holds it.
+func TestAnOrderRaisedInTheERP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	a := w.place("raised", draft("C10001", line("SKU-1000", "5")))
+	w.until("it is released and registered", func() bool {
+		o := w.order(a.OrderID)
+		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+	})
+	edit := func(quantity string) {
+		w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line=1&quantity="+quantity, "")
+	}
+	edit("8")
+	w.until("the rest is released as well", func() bool {
+		o := w.order(a.OrderID)
+		l := o.Lines[0]
+		return l.Released.String() == "8" && len(o.ActiveHolds()) == 0 && o.Total == l.UnitPrice.Times(l.Quantity.Value).Round()
+	})
+	works, err := w.shipments.WorkByOrder(t.Context(), service(), []trade.OrderID{a.OrderID})
+	if len(works[a.OrderID]) != 2 || err != nil {
+		t.Errorf("it has %d works, %v", len(works[a.OrderID]), err)
+	}
+	for _, h := range w.order(a.OrderID).Holds {
+		if h.Code != "AMENDED_IN_SOURCE" || h.Status != orders.HoldAutoCleared {
+			t.Errorf("it was held: %+v", h)
+		}
+	}
+	edit("90000")
+	w.until("it is held for what there is not", func() bool {
+		var codes []string
+		for _, h := range w.order(a.OrderID).ActiveHolds() {
+			codes = append(codes, h.Code)
+		}
+		slices.Sort(codes)
+		return slices.Equal(codes, []string{"ATP_SHORT", "CREDIT_LIMIT_EXCEEDED"})
+	})
+	edit("8")
+	w.until("it goes on when it is lowered again", func() bool {
+		o := w.order(a.OrderID)
+		return len(o.ActiveHolds()) == 0 && o.Lines[0].Cancelled.String() == "89992"
+	})
 }
 
 // TestAnOrderTakenWhileTheERPIsDownGoesOnByItself when it is back.

@@ -2,12 +2,41 @@ package resolvers
 
 import (
 	"context"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/trade"
 	"crossdock/graph/generated"
 )
+
+func (r *availabilityResolver) Atp(ctx context.Context, objs []*inventory.Availability) ([][]*trade.PromiseDay, error) {
+	skus := keysOf(objs, func(a *inventory.Availability) trade.SKU { return a.SKU })
+	arrivals, err := load(ctx, scopeOf(ctx).arrivals, skus)
+	waiting, ours := load(ctx, scopeOf(ctx).waiting, skus)
+	if ours != nil {
+		return nil, ours
+	}
+	out := make([][]*trade.PromiseDay, len(objs))
+	today := trade.DateOf(time.Now().UTC())
+	for i, a := range objs {
+		if a != nil && arrivals[i] != nil { // or they have failed
+			out[i] = pointersTo(trade.ATP(today, a.Available.Value, inventory.Dates(arrivals[i]), waiting[i]))
+		}
+	}
+	return out, err
+}
+
+func (r *nodeAvailabilityResolver) Arrivals(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Arrival, error) {
+	list, err := load(ctx, scopeOf(ctx).arrivals, keysOf(objs, func(n *inventory.AtNode) trade.SKU { return n.SKU }))
+	out := make([][]*inventory.Arrival, len(objs))
+	for i, n := range objs {
+		if n != nil {
+			out[i] = pointersTo(list[i][n.Node.ID])
+		}
+	}
+	return out, err
+}
 
 func (r *nodeAvailabilityResolver) Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {
 	return load(ctx, scopeOf(ctx).lots, keysOf(objs, func(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }))
@@ -27,8 +56,13 @@ func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge 
 	return partial(ctx, list, err)
 }
 
+func (r *Resolver) Availability() generated.AvailabilityResolver { return &availabilityResolver{r} }
+
 func (r *Resolver) NodeAvailability() generated.NodeAvailabilityResolver {
 	return &nodeAvailabilityResolver{r}
 }
 
-type nodeAvailabilityResolver struct{ *Resolver }
+type (
+	availabilityResolver     struct{ *Resolver }
+	nodeAvailabilityResolver struct{ *Resolver }
+)

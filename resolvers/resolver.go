@@ -67,6 +67,8 @@ type scope struct {
 	prices       *batch.Loader[pricing.Key, *pricing.Price]
 	availability *batch.Loader[trade.SKU, *inventory.Availability]
 	lots         *batch.Loader[inventory.Key, []*inventory.Lot]
+	arrivals     *batch.Loader[trade.SKU, map[trade.NodeID][]inventory.Arrival]
+	waiting      *batch.Loader[trade.SKU, []trade.Dated]
 	orders       *batch.Loader[trade.OrderID, *orders.Order]
 	work         *batch.Loader[trade.OrderID, []*shipments.Work]
 	shipments    *batch.Loader[trade.OrderID, []*shipments.Shipment]
@@ -88,6 +90,7 @@ type scope struct {
 func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]bool) *scope {
 	// What is read from our own tables does not wait at the gate: what it brings is announced before the gate opens.
 	g := batch.NewGate(roots)
+	arrivals := batch.New(g, r.Inventory.Arrivals)
 	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []*inventory.Lot], error) {
 		return each(r.Inventory.Lots(ctx, keys))
 	})
@@ -134,10 +137,14 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 			return pointers(r.Pricing.Prices(ctx, who, keys))
 		}).Aged(r.Pricing.Ages()),
-		lots: lots,
+		lots: lots, arrivals: arrivals,
+		waiting: batch.New(nil, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, []trade.Dated], error) {
+			return found(r.Orders.Waiting(ctx, skus))
+		}),
 		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *inventory.Availability], error) {
 			out, err := r.Inventory.Availability(ctx, skus)
 			for _, a := range out.Found {
+				arrivals.Announce(a.SKU)
 				for _, n := range a.Nodes {
 					lots.Announce(inventory.Key{Node: n.Node.ID, SKU: n.SKU})
 				}
@@ -282,11 +289,17 @@ func pointers[K comparable, V any](in lookup.Answers[K, V], err error) (lookup.A
 func each[K comparable, V any](in lookup.Answers[K, []V], err error) (lookup.Answers[K, []*V], error) {
 	out := lookup.Answers[K, []*V]{Found: make(map[K][]*V, len(in.Found)), Failed: in.Failed}
 	for k, list := range in.Found {
-		for i := range list {
-			out.Found[k] = append(out.Found[k], &list[i])
-		}
+		out.Found[k] = pointersTo(list)
 	}
 	return out, err
+}
+
+// pointersTo are pointers to the elements of a list; there are none where there is no list.
+func pointersTo[V any](list []V) (out []*V) {
+	for i := range list {
+		out = append(out, &list[i])
+	}
+	return out
 }
 
 func found[K comparable, V any](m map[K]V, err error) (lookup.Answers[K, V], error) {

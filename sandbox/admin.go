@@ -37,6 +37,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
 	s.mux.HandleFunc("POST /admin/erp/pay", s.pay)
 	s.mux.HandleFunc("POST /admin/wms/count", s.count)
+	s.mux.HandleFunc("POST /admin/wms/receive", s.receive)
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
@@ -145,6 +146,21 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	st.OnHand = found
+	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// receive puts away what a place expects of an item.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	q := r.URL.Query()
+	st := s.world.stock[stockKey("wms", q.Get("site"), q.Get("sku"))]
+	if st == nil || !st.Inbound.IsPos() {
+		http.Error(w, `{"error":"say site and sku of something that is expected there"}`, http.StatusBadRequest)
+		return
+	}
+	st.OnHand, st.Inbound, st.Due, st.PO = trade.Sum(st.OnHand, st.Inbound), trade.Decimal{}, "", ""
 	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
 	w.WriteHeader(http.StatusNoContent)
 }

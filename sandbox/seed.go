@@ -106,6 +106,9 @@ func (s *seeding) item(i int) {
 		case i == 3: // the last units of something
 			st.OnHand = whole(map[bool]int{true: 1}[at.Code == siteEast])
 		}
+		if st.Inbound.IsPos() {
+			st.Due, st.PO = w.now().AddDate(0, 0, 2+i%12).Format(time.DateOnly), fmt.Sprintf("PO-%d", 70_000+i)
+		}
 		w.shelve(st)
 	}
 }

@@ -27,6 +27,7 @@ func (s *Server) warehouse(secrets Secrets) {
 		}
 	}
 	s.mux.HandleFunc("GET /wms/v1/stock", guard(s.wmsStock))
+	s.mux.HandleFunc("GET /wms/v1/arrivals", guard(s.wmsArrivals))
 	s.mux.HandleFunc("POST /wms/v1/outbound-orders", guard(s.wmsCreate))
 	s.mux.HandleFunc("GET /wms/v1/outbound-orders", guard(s.wmsList))
 	s.mux.HandleFunc("POST /wms/v1/outbound-orders/{id}/cancel", guard(s.wmsCancel))
@@ -89,6 +90,22 @@ func (s *Server) shelves() (at func(key string) (stock, bool), asOf time.Time) {
 }
 
 func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
+	s.wmsShelves(w, r, func(st stock) object {
+		return object{"uom": s.world.items[st.SKU].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)}
+	})
+}
+
+func (s *Server) wmsArrivals(w http.ResponseWriter, r *http.Request) {
+	s.wmsShelves(w, r, func(st stock) object {
+		if !st.Inbound.IsPos() || st.Due == "" {
+			return nil
+		}
+		return object{"qty": number(st.Inbound), "expected_on": st.Due, "purchase_order": st.PO}
+	})
+}
+
+// wmsShelves tells something of each shelf of the items asked for.
+func (s *Server) wmsShelves(w http.ResponseWriter, r *http.Request, of func(stock) object) {
 	skus := strings.Split(r.URL.Query().Get("skus"), ",")
 	if len(skus) > 200 {
 		reply(w, http.StatusBadRequest, object{"error": object{"code": "TOO_MANY_SKUS", "message": "at most 200"}})
@@ -99,7 +116,10 @@ func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
 	for _, sku := range skus {
 		for _, site := range s.world.codes("wms") {
 			if st, ok := at(stockKey("wms", site, sku)); ok {
-				items = append(items, object{"site": site, "sku": sku, "uom": s.world.items[sku].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)})
+				if o := of(st); o != nil {
+					o["site"], o["sku"] = site, sku
+					items = append(items, o)
+				}
 			}
 		}
 	}

@@ -105,6 +105,8 @@ type (
 	stock struct {
 		System, Site, SKU          string
 		OnHand, Allocated, Inbound trade.Decimal
+		// Due is the day on which what is inbound is expected, PO what it was ordered with.
+		Due, PO string
 	}
 	workLine struct {
 		Line              int

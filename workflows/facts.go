@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,18 +66,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 			g.miss("credit", err)
 		}
 	})
-	wg.Go(func() {
-		failed, err := f.Inventory.Refresh(ctx, skus)
-		if err != nil {
-			g.miss("availability", err)
-		}
-		if len(failed) == len(f.Inventory.Nodes()) {
-			for _, e := range failed {
-				g.miss("availability", e)
-				break
-			}
-		}
-	})
+	wg.Go(func() { f.stock(ctx, d, &g) })
 	wg.Wait()
 	for sku, r := range rules {
 		if fact, ok := g.facts.Items[sku]; ok {
@@ -87,6 +78,42 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 		g.facts.Account.ShipTos = places
 	}
 	return g.facts
+}
+
+// stock has the nodes' figures read, and asks what is expected of items that there is too little of. Nothing depends on
+// what is expected but the days that are told.
+func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
+	needs := map[trade.SKU]trade.Decimal{}
+	for _, l := range d.Lines {
+		if !l.Gone {
+			needs[l.SKU] = trade.Sum(needs[l.SKU], l.Quantity.Value)
+		}
+	}
+	failed, err := f.Inventory.Refresh(ctx, slices.Sorted(maps.Keys(needs)))
+	if err != nil {
+		g.miss("availability", err)
+		return
+	}
+	if len(failed) == len(f.Inventory.Nodes()) {
+		for _, e := range failed {
+			g.miss("availability", e)
+			return
+		}
+	}
+	lacking, err := f.Inventory.Lacking(ctx, needs)
+	if err != nil || len(lacking) == 0 {
+		return
+	}
+	arrivals, err := f.Inventory.Arrivals(ctx, lacking)
+	if err != nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.facts.Arrivals = map[trade.SKU][]trade.Dated{}
+	for sku, byNode := range arrivals.Found {
+		g.facts.Arrivals[sku] = inventory.Dates(byNode)
+	}
 }
 
 func (f *Facts) places(ctx context.Context, id trade.AccountID, into map[string]trade.Address, g *gathering) {
@@ -221,7 +248,7 @@ func request(s orders.Sourcing) inventory.Request {
 }
 
 func promised(p inventory.Plan, err error) (orders.Sourced, error) {
-	out := orders.Sourced{Lines: map[int][]orders.Allocation{}}
+	out := orders.Sourced{Lines: map[int][]orders.Allocation{}, Ships: p.Ships}
 	if err != nil {
 		return out, err
 	}
@@ -250,9 +277,17 @@ type Credit struct{ *finance.Service }
 
 // Expose implements orders.Exposure.
 func (c Credit) Expose(ctx context.Context, tx Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (orders.CreditPosition, error) {
-	p, err := c.Service.Expose(ctx, tx, account, order, amount)
+	return credit(c.Service.Expose(ctx, tx, account, order, amount))
+}
+
+// Owed implements orders.Exposure.
+func (c Credit) Owed(ctx context.Context, tx Tx, account trade.AccountID) (orders.CreditPosition, error) {
+	return credit(c.Service.Owed(ctx, tx, account))
+}
+
+func credit(p finance.Position, err error) (orders.CreditPosition, error) {
 	if err != nil {
-		return orders.CreditPosition{}, fmt.Errorf("expose: %w", err)
+		return orders.CreditPosition{}, fmt.Errorf("credit: %w", err)
 	}
 	out := orders.CreditPosition{
 		Known: p.Known, Balance: p.Balance.Amount, OpenOrders: p.OpenOrders.Amount, Exposed: p.Exposed.Amount, Overdue: p.Overdue.Amount,

@@ -251,6 +251,11 @@ func (s *Service) Expose(ctx context.Context, tx postgres.Tx, account trade.Acco
 	return s.store.expose(ctx, tx, account, order, amount, s.stale)
 }
 
+// Owed is the account's position with everything that is counted.
+func (s *Service) Owed(ctx context.Context, tx postgres.Tx, account trade.AccountID) (Position, error) {
+	return s.store.position(ctx, tx, account, "", s.stale)
+}
+
 // Unexpose stops counting the order unless it is on its way to the ERP or there already.
 func (s *Service) Unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID) error {
 	return s.store.unexpose(ctx, tx, order, false)

@@ -104,6 +104,11 @@ type AtNode struct {
 // NodeID is the node's id.
 func (n *AtNode) NodeID() trade.NodeID { return n.Node.ID }
 
+// Safety is what the node keeps and never promises.
+func (n *AtNode) Safety() trade.Quantity {
+	return trade.Quantity{Value: n.Node.Safety, Unit: n.OnHand.Unit}
+}
+
 // NodeName is what people call the node.
 func (n *AtNode) NodeName() string { return n.Node.Name }
 

@@ -52,7 +52,9 @@ type Plan struct {
 	Promises []Promise `json:"promises"`
 	// Short is what nobody can send, over all lines.
 	Short trade.Decimal `json:"short"`
-	Score Score         `json:"score"`
+	// Ships is the first day by which all nodes can have sent; empty when none sends.
+	Ships trade.Date `json:"ships,omitempty"`
+	Score Score      `json:"score"`
 	// Heuristic is true when there were too many candidates to compare all plans.
 	Heuristic  bool              `json:"heuristic,omitempty"`
 	Criteria   []trade.Criterion `json:"criteria"`
@@ -174,6 +176,11 @@ func source(r Request, supplies []Supply) Plan {
 		return p
 	}
 	p.Promises, p.Score, p.Short = best[0].promises, best[0].score, best[0].score.Short
+	for _, s := range supplies {
+		if slices.Contains(p.Score.Nodes, s.Node.ID) {
+			p.Ships = max(p.Ships, s.Ships)
+		}
+	}
 	for _, t := range best[1:min(len(best), 4)] {
 		p.RunnersUp = append(p.RunnersUp, t.score)
 	}

@@ -76,10 +76,6 @@ const selectFigures = `
 	       extract(epoch FROM clock_timestamp() - f.read_start), f.outdated >= f.read_start
 	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity'`
 
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error) {
 	return query(ctx, s.pool, selectFigures, keys)
 }
@@ -124,7 +120,7 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 	return out, nil
 }
 
-func query(ctx context.Context, q querier, sql string, keys []Key) (map[Key]counted, error) {
+func query(ctx context.Context, q postgres.Querier, sql string, keys []Key) (map[Key]counted, error) {
 	nodes, skus := split(keys)
 	rows, err := q.Query(ctx, sql, nodes, skus)
 	if err != nil {
@@ -345,7 +341,7 @@ type rooms struct {
 }
 
 // rooms reads how full nodes are that send a limited number of orders a day. Locked, others that promise from them wait.
-func (s *store) rooms(ctx context.Context, q querier, lock bool) (rooms, error) {
+func (s *store) rooms(ctx context.Context, q postgres.Querier, lock bool) (rooms, error) {
 	out := rooms{now: time.Now(), load: map[trade.NodeID]map[trade.Date]int{}}
 	var limited []string
 	for _, n := range s.nodes {

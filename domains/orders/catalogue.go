@@ -92,6 +92,7 @@ const (
 	marginFloor       = "MARGIN_BELOW_FLOOR"
 	taxContext        = "TAX_CONTEXT_INCOMPLETE"
 	atpShort          = "ATP_SHORT"
+	dateInfeasible    = "DATE_INFEASIBLE"
 	creditExceeded    = "CREDIT_LIMIT_EXCEEDED"
 	creditNone        = "CREDIT_LIMIT_NONE"
 	creditWatch       = "CREDIT_WATCH"
@@ -139,6 +140,7 @@ func Catalogue() []Check {
 		{Code: priceOverridden, Effect: Warns, Least: Warns, About: "no price was set in place of the ERP's", Most: Holds},
 		{Code: priceTolerance, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the price is the one that the buyer expects, or close to it"},
 		{Code: marginFloor, Effect: Holds, Least: Off, Needs: []string{needPrices, needItems}, About: "the price leaves enough above the cost; not shown to buyers", Most: Holds},
+		{Code: dateInfeasible, Effect: Warns, Least: Off, Needs: []string{needStock}, About: "what is promised can be sent by the day that it is wanted on", Most: Holds},
 		{Code: atpShort, Effect: Holds, Least: Holds, Needs: []string{needStock}, About: "everything can be promised; what happens otherwise is the account's backorder policy", Most: Holds},
 		{Code: creditNone, Effect: Off, Least: Off, Needs: []string{needCredit}, About: "a credit limit is set", Most: Holds},
 		{Code: creditExceeded, Effect: Holds, Least: Warns, Needs: []string{needCredit}, About: "the order fits in the available credit"},

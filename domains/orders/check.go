@@ -66,8 +66,10 @@ type Facts struct {
 	// Prices are by position of the draft's lines.
 	Prices map[int]PriceFact
 	// Quote is the quote that the draft names, nil when there is none.
-	Quote   *Quote
-	Missing []Missing
+	Quote *Quote
+	// Arrivals are what nodes expect of the items that there is too little of now.
+	Arrivals map[trade.SKU][]trade.Dated `json:",omitempty"`
+	Missing  []Missing
 }
 
 // Missing is a fact that its source did not give.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,10 @@ type Taken struct {
 	// Wanted is what stock was asked for by line, and Promised what there was.
 	Wanted   map[int]trade.Decimal `json:"wanted"`
 	Promised map[int][]Allocation  `json:"promised"`
+	// Waiting is what other orders were waiting for of the items that arrivals were known of.
+	Waiting map[trade.SKU][]trade.Dated `json:"waiting,omitempty"`
+	// Ships is the first day by which what is promised can have been sent.
+	Ships trade.Date `json:"ships,omitempty"`
 	// Plan is why so.
 	Plan    json.RawMessage `json:"plan,omitempty"`
 	Credit  CreditPosition  `json:"credit"`
@@ -54,8 +59,12 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		if err != nil {
 			return nil, fmt.Errorf("reserve stock: %w", err)
 		}
-		c.Taken.Promised, c.Taken.Plan = promised.Lines, promised.Plan
-		if e.allocate(o, c.Taken.Promised) {
+		c.Taken.Promised, c.Taken.Plan, c.Taken.Ships = promised.Lines, promised.Plan, promised.Ships
+		// Whoever waits for the same items has done so by now, or waits for our locks.
+		if c.Taken.Waiting, err = s.waiting(ctx, tx, c.Facts, o.ID); err != nil {
+			return nil, err
+		}
+		if e.allocate(o, c.Taken, trade.DateOf(now)) {
 			if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 				return nil, err
 			}
@@ -94,7 +103,7 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 	}
 	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
 	if !c.Facts.missing(needItems) {
-		got := map[int][]Allocation{}
+		taken, got := c.Taken, map[int][]Allocation{}
 		for _, w := range o.wants(c.Facts) {
 			got[w.Line] = c.Taken.Promised[w.Line]
 			promised := trade.Decimal{}
@@ -105,7 +114,8 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 				got[w.Line] = []Allocation{{Quantity: w.Quantity}}
 			}
 		}
-		e.allocate(o, got)
+		taken.Promised = got
+		e.allocate(o, taken, trade.DateOf(now))
 	}
 	o.count()
 	if !c.Taken.Settled {
@@ -125,7 +135,7 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Quote: d.Quote, Terms: d.Terms,
 		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, Whole: d.Whole, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
-	if o.Findings = Structure(d, trade.Date(now.Format(time.DateOnly))); len(o.Findings) == 0 {
+	if o.Findings = Structure(d, trade.DateOf(now)); len(o.Findings) == 0 {
 		is := Evaluate(d, c.Facts, policy)
 		o.Lines, o.Currency, o.Findings = is.Lines, is.Currency, is.Findings
 		return o, is.Internal
@@ -187,9 +197,32 @@ func (e *evaluation) settle(total trade.Money, t Taken) {
 	e.credit(t.Credit, total)
 }
 
+// waiting is what other orders wait for of the items that arrivals are known of.
+func (s *Service) waiting(ctx context.Context, q postgres.Querier, f Facts, but trade.OrderID) (map[trade.SKU][]trade.Dated, error) {
+	skus := slices.Sorted(maps.Keys(f.Arrivals))
+	if len(skus) == 0 {
+		return map[trade.SKU][]trade.Dated{}, nil
+	}
+	return s.store.waiting(ctx, q, skus, but)
+}
+
+// Waiting is what orders wait for of items, by the days that it is wanted on.
+func (s *Service) Waiting(ctx context.Context, skus []trade.SKU) (map[trade.SKU][]trade.Dated, error) {
+	return s.store.waiting(ctx, s.store.pool, skus, "")
+}
+
+// expected is the day by which what is short of an item can be promised, beside what others wait for.
+func (e *evaluation) expected(sku trade.SKU, short trade.Decimal, waiting []trade.Dated, today trade.Date) trade.Date {
+	day, _ := trade.FirstDay(trade.ATP(today, trade.Decimal{}, e.facts.Arrivals[sku], waiting), short)
+	return day
+}
+
 // allocate books what was promised onto the lines, deals with what is short as the policy says, and reports whether
-// something was turned down that had a promise.
-func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool) {
+// something was turned down that had a promise. What can be promised by the day that it is wanted on is not short: it waits
+// for its stock.
+func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool) {
+	waiting := map[trade.SKU][]trade.Dated{}
+	maps.Copy(waiting, t.Waiting)
 	unknown := e.facts.missing(needStock)
 	policy := e.policy.Backorders
 	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) || o.ShipComplete || e.policy.Sourcing.ShipComplete {
@@ -200,16 +233,28 @@ func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool)
 		if l.Outcome == LineRejected {
 			continue
 		}
-		for _, a := range got[l.Number] {
+		for _, a := range t.Promised[l.Number] {
 			l.promise(a)
 		}
+		l.Expected = ""
 		short := l.Open()
 		if !short.IsPos() || unknown {
 			continue
 		}
+		if l.Expected = e.expected(l.SKU, short, waiting[l.SKU], today); l.Expected != "" {
+			waiting[l.SKU] = append(slices.Clone(waiting[l.SKU]), trade.Dated{Date: o.RequestedDate, Quantity: short})
+			if l.Expected <= o.RequestedDate {
+				l.Backordered = trade.Sum(l.Backordered, short)
+				continue
+			}
+		}
 		s := sight{
 			path: path(i, "quantity.value"), message: fmt.Sprintf("%s of %s is not available", short, l.SKU), remedy: fmt.Sprintf("order %s, or wait for stock", l.Allocated),
 			evidence: trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String(), "policy": string(policy)},
+		}
+		if l.Expected != "" {
+			s.remedy += fmt.Sprintf(", or want it on %s", l.Expected)
+			s.evidence["expected"] = string(l.Expected)
 		}
 		switch {
 		case policy == FillOrKill, policy == BackorderNone && !l.Allocated.IsPos():
@@ -235,6 +280,12 @@ func (e *evaluation) allocate(o *Order, got map[int][]Allocation) (dropped bool)
 		default:
 			l.Outcome = LineBackordered
 		}
+	}
+	if wanted := o.RequestedDate; wanted != "" && t.Ships > wanted {
+		e.see(dateInfeasible, sight{
+			path: "requestedDate", message: fmt.Sprintf("the goods cannot be sent by %s: %s is the first day", wanted, t.Ships), remedy: fmt.Sprintf("want them on %s", t.Ships),
+			evidence: trade.Evidence{"requested": string(wanted), "earliest": string(t.Ships)},
+		})
 	}
 	return dropped
 }
@@ -322,7 +373,7 @@ func (o *Order) hold(f Finding, policy Policy, now time.Time) {
 	}
 	switch {
 	case f.Severity != trade.Hold: // what is turned down does not come right by itself
-	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick}, f.Code):
+	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick, amendedInSource}, f.Code):
 		h.AutoClears = true
 	}
 	if !o.refusable() {

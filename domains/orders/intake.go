@@ -45,6 +45,8 @@ type Sourcing struct {
 // Sourced is what was promised by line, and why so, as JSON for whoever must explain it.
 type Sourced struct {
 	Lines map[int][]Allocation
+	// Ships is the first day by which all of it can have been sent; empty when nothing was promised.
+	Ships trade.Date
 	Plan  json.RawMessage
 }
 
@@ -63,6 +65,8 @@ type Reserver interface {
 type Exposure interface {
 	// Expose returns the position before this order and counts the amount from now on.
 	Expose(ctx context.Context, tx postgres.Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (CreditPosition, error)
+	// Owed is the position with everything that is counted, and counts nothing.
+	Owed(ctx context.Context, tx postgres.Tx, account trade.AccountID) (CreditPosition, error)
 	// Unexpose stops counting the order, unless it is on its way to the ERP.
 	Unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID) error
 }
@@ -176,7 +180,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 		if !d.refusable() {
 			return nil, fault.New(fault.Invalid, "order %s of %s has %d lines; the limit is %d", d.ChannelRef, d.ChannelSource, n, MaxLines).At("lines")
 		}
-		none := &Answer{Decision: DecisionRejected, Findings: Structure(d, trade.Date(now.Format(time.DateOnly)))}
+		none := &Answer{Decision: DecisionRejected, Findings: Structure(d, trade.DateOf(now))}
 		return none, s.store.inTx(ctx, func(tx postgres.Tx) error { return finish(ctx, tx, none) })
 	}
 	rules, err := s.store.rules(ctx)
@@ -185,7 +189,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	}
 	policy := rules.For(d.Account)
 	var facts Facts
-	if len(Structure(d, trade.Date(now.Format(time.DateOnly)))) == 0 {
+	if len(Structure(d, trade.DateOf(now))) == 0 {
 		if facts, err = s.gather(ctx, d); err != nil {
 			return nil, err
 		}

@@ -148,13 +148,16 @@ type Line struct {
 	Allocations []Allocation   `json:"allocations,omitempty"`
 	Allocated   trade.Decimal  `json:"allocated"`
 	Backordered trade.Decimal  `json:"backordered"`
-	Released    trade.Decimal  `json:"released"`
-	Shipped     trade.Decimal  `json:"shipped"`
-	Delivered   trade.Decimal  `json:"delivered"`
-	Cancelled   trade.Decimal  `json:"cancelled"`
-	Rejected    trade.Decimal  `json:"rejected"`
-	Returned    trade.Decimal  `json:"returned"`
-	Invoiced    trade.Decimal  `json:"invoiced"`
+	// Expected is the day by which what is backordered can be promised, by what nodes expected when it was last looked at; empty
+	// when that is not known.
+	Expected  trade.Date    `json:"expected,omitempty"`
+	Released  trade.Decimal `json:"released"`
+	Shipped   trade.Decimal `json:"shipped"`
+	Delivered trade.Decimal `json:"delivered"`
+	Cancelled trade.Decimal `json:"cancelled"`
+	Rejected  trade.Decimal `json:"rejected"`
+	Returned  trade.Decimal `json:"returned"`
+	Invoiced  trade.Decimal `json:"invoiced"`
 }
 
 // Allocation is the quantity of a line promised from one node.
@@ -316,6 +319,11 @@ func (o *Order) skus() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// short reports whether it waits for stock.
+func (o *Order) short() bool {
+	return o.Status != Rejected && o.Status != Cancelled && o.Status != Completed && o.backordered()
 }
 
 // Line returns the line with the number, or nil.

@@ -145,7 +145,7 @@ func (s *Service) MakeQuote(ctx context.Context, who trade.Viewer, d Draft, unti
 	}
 	d.By, d.At = who.Subject, now
 	c := &Considered{Draft: d}
-	if len(Structure(d, trade.Date(now.Format(time.DateOnly)))) == 0 {
+	if len(Structure(d, trade.DateOf(now))) == 0 {
 		c.Facts = s.facts.Gather(ctx, d)
 	}
 	o, _ := c.order(rules.For(d.Account), now)

@@ -151,18 +151,31 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		e.policy.Backorders = BackorderHold
 	}
 	before := len(e.findings)
-	e.allocate(o, got.Lines)
+	waiting, err := s.waiting(ctx, tx, facts, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting}, trade.DateOf(s.now()))
 	short := len(e.findings) > before
 	o.count()
-	if !o.registered() {
+	// amended is true when a system of record has raised it, which nobody has checked.
+	amended := o.heldFor(amendedInSource)
+	switch {
+	case !o.registered():
 		// The ERP counts what it has registered; until then the order is ours to count.
 		position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, o.Total)
 		if err != nil {
 			return nil, err
 		}
 		e.credit(position, o.Total)
+	case amended || o.heldFor(creditExceeded, creditNone, overdueBalance):
+		position, err := s.exposure.Owed(ctx, tx, o.Account)
+		if err != nil {
+			return nil, err
+		}
+		e.credit(position, trade.Money{Currency: o.Currency}) // which has it among its open orders
 	}
-	if decided {
+	if decided || amended {
 		// What it is worth is known only now.
 		e.value(o.Total)
 		e.approvals(o.Total)
@@ -188,8 +201,9 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 				}
 			}
 		}
-		if f.Severity == trade.Hold || (reject && !strings.HasPrefix(f.Path, "lines.")) {
-			at := o.newHold(f, policy, s.now()).against()
+		at := o.newHold(f, policy, s.now()).against()
+		onOrder := !strings.HasPrefix(f.Path, "lines.")
+		if f.Severity == trade.Hold || reject && (onOrder || amended || o.heldNow(at)) {
 			still[at] = true
 			if !o.heldBefore(at) {
 				o.hold(f, policy, s.now())
@@ -200,6 +214,16 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		return still, s.dispatch.Unknown(ctx, tx, o, unknown)
 	}
 	return still, nil
+}
+
+// heldNow reports whether the order is held for that.
+func (o *Order) heldNow(at against) bool {
+	return slices.ContainsFunc(o.ActiveHolds(), func(h Hold) bool { return h.against() == at })
+}
+
+// heldFor reports whether the order is held for one of the codes.
+func (o *Order) heldFor(codes ...string) bool {
+	return slices.ContainsFunc(o.ActiveHolds(), func(h Hold) bool { return slices.Contains(codes, h.Code) })
 }
 
 // heldBefore reports whether the order was held for that: a hold that a person has released

@@ -14,8 +14,9 @@ import (
 // changed it, or work on one alone.
 
 // Amend takes over a change that was made to the order in the system that registered it. The
-// quantities are what that system now has. What no node works on follows at once; a change to
-// work that was released returns the lines concerned, for a person or a recall to settle.
+// quantities are what that system now has. What no node works on follows at once. What was raised waits for its stock, and
+// holds the order until all of it has been checked again. A change to work that was released, and a line that is new, are
+// returned, for a person or a recall to settle.
 func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at time.Time, quantities map[int]trade.Decimal) (conflicts []int, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if !at.After(o.AmendedAt) {
@@ -28,6 +29,7 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at
 			return nil, err
 		}
 		var changed []map[string]any
+		raised := false
 		for n, q := range quantities {
 			l := o.Line(n)
 			if l == nil {
@@ -44,8 +46,12 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at
 			for _, k := range kept[n] {
 				worked = worked.Max(k)
 			}
-			if q.Cmp(worked) < 0 || q.Cmp(*was) > 0 {
+			if q.Cmp(worked) < 0 {
 				conflicts = append(conflicts, n)
+			}
+			if more := trade.Less(q, *was); more.IsPos() {
+				l.raise(more)
+				raised = true
 			}
 			if want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)); q.Cmp(want) < 0 {
 				l.shrink(trade.Less(want, q.Max(worked)))
@@ -61,11 +67,24 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at
 		if len(conflicts) > 0 {
 			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, Policy{}, now)
 		}
+		if raised {
+			o.count()
+			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was raised in " + source + ": it is checked again"}, Policy{}, now)
+		}
 		o.derive()
 		return []event.Event{o.event("order.amended", now, map[string]any{"source": source, "changes": changed, "conflicts": conflicts})}, nil
 	})
 	slices.Sort(conflicts)
 	return conflicts, err
+}
+
+// amendedInSource is the code of holds for what a system of record has raised. They end when it was checked.
+const amendedInSource = "AMENDED_IN_SOURCE"
+
+// raise has the line wait for more.
+func (l *Line) raise(more trade.Decimal) {
+	l.Quantity.Value, l.Backordered = trade.Sum(l.Quantity.Value, more), trade.Sum(l.Backordered, more)
+	l.Amount = l.UnitPrice.Times(l.Quantity.Value).Round()
 }
 
 // shrink cancels a quantity that no node works on: backordered first, then open, then allocated.

@@ -509,7 +509,7 @@ func (s *Service) SimulateSourcing(ctx context.Context, who trade.Viewer, d Draf
 		return nil, fault.New(fault.Denied, "you may not order for account %q: use one that viewer.accounts lists", d.Account).At("accountId")
 	}
 	now := s.now()
-	for _, f := range Structure(d, trade.Date(now.Format(time.DateOnly))) {
+	for _, f := range Structure(d, trade.DateOf(now)) {
 		return nil, fault.New(fault.Invalid, "%s", f.Message).At(f.Path)
 	}
 	rules, err := s.store.rules(ctx)

@@ -51,9 +51,9 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 		channelRef = &ref
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus())
+		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus, short)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus(), o.short())
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
@@ -162,9 +162,9 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	if err := tx.QueryRow(ctx, `
-		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9
+		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9, short = $10
 		WHERE id = $1 RETURNING updated_at`,
-		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus()).Scan(&o.UpdatedAt); err != nil {
+		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus(), o.short()).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)
@@ -184,7 +184,7 @@ func decode(raw []byte) (*Order, error) {
 func (o *Order) attach() {
 	for i := range o.Lines {
 		o.Lines[i].Order, o.Lines[i].Account = o.ID, o.Account
-		o.Lines[i].Date = trade.Date(o.PlacedAt.Format(time.DateOnly))
+		o.Lines[i].Date = trade.DateOf(o.PlacedAt)
 	}
 }
 
@@ -240,8 +240,7 @@ func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 		WHERE (status = 'ON_HOLD' AND NOT EXISTS (
 				SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
 			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "autoClears": true}]')
-			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND EXISTS (
-				SELECT FROM json_array_elements(doc->'lines') l WHERE (l->>'backordered')::numeric > 0))
+			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND short)
 		ORDER BY random() LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("held orders: %w", err)
@@ -528,4 +527,26 @@ func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []strin
 		out[o.Number] = o
 	}
 	return out, err
+}
+
+// waiting are the quantities of items that orders wait for, but for one, by the days that they are wanted on.
+func (s *store) waiting(ctx context.Context, q postgres.Querier, skus []trade.SKU, but trade.OrderID) (map[trade.SKU][]trade.Dated, error) {
+	rows, err := q.Query(ctx, `
+		SELECT l->>'sku', coalesce(doc->>'requestedDate', ''), sum((l->>'backordered')::numeric)
+		FROM orders, json_array_elements(doc->'lines') l
+		WHERE short AND skus && $1 AND id::text <> $2 AND l->>'sku' = ANY($1) AND (l->>'backordered')::numeric > 0
+		GROUP BY 1, 2 ORDER BY 1, 2`, postgres.Texts(skus), but)
+	if err != nil {
+		return nil, fmt.Errorf("what orders wait for: %w", err)
+	}
+	out := map[trade.SKU][]trade.Dated{}
+	var sku trade.SKU
+	var d trade.Dated
+	if _, err := pgx.ForEachRow(rows, []any{&sku, &d.Date, &d.Quantity}, func() error {
+		out[sku] = append(out[sku], d)
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("what orders wait for: %w", err)
+	}
+	return out, nil
 }

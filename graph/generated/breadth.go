@@ -302,12 +302,22 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("return", false, func(obj *model.ApproveReturnPayload) *returns.Return { return obj.Return }, breadth.Object[returns.Return]("Return", "")),
 			breadth.Plain("errors", false, func(obj *model.ApproveReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
+		breadth.Type{Name: "Arrival", Is: []string{"Arrival"}, Fields: []breadth.Field{
+			breadth.Plain("date", false, func(obj *inventory.Arrival) trade.Date { return obj.Date }, breadth.Leaf(scalar.AppendDate, "Date!")),
+			breadth.Plain("quantity", false, func(obj *inventory.Arrival) decimal.Decimal { return obj.Quantity }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("reference", false, func(obj *inventory.Arrival) string { return obj.Reference }, breadth.Leaf(scalar.AppendString, "String!")),
+		}},
 		breadth.Type{Name: "Availability", Is: []string{"Availability"}, Fields: []breadth.Field{
 			breadth.Plain("sku", false, func(obj *inventory.Availability) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("available", false, func(obj *inventory.Availability) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("complete", true, func(obj *inventory.Availability) bool { return obj.Complete() }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("nodes", false, func(obj *inventory.Availability) []inventory.AtNode { return obj.Nodes }, breadth.Values(breadth.Object[inventory.AtNode]("NodeAvailability", "NodeAvailability!"), "[NodeAvailability!]!")),
 			breadth.Plain("unavailable", false, func(obj *inventory.Availability) []inventory.Unknown { return obj.Unknown }, breadth.Values(breadth.Object[inventory.Unknown]("NodeUnavailable", "NodeUnavailable!"), "[NodeUnavailable!]!")),
+			breadth.Batch("atp", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Availability_atp(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*inventory.Availability) ([][]*trade.PromiseDay, error) {
+				return env.(*executionContext).Resolvers.Availability().Atp(ctx, objs)
+			}, breadth.List(breadth.Object[trade.PromiseDay]("PromiseDay", "PromiseDay!"), false, "")),
 		}},
 		breadth.Type{Name: "CancelImportPayload", Is: []string{"CancelImportPayload"}, Fields: []breadth.Field{
 			breadth.Plain("import", false, func(obj *model.CancelImportPayload) *imports.Import { return obj.Import }, breadth.Object[imports.Import]("OrderImport", "")),
@@ -757,8 +767,14 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("onHand", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.OnHand }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("allocated", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Allocated }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("reserved", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Reserved }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("safety", true, func(obj *inventory.AtNode) trade.Quantity { return obj.Safety() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("available", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("inbound", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Inbound }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Batch("arrivals", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_NodeAvailability_arrivals(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*inventory.AtNode) ([][]*inventory.Arrival, error) {
+				return env.(*executionContext).Resolvers.NodeAvailability().Arrivals(ctx, objs)
+			}, breadth.List(breadth.Object[inventory.Arrival]("Arrival", "Arrival!"), false, "")),
 			breadth.Plain("provenance", false, func(obj *inventory.AtNode) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 			breadth.Batch("lots", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_NodeAvailability_lots(ctx, f)
@@ -901,6 +917,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("open", true, func(obj *orders.Line) trade.Quantity { return obj.OpenQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("allocated", true, func(obj *orders.Line) trade.Quantity { return obj.AllocatedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("backordered", true, func(obj *orders.Line) trade.Quantity { return obj.BackorderedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
+			breadth.Plain("expectedDate", false, func(obj *orders.Line) trade.Date { return obj.Expected }, breadth.Leaf(scalar.AppendDate, "")),
 			breadth.Plain("released", true, func(obj *orders.Line) trade.Quantity { return obj.ReleasedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("shipped", true, func(obj *orders.Line) trade.Quantity { return obj.ShippedQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("delivered", true, func(obj *orders.Line) trade.Quantity { return obj.DeliveredQuantity() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
@@ -963,6 +980,13 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("label", false, func(obj *pricing.Step) string { return obj.Label }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("amount", false, func(obj *pricing.Step) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("result", false, func(obj *pricing.Step) *trade.Money { return &obj.Result }, breadth.Object[trade.Money]("Money", "Money!")),
+		}},
+		breadth.Type{Name: "PromiseDay", Is: []string{"PromiseDay"}, Fields: []breadth.Field{
+			breadth.Plain("date", false, func(obj *trade.PromiseDay) trade.Date { return obj.Date }, breadth.Leaf(scalar.AppendDate, "Date!")),
+			breadth.Plain("receipts", false, func(obj *trade.PromiseDay) decimal.Decimal { return obj.Receipts }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("issues", false, func(obj *trade.PromiseDay) decimal.Decimal { return obj.Issues }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("cumulative", false, func(obj *trade.PromiseDay) decimal.Decimal { return obj.Cumulative }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("available", false, func(obj *trade.PromiseDay) decimal.Decimal { return obj.Available }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
 		}},
 		breadth.Type{Name: "Provenance", Is: []string{"Provenance"}, Fields: []breadth.Field{
 			breadth.Plain("source", false, func(obj *lookup.Provenance) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),

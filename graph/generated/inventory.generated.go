@@ -12,12 +12,18 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // region    ************************** generated!.gotpl **************************
 
+type AvailabilityResolver interface {
+	Atp(ctx context.Context, objs []*inventory.Availability) ([][]*trade.PromiseDay, error)
+}
 type NodeAvailabilityResolver interface {
+	Arrivals(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Arrival, error)
+
 	Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error)
 }
 
@@ -28,6 +34,75 @@ type NodeAvailabilityResolver interface {
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _Arrival_date(ctx context.Context, field graphql.CollectedField, obj *inventory.Arrival) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Arrival_date(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Date, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalNDate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Arrival_date(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Arrival", field, false, false, "Date")
+}
+
+func (ec *executionContext) _Arrival_quantity(ctx context.Context, field graphql.CollectedField, obj *inventory.Arrival) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Arrival_quantity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Arrival_quantity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Arrival", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _Arrival_reference(ctx context.Context, field graphql.CollectedField, obj *inventory.Arrival) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Arrival_reference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reference, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Arrival_reference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Arrival", field, false, false, "String")
+}
 
 func (ec *executionContext) _Availability_sku(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -169,6 +244,61 @@ func (ec *executionContext) fieldContext_Availability_unavailable(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Availability_atp(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Availability_atp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Availability_atp(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*trade.PromiseDay) graphql.Marshaler {
+			return ec.marshalOPromiseDay2ᚕᚖcrossdockᚋdomainsᚋtradeᚐPromiseDayᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Availability_atp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Availability",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PromiseDay(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Availability_atp(ctx context.Context, field graphql.CollectedField, obj *inventory.Availability) (any, error) {
+	resolver := ec.Resolvers.Availability()
+	if batch, ok := graphql.BatchParentsFor[*inventory.Availability](ctx, "Availability"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Atp(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*trade.PromiseDay](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Availability.atp",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Atp(ctx, []*inventory.Availability{obj})
+	return graphql.ResolveBatchSingleResult[[]*trade.PromiseDay](
+		ctx,
+		results,
+		err,
+		"Availability.atp",
+	)
 }
 
 func (ec *executionContext) _NodeAvailability_node(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -313,6 +443,38 @@ func (ec *executionContext) fieldContext_NodeAvailability_reserved(_ context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _NodeAvailability_safety(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NodeAvailability_safety(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Safety(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
+			return ec.marshalNQuantity2crossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NodeAvailability_safety(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _NodeAvailability_available(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -375,6 +537,61 @@ func (ec *executionContext) fieldContext_NodeAvailability_inbound(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _NodeAvailability_arrivals(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NodeAvailability_arrivals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_NodeAvailability_arrivals(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*inventory.Arrival) graphql.Marshaler {
+			return ec.marshalOArrival2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐArrivalᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NodeAvailability_arrivals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NodeAvailability",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Arrival(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_NodeAvailability_arrivals(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (any, error) {
+	resolver := ec.Resolvers.NodeAvailability()
+	if batch, ok := graphql.BatchParentsFor[*inventory.AtNode](ctx, "NodeAvailability"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Arrivals(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*inventory.Arrival](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"NodeAvailability.arrivals",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Arrivals(ctx, []*inventory.AtNode{obj})
+	return graphql.ResolveBatchSingleResult[[]*inventory.Arrival](
+		ctx,
+		results,
+		err,
+		"NodeAvailability.arrivals",
+	)
 }
 
 func (ec *executionContext) _NodeAvailability_provenance(ctx context.Context, field graphql.CollectedField, obj *inventory.AtNode) (ret graphql.Marshaler) {
@@ -510,6 +727,121 @@ func (ec *executionContext) fieldContext_NodeUnavailable_code(_ context.Context,
 	return graphql.NewScalarFieldContext("NodeUnavailable", field, true, false, "String")
 }
 
+func (ec *executionContext) _PromiseDay_date(ctx context.Context, field graphql.CollectedField, obj *trade.PromiseDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PromiseDay_date(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Date, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalNDate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PromiseDay_date(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PromiseDay", field, false, false, "Date")
+}
+
+func (ec *executionContext) _PromiseDay_receipts(ctx context.Context, field graphql.CollectedField, obj *trade.PromiseDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PromiseDay_receipts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Receipts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PromiseDay_receipts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PromiseDay", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _PromiseDay_issues(ctx context.Context, field graphql.CollectedField, obj *trade.PromiseDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PromiseDay_issues(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Issues, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PromiseDay_issues(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PromiseDay", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _PromiseDay_cumulative(ctx context.Context, field graphql.CollectedField, obj *trade.PromiseDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PromiseDay_cumulative(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cumulative, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PromiseDay_cumulative(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PromiseDay", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _PromiseDay_available(ctx context.Context, field graphql.CollectedField, obj *trade.PromiseDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PromiseDay_available(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Available, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PromiseDay_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PromiseDay", field, false, false, "Decimal")
+}
+
 func (ec *executionContext) _StockLot_number(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -577,6 +909,49 @@ func (ec *executionContext) fieldContext_StockLot_onHand(_ context.Context, fiel
 
 // region    **************************** object.gotpl ****************************
 
+var arrivalImplementors = []string{"Arrival"}
+
+func (ec *executionContext) _Arrival(ctx context.Context, sel ast.SelectionSet, obj *inventory.Arrival) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, arrivalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Arrival")
+		case "date":
+			out.Values[i] = ec._Arrival_date(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = ec._Arrival_quantity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reference":
+			out.Values[i] = ec._Arrival_reference(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var availabilityImplementors = []string{"Availability"}
 
 func (ec *executionContext) _Availability(ctx context.Context, sel ast.SelectionSet, obj *inventory.Availability) graphql.Marshaler {
@@ -591,28 +966,34 @@ func (ec *executionContext) _Availability(ctx context.Context, sel ast.Selection
 		case "sku":
 			out.Values[i] = ec._Availability_sku(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "available":
 			out.Values[i] = ec._Availability_available(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "complete":
 			out.Values[i] = ec._Availability_complete(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = ec._Availability_nodes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "unavailable":
 			out.Values[i] = ec._Availability_unavailable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "atp":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Availability_atp(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -666,6 +1047,11 @@ func (ec *executionContext) _NodeAvailability(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "safety":
+			out.Values[i] = ec._NodeAvailability_safety(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "available":
 			out.Values[i] = ec._NodeAvailability_available(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -676,6 +1062,12 @@ func (ec *executionContext) _NodeAvailability(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "arrivals":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._NodeAvailability_arrivals(ctx, field, obj)
+				})
 		case "provenance":
 			out.Values[i] = ec._NodeAvailability_provenance(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -742,6 +1134,59 @@ func (ec *executionContext) _NodeUnavailable(ctx context.Context, sel ast.Select
 	return out
 }
 
+var promiseDayImplementors = []string{"PromiseDay"}
+
+func (ec *executionContext) _PromiseDay(ctx context.Context, sel ast.SelectionSet, obj *trade.PromiseDay) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, promiseDayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PromiseDay")
+		case "date":
+			out.Values[i] = ec._PromiseDay_date(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "receipts":
+			out.Values[i] = ec._PromiseDay_receipts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "issues":
+			out.Values[i] = ec._PromiseDay_issues(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cumulative":
+			out.Values[i] = ec._PromiseDay_cumulative(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "available":
+			out.Values[i] = ec._PromiseDay_available(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var stockLotImplementors = []string{"StockLot"}
 
 func (ec *executionContext) _StockLot(ctx context.Context, sel ast.SelectionSet, obj *inventory.Lot) graphql.Marshaler {
@@ -784,7 +1229,16 @@ func (ec *executionContext) _StockLot(ctx context.Context, sel ast.SelectionSet,
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNArrival2ᚖcrossdockᚋdomainsᚋinventoryᚐArrival(ctx context.Context, sel ast.SelectionSet, v *inventory.Arrival) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Arrival!")
+		return graphql.Null
+	}
+	return ec._Arrival(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAvailability2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐAvailability(ctx context.Context, sel ast.SelectionSet, v []*inventory.Availability) graphql.Marshaler {
+	ctx = graphql.WithBatchParents(ctx, "Availability", v, nil)
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -835,6 +1289,14 @@ func (ec *executionContext) marshalNNodeUnavailable2ᚕcrossdockᚋdomainsᚋinv
 	return ret
 }
 
+func (ec *executionContext) marshalNPromiseDay2ᚖcrossdockᚋdomainsᚋtradeᚐPromiseDay(ctx context.Context, sel ast.SelectionSet, v *trade.PromiseDay) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PromiseDay!")
+		return graphql.Null
+	}
+	return ec._PromiseDay(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNStockLot2ᚖcrossdockᚋdomainsᚋinventoryᚐLot(ctx context.Context, sel ast.SelectionSet, v *inventory.Lot) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "StockLot!")
@@ -843,11 +1305,49 @@ func (ec *executionContext) marshalNStockLot2ᚖcrossdockᚋdomainsᚋinventory�
 	return ec._StockLot(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOArrival2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐArrivalᚄ(ctx context.Context, sel ast.SelectionSet, v []*inventory.Arrival) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNArrival2ᚖcrossdockᚋdomainsᚋinventoryᚐArrival(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOAvailability2ᚖcrossdockᚋdomainsᚋinventoryᚐAvailability(ctx context.Context, sel ast.SelectionSet, v *inventory.Availability) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Availability(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOPromiseDay2ᚕᚖcrossdockᚋdomainsᚋtradeᚐPromiseDayᚄ(ctx context.Context, sel ast.SelectionSet, v []*trade.PromiseDay) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPromiseDay2ᚖcrossdockᚋdomainsᚋtradeᚐPromiseDay(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOStockLot2ᚕᚖcrossdockᚋdomainsᚋinventoryᚐLotᚄ(ctx context.Context, sel ast.SelectionSet, v []*inventory.Lot) graphql.Marshaler {

@@ -27,6 +27,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Account() AccountResolver
+	Availability() AvailabilityResolver
 	CreditMemo() CreditMemoResolver
 	Entity() EntityResolver
 	Event() EventResolver
@@ -101,7 +102,14 @@ type ComplexityRoot struct {
 		Return func(childComplexity int) int
 	}
 
+	Arrival struct {
+		Date      func(childComplexity int) int
+		Quantity  func(childComplexity int) int
+		Reference func(childComplexity int) int
+	}
+
 	Availability struct {
+		Atp       func(childComplexity int) int
 		Available func(childComplexity int) int
 		Complete  func(childComplexity int) int
 		Nodes     func(childComplexity int) int
@@ -454,6 +462,7 @@ type ComplexityRoot struct {
 
 	NodeAvailability struct {
 		Allocated  func(childComplexity int) int
+		Arrivals   func(childComplexity int) int
 		Available  func(childComplexity int) int
 		Inbound    func(childComplexity int) int
 		Lots       func(childComplexity int) int
@@ -462,6 +471,7 @@ type ComplexityRoot struct {
 		OnHand     func(childComplexity int) int
 		Provenance func(childComplexity int) int
 		Reserved   func(childComplexity int) int
+		Safety     func(childComplexity int) int
 	}
 
 	NodeUnavailable struct {
@@ -556,6 +566,7 @@ type ComplexityRoot struct {
 		CancelledQuantity   func(childComplexity int) int
 		DeliveredQuantity   func(childComplexity int) int
 		Description         func(childComplexity int) int
+		Expected            func(childComplexity int) int
 		ExpectedUnitPrice   func(childComplexity int) int
 		InvoicedQuantity    func(childComplexity int) int
 		Item                func(childComplexity int, maxAge *int, orLastKnown bool) int
@@ -618,6 +629,14 @@ type ComplexityRoot struct {
 		Kind   func(childComplexity int) int
 		Label  func(childComplexity int) int
 		Result func(childComplexity int) int
+	}
+
+	PromiseDay struct {
+		Available  func(childComplexity int) int
+		Cumulative func(childComplexity int) int
+		Date       func(childComplexity int) int
+		Issues     func(childComplexity int) int
+		Receipts   func(childComplexity int) int
 	}
 
 	Provenance struct {
@@ -1216,6 +1235,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ApproveReturnPayload.Return(childComplexity), true
 
+	case "Arrival.date":
+		if e.ComplexityRoot.Arrival.Date == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Arrival.Date(childComplexity), true
+	case "Arrival.quantity":
+		if e.ComplexityRoot.Arrival.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Arrival.Quantity(childComplexity), true
+	case "Arrival.reference":
+		if e.ComplexityRoot.Arrival.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Arrival.Reference(childComplexity), true
+
+	case "Availability.atp":
+		if e.ComplexityRoot.Availability.Atp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Availability.Atp(childComplexity), true
 	case "Availability.available":
 		if e.ComplexityRoot.Availability.Available == nil {
 			break
@@ -2734,6 +2778,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NodeAvailability.Allocated(childComplexity), true
+	case "NodeAvailability.arrivals":
+		if e.ComplexityRoot.NodeAvailability.Arrivals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NodeAvailability.Arrivals(childComplexity), true
 	case "NodeAvailability.available":
 		if e.ComplexityRoot.NodeAvailability.Available == nil {
 			break
@@ -2782,6 +2832,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.NodeAvailability.Reserved(childComplexity), true
+	case "NodeAvailability.safety":
+		if e.ComplexityRoot.NodeAvailability.Safety == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NodeAvailability.Safety(childComplexity), true
 
 	case "NodeUnavailable.code":
 		if e.ComplexityRoot.NodeUnavailable.Code == nil {
@@ -3230,6 +3286,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderLine.Description(childComplexity), true
+	case "OrderLine.expectedDate":
+		if e.ComplexityRoot.OrderLine.Expected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderLine.Expected(childComplexity), true
 	case "OrderLine.expectedUnitPrice":
 		if e.ComplexityRoot.OrderLine.ExpectedUnitPrice == nil {
 			break
@@ -3493,6 +3555,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PriceStep.Result(childComplexity), true
+
+	case "PromiseDay.available":
+		if e.ComplexityRoot.PromiseDay.Available == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PromiseDay.Available(childComplexity), true
+	case "PromiseDay.cumulative":
+		if e.ComplexityRoot.PromiseDay.Cumulative == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PromiseDay.Cumulative(childComplexity), true
+	case "PromiseDay.date":
+		if e.ComplexityRoot.PromiseDay.Date == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PromiseDay.Date(childComplexity), true
+	case "PromiseDay.issues":
+		if e.ComplexityRoot.PromiseDay.Issues == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PromiseDay.Issues(childComplexity), true
+	case "PromiseDay.receipts":
+		if e.ComplexityRoot.PromiseDay.Receipts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PromiseDay.Receipts(childComplexity), true
 
 	case "Provenance.asOf":
 		if e.ComplexityRoot.Provenance.AsOf == nil {
@@ -5919,6 +6012,32 @@ type Availability @owner(system: NODE) {
   nodes: [NodeAvailability!]!
   "Nodes of which nothing is known."
   unavailable: [NodeUnavailable!]!
+  "What can be promised day by day (ATP, cumulative with look-ahead), from what is free now, what nodes expect, and what orders wait for. Nodes that do not tell what they expect expect nothing here."
+  atp: [PromiseDay!] @owner(system: CROSSDOCK)
+}
+
+"A day from which on something else can be promised than before. available = max(0, the least cumulative of this and all later days)."
+type PromiseDay @owner(system: CROSSDOCK) {
+  "The day; the first is today."
+  date: Date!
+  "What is expected to come on the day. What is up to 14 days overdue is taken to come tomorrow, and later not at all."
+  receipts: Decimal! @owner(system: NODE)
+  "What orders that wait for stock want on the day; those without a day, or of one before, today."
+  issues: Decimal!
+  "What is free today and has come by then, less what has left."
+  cumulative: Decimal!
+  "What can be promised for the day."
+  available: Decimal!
+}
+
+"Goods that a node expects."
+type Arrival @owner(system: NODE) {
+  "The day that they are expected on."
+  date: Date!
+  "How much, in the item's base unit."
+  quantity: Decimal!
+  "What the node calls it, such as a purchase order's number."
+  reference: String!
 }
 
 "What one node can promise: on hand, less what the node set aside, less what we promised and the node does not count yet, less the safety stock."
@@ -5933,10 +6052,14 @@ type NodeAvailability @owner(system: NODE) {
   allocated: Quantity!
   "What we promised and the node's figure does not include."
   reserved: Quantity! @owner(system: CROSSDOCK)
+  "What is kept for safety, and never promised."
+  safety: Quantity! @owner(system: CROSSDOCK)
   "What can be promised."
   available: Quantity! @owner(system: CROSSDOCK)
   "What is on its way there."
   inbound: Quantity!
+  "What is on its way there, and for when; null where the node does not tell."
+  arrivals: [Arrival!]
   "Where this comes from."
   provenance: Provenance!
   "What lies there by lot, asked of the node; null where the node does not tell, or does not keep the item in lots."
@@ -6155,6 +6278,8 @@ type OrderLine @owner(system: CROSSDOCK) {
   allocated: Quantity!
   "Waiting for stock."
   backordered: Quantity!
+  "The day by which what is backordered can be promised, by what nodes expected when it was last looked at; null when that is not known."
+  expectedDate: Date
   "With a node."
   released: Quantity!
   "Sent."
@@ -7674,6 +7799,18 @@ func (ec *executionContext) childFields_ApproveReturnPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type ApproveReturnPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Arrival(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "date":
+		return ec.fieldContext_Arrival_date(ctx, field)
+	case "quantity":
+		return ec.fieldContext_Arrival_quantity(ctx, field)
+	case "reference":
+		return ec.fieldContext_Arrival_reference(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Arrival", field.Name)
+}
+
 func (ec *executionContext) childFields_Availability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sku":
@@ -7686,6 +7823,8 @@ func (ec *executionContext) childFields_Availability(ctx context.Context, field 
 		return ec.fieldContext_Availability_nodes(ctx, field)
 	case "unavailable":
 		return ec.fieldContext_Availability_unavailable(ctx, field)
+	case "atp":
+		return ec.fieldContext_Availability_atp(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Availability", field.Name)
 }
@@ -8260,10 +8399,14 @@ func (ec *executionContext) childFields_NodeAvailability(ctx context.Context, fi
 		return ec.fieldContext_NodeAvailability_allocated(ctx, field)
 	case "reserved":
 		return ec.fieldContext_NodeAvailability_reserved(ctx, field)
+	case "safety":
+		return ec.fieldContext_NodeAvailability_safety(ctx, field)
 	case "available":
 		return ec.fieldContext_NodeAvailability_available(ctx, field)
 	case "inbound":
 		return ec.fieldContext_NodeAvailability_inbound(ctx, field)
+	case "arrivals":
+		return ec.fieldContext_NodeAvailability_arrivals(ctx, field)
 	case "provenance":
 		return ec.fieldContext_NodeAvailability_provenance(ctx, field)
 	case "lots":
@@ -8450,6 +8593,8 @@ func (ec *executionContext) childFields_OrderLine(ctx context.Context, field gra
 		return ec.fieldContext_OrderLine_allocated(ctx, field)
 	case "backordered":
 		return ec.fieldContext_OrderLine_backordered(ctx, field)
+	case "expectedDate":
+		return ec.fieldContext_OrderLine_expectedDate(ctx, field)
 	case "released":
 		return ec.fieldContext_OrderLine_released(ctx, field)
 	case "shipped":
@@ -8558,6 +8703,22 @@ func (ec *executionContext) childFields_PriceStep(ctx context.Context, field gra
 		return ec.fieldContext_PriceStep_result(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PriceStep", field.Name)
+}
+
+func (ec *executionContext) childFields_PromiseDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "date":
+		return ec.fieldContext_PromiseDay_date(ctx, field)
+	case "receipts":
+		return ec.fieldContext_PromiseDay_receipts(ctx, field)
+	case "issues":
+		return ec.fieldContext_PromiseDay_issues(ctx, field)
+	case "cumulative":
+		return ec.fieldContext_PromiseDay_cumulative(ctx, field)
+	case "available":
+		return ec.fieldContext_PromiseDay_available(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PromiseDay", field.Name)
 }
 
 func (ec *executionContext) childFields_Provenance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -22,6 +22,11 @@ import (
 // Tx is an open transaction. Whoever opened it commits it; everybody else only uses it.
 type Tx = pgx.Tx
 
+// Querier is whatever answers questions: a pool, or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
 // Pool is the process's connections.
 type Pool = pgxpool.Pool
 

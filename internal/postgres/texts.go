@@ -38,7 +38,7 @@ func (strung) Encode(value any, buf []byte) ([]byte, error) {
 	if list == nil {
 		return nil, nil
 	}
-	number := func(n int) { buf = binary.BigEndian.AppendUint32(buf, uint32(n)) } //nolint:gosec // lengths
+	number := func(n int) { buf = binary.BigEndian.AppendUint32(buf, uint32(n)) }
 	dimensions := 1
 	if len(list) == 0 {
 		dimensions = 0

@@ -198,6 +198,16 @@ func (r row) time(field string) time.Time {
 	return t
 }
 
+// day reads a day; empty when there is none.
+func (r row) day(field string) trade.Date {
+	text := r.text(field)
+	if _, err := time.Parse(time.DateOnly, text); err != nil && text != "" {
+		r.unread(field, "day such as 2026-11-30")
+		return ""
+	}
+	return trade.Date(text)
+}
+
 // rows reads a field that holds records, through the fields of a further operation, which is a
 // map only and is never called.
 func (r row) rows(c *Client, field, shape string) []row {

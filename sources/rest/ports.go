@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -13,21 +14,50 @@ import (
 )
 
 var (
-	_ inventory.Source    = (*Client)(nil)
-	_ shipments.Fulfiller = (*Client)(nil)
-	_ returns.Receiver    = (*Client)(nil)
-	_ shipments.Historian = (*Client)(nil)
+	_ inventory.Source        = (*Client)(nil)
+	_ inventory.ArrivalSource = (*Client)(nil)
+	_ shipments.Fulfiller     = (*Client)(nil)
+	_ returns.Receiver        = (*Client)(nil)
+	_ shipments.Historian     = (*Client)(nil)
 )
 
 // Stock reads figures. It needs the operation "stock", whose rows have node, sku, onHand,
 // allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for. A row of an item that
 // lists its places has them in places, each read through the shape "place" (node, onHand, allocated, inbound).
 func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	return perPlace(ctx, c, "stock", keys, func(r, at row, k inventory.Key, into map[inventory.Key]inventory.Figure) error {
+		f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: at.number("onHand"), Allocated: at.number("allocated"), Inbound: at.number("inbound")}
+		if was, twice := into[k]; twice && was != f {
+			return fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
+		}
+		into[k] = f
+		return nil
+	})
+}
+
+// Arrivals reads what is expected. It may have the operation "arrivals", asked as "stock" is, whose rows have node, sku,
+// quantity, due (a day) and, where known, reference. Without it nothing is told.
+func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+	if !c.Has("arrivals") {
+		return lookup.Empty[inventory.Key, []inventory.Arrival](0), ctx.Err()
+	}
+	return perPlace(ctx, c, "arrivals", keys, func(_, at row, k inventory.Key, into map[inventory.Key][]inventory.Arrival) error {
+		due := at.day("due")
+		if q := at.number("quantity"); q.IsPos() {
+			into[k] = append(into[k], inventory.Arrival{Dated: trade.Dated{Date: due, Quantity: q}, Reference: at.text("reference")})
+		}
+		return nil
+	})
+}
+
+// perPlace puts a question about items at places, in parts of the operation's batch size. take reads one row, or one of
+// those that it lists as its places.
+func perPlace[V any](ctx context.Context, c *Client, name string, keys []inventory.Key, take func(r, at row, k inventory.Key, into map[inventory.Key]V) error) (lookup.Answers[inventory.Key, V], error) {
+	out := lookup.Empty[inventory.Key, V](len(keys))
 	if len(keys) == 0 {
 		return out, ctx.Err()
 	}
-	wanted := map[inventory.Key]bool{}
+	wanted := make(map[inventory.Key]bool, len(keys))
 	var skus []trade.SKU
 	var nodes []trade.NodeID
 	for _, k := range keys {
@@ -42,8 +72,8 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 			}
 		}
 	}
-	_ = inParts(lookup.Unique(skus), c.batch("stock"), func(part []trade.SKU) error {
-		rows, _, err := c.call(ctx, "stock", map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
+	_ = inParts(lookup.Unique(skus), c.batch(name), func(part []trade.SKU) error {
+		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
 		if err != nil {
 			fail(part, err)
 			return nil
@@ -51,23 +81,16 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		for _, r := range rows {
 			sku := trade.SKU(r.text("sku"))
 			if sku == "" {
-				fail(part, c.aboutNothing("stock"))
+				fail(part, c.aboutNothing(name))
 			}
 			for _, at := range r.places(c) {
 				k := inventory.Key{Node: trade.NodeID(at.text("node")), SKU: sku}
 				if !wanted[k] {
 					continue
 				}
-				f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: at.number("onHand"), Allocated: at.number("allocated"), Inbound: at.number("inbound")}
-				if err := c.unreadable(r); err != nil {
+				if err := cmp.Or(take(r, at, k, out.Found), c.unreadable(r)); err != nil {
 					out.Failed[k] = err
-					continue
 				}
-				if was, twice := out.Found[k]; twice && was != f {
-					out.Failed[k] = fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
-					continue
-				}
-				out.Found[k] = f
 			}
 		}
 		return nil

@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	_ inventory.Source    = (*Stock)(nil)
-	_ inventory.LotSource = (*Stock)(nil)
+	_ inventory.Source        = (*Stock)(nil)
+	_ inventory.LotSource     = (*Stock)(nil)
+	_ inventory.ArrivalSource = (*Stock)(nil)
 )
 
 // Stock asks the source behind each node.
@@ -55,6 +56,16 @@ func (s *Stock) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[
 	return ask(ctx, s, keys, func(source inventory.Source) question[[]inventory.Lot] {
 		if lots, ok := source.(inventory.LotSource); ok {
 			return lots.Lots
+		}
+		return nil
+	})
+}
+
+// Arrivals asks those owners that know what is expected.
+func (s *Stock) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+	return ask(ctx, s, keys, func(source inventory.Source) question[[]inventory.Arrival] {
+		if arrivals, ok := source.(inventory.ArrivalSource); ok {
+			return arrivals.Arrivals
 		}
 		return nil
 	})

@@ -1,0 +1,73 @@
+package inventory
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"crossdock/domains/lookup"
+	"crossdock/domains/trade"
+)
+
+// Arrival is goods that a node expects: a line of a purchase order, a transfer. Reference is what the node calls it.
+type Arrival struct {
+	trade.Dated
+	Reference string
+}
+
+// ArrivalSource is a source that knows what its nodes expect, and when. Items that nothing is expected of are left out.
+type ArrivalSource interface {
+	Arrivals(ctx context.Context, keys []Key) (lookup.Answers[Key, []Arrival], error)
+}
+
+// Arrivals are what the nodes expect of items, by node. A node that does not tell expects nothing; an item has failed when one
+// of its nodes has.
+func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, map[trade.NodeID][]Arrival], error) {
+	out := lookup.Empty[trade.SKU, map[trade.NodeID][]Arrival](len(skus))
+	source, ok := s.source.(ArrivalSource)
+	if !ok {
+		return out, nil
+	}
+	answers, err := source.Arrivals(ctx, s.keys(skus))
+	if err != nil {
+		return out, err
+	}
+	for _, sku := range skus {
+		out.Found[sku] = map[trade.NodeID][]Arrival{}
+	}
+	for k, list := range answers.Found {
+		out.Found[k.SKU][k.Node] = list
+	}
+	for k, err := range answers.Failed {
+		out.Failed[k.SKU] = err
+		delete(out.Found, k.SKU)
+	}
+	return out, nil
+}
+
+// Lacking are the items that the nodes, by the figures at hand, have less of than is needed.
+func (s *Service) Lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) ([]trade.SKU, error) {
+	skus := slices.Sorted(maps.Keys(needs))
+	known, err := s.store.figures(ctx, s.keys(skus))
+	if err != nil {
+		return nil, err
+	}
+	free := map[trade.SKU]trade.Decimal{}
+	for k, c := range known {
+		if n, ok := s.Node(k.Node); ok {
+			free[k.SKU] = trade.Sum(free[k.SKU], c.free(n.Safety))
+		}
+	}
+	return slices.DeleteFunc(skus, func(sku trade.SKU) bool { return free[sku].Cmp(needs[sku]) >= 0 }), nil
+}
+
+// Dates are the days and quantities of what is expected anywhere.
+func Dates(byNode map[trade.NodeID][]Arrival) []trade.Dated {
+	var out []trade.Dated
+	for _, node := range slices.Sorted(maps.Keys(byNode)) {
+		for _, a := range byNode[node] {
+			out = append(out, a.Dated)
+		}
+	}
+	return out
+}
