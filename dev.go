@@ -383,7 +383,7 @@ type tokenCmd struct {
 	DataDir  string        `default:"crossdock-data" type:"path" help:"The development issuer's folder."`
 	Subject  string        `required:"" help:"Who the token is about."`
 	Role     string        `default:"BUYER" help:"What they are."`
-	Scope    string        `default:"orders" help:"What they may do, separated by blanks: orders, orders:approve, orders:release, credit:release, pricing:release, pricing:override, orders:override, rules, returns:approve, operations, sources."`
+	Scope    string        `default:"orders" help:"What they may do, separated by blanks: orders, orders:approve, orders:release, credit:release, pricing:release, pricing:override, orders:override, rules, tax, returns:approve, operations, sources."`
 	Accounts []string      `help:"Whose rows they may see; * for all."`
 	For      time.Duration `default:"24h" help:"How long it is good for."`
 }

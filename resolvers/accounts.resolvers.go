@@ -36,13 +36,7 @@ func (r *accountResolver) Orders(ctx context.Context, objs []*accounts.Account, 
 
 func (r *accountResolver) Quotes(ctx context.Context, objs []*accounts.Account, first *int) ([][]*orders.Quote, error) {
 	found, err := r.Resolver.Orders.Quotes(ctx, viewer(ctx), keysOf(objs, accountID), number(first, 20))
-	out := make([][]*orders.Quote, len(objs))
-	for i, a := range objs {
-		if out[i] = []*orders.Quote{}; a != nil && len(found[a.ID]) > 0 {
-			out[i] = found[a.ID]
-		}
-	}
-	return out, err
+	return spread(objs, found, accountID), err
 }
 
 func (r *accountResolver) Invoices(ctx context.Context, objs []*accounts.Account, open *bool, first *int, after *string) ([]*model.InvoiceConnection, error) {
@@ -53,6 +47,22 @@ func (r *accountResolver) Invoices(ctx context.Context, objs []*accounts.Account
 	return abreast(ctx, objs, func(a *accounts.Account) (*model.InvoiceConnection, error) {
 		return invoicePage(from)(r.Finance.Invoices(ctx, viewer(ctx), a.ID, open != nil && *open, number(first, 20), from))
 	})
+}
+
+func (r *accountResolver) TaxCertificates(ctx context.Context, objs []*accounts.Account) ([][]*accounts.Certificate, error) {
+	found, err := r.Accounts.Certificates(ctx, viewer(ctx), keysOf(objs, accountID))
+	return spread(objs, found, accountID), err
+}
+
+func (r *mutationResolver) SetTaxCertificate(ctx context.Context, input model.SetTaxCertificateInput) (*model.SetTaxCertificatePayload, error) {
+	set, err := r.Accounts.SetCertificate(ctx, viewer(ctx), accounts.Certificate{
+		Account: scalar.ParseAccountID(input.AccountID), Number: input.Number, Jurisdictions: input.Jurisdictions, Categories: input.ItemCategories, From: input.ValidFrom, Until: value(input.ValidUntil), State: input.State, Note: input.Note,
+	})
+	errs, err := problem(err)
+	if len(errs) > 0 {
+		set = nil
+	}
+	return &model.SetTaxCertificatePayload{Certificate: set, Errors: errs}, err
 }
 
 func (r *queryResolver) Account(ctx context.Context, id string, maxAge *int, orLastKnown bool) (*accounts.Account, error) {

@@ -21,7 +21,7 @@ func (r *availabilityResolver) Atp(ctx context.Context, objs []*inventory.Availa
 	today := trade.DateOf(time.Now().UTC())
 	for i, a := range objs {
 		if a != nil && arrivals[i] != nil { // or they have failed
-			out[i] = pointersTo(trade.ATP(today, a.Available.Value, inventory.Dates(arrivals[i]), waiting[i]))
+			out[i] = refs(trade.ATP(today, a.Available.Value, inventory.Dates(arrivals[i]), waiting[i]))
 		}
 	}
 	return out, err

@@ -130,6 +130,17 @@ func keysOf[T any, K comparable](objs []*T, key func(*T) K) []K {
 	return out
 }
 
+// spread gives each object what was found of its key, an empty list where there is nothing.
+func spread[T, V any, K comparable](objs []*T, found map[K][]V, key func(*T) K) [][]V {
+	out := make([][]V, len(objs))
+	for i, o := range objs {
+		if out[i] = []V{}; o != nil && len(found[key(o)]) > 0 {
+			out[i] = found[key(o)]
+		}
+	}
+	return out
+}
+
 // one answers a field that loads one key.
 func one[K comparable, V any](ctx context.Context, loader *batch.Loader[K, V], key K) (V, error) {
 	r := loader.Load(ctx, key)[0]

@@ -294,12 +294,12 @@ func each[K comparable, V any](in lookup.Answers[K, []V], err error) (lookup.Ans
 	return out, err
 }
 
-// pointersTo are pointers to the elements of a list; there are none where there is no list.
-func pointersTo[V any](list []V) (out []*V) {
-	for i := range list {
-		out = append(out, &list[i])
+// pointersTo are pointers to the elements of a list; nil where there are none.
+func pointersTo[V any](list []V) []*V {
+	if len(list) == 0 {
+		return nil
 	}
-	return out
+	return refs(list)
 }
 
 func found[K comparable, V any](m map[K]V, err error) (lookup.Answers[K, V], error) {

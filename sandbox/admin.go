@@ -36,6 +36,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/post", s.postAtDesk)
 	s.mux.HandleFunc("POST /admin/erp/touch", s.touchMaster)
 	s.mux.HandleFunc("POST /admin/erp/pay", s.pay)
+	s.mux.HandleFunc("POST /admin/erp/tax", s.tax)
 	s.mux.HandleFunc("POST /admin/wms/count", s.count)
 	s.mux.HandleFunc("POST /admin/wms/receive", s.receive)
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
@@ -162,6 +163,21 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	st.OnHand, st.Inbound, st.Due, st.PO = trade.Sum(st.OnHand, st.Inbound), trade.Decimal{}, "", ""
 	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// tax sets what tax a customer pays, in percent; none makes it exempt.
+func (s *Server) tax(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	c := s.world.customers[r.URL.Query().Get("customer")]
+	rate, err := trade.ParseDecimal(r.URL.Query().Get("percent"))
+	if c == nil || err != nil || rate.IsNeg() {
+		http.Error(w, `{"error":"say customer and percent; 0 makes it exempt"}`, http.StatusBadRequest)
+		return
+	}
+	c.TaxRate, c.TaxLiable, c.Modified = rate, rate.IsPos(), s.world.now()
+	s.world.keep(record("customer", c.Number, c))
 	w.WriteHeader(http.StatusNoContent)
 }
 

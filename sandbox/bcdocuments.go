@@ -66,9 +66,19 @@ func (d *document) total() trade.Decimal {
 	return total
 }
 
+// tax is what tax a customer pays on an amount.
+func (b *bc) tax(customer string, on trade.Decimal) trade.Decimal {
+	c := b.world.customers[customer]
+	if c == nil || !c.TaxLiable {
+		return trade.Decimal{}
+	}
+	return trade.Money{Amount: on, Currency: trade.Currency(c.Currency)}.Times(trade.Money{Amount: c.TaxRate}.Times(cents(1)).Amount).Round().Amount
+}
+
 func (b *bc) document(d *document, kind string, lines bool) object {
 	total := d.total()
-	status, left := "Draft", total
+	tax := b.tax(d.Customer, total)
+	status, left := "Draft", trade.Sum(total, tax)
 	switch {
 	case d.Paid:
 		status, left = "Paid", trade.Decimal{}
@@ -87,7 +97,7 @@ func (b *bc) document(d *document, kind string, lines bool) object {
 	default:
 		out["creditMemoDate"], out["invoiceNumber"] = d.Date, d.InvoiceNumber
 	}
-	out["status"], out["totalAmountExcludingTax"], out["totalTaxAmount"], out["totalAmountIncludingTax"] = status, number(total), 0, number(total)
+	out["status"], out["totalAmountExcludingTax"], out["totalTaxAmount"], out["totalAmountIncludingTax"] = status, number(total), number(tax), number(trade.Sum(total, tax))
 	if lines {
 		ls := []object{}
 		for _, l := range d.Lines {

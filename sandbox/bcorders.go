@@ -217,7 +217,7 @@ func (b *bc) order(o *salesOrder, lines bool) object {
 	out := object{
 		"@odata.etag": o.etag(), "id": o.ID, "number": o.Number, "externalDocumentNumber": o.External, "orderDate": o.OrderDate, "customerNumber": o.Customer, "customerName": b.world.customers[o.Customer].Name,
 		"shipToName": o.ShipTo.Name, "shipToAddressLine1": o.ShipTo.Line1, "shipToAddressLine2": o.ShipTo.Line2, "shipToCity": o.ShipTo.City, "shipToState": o.ShipTo.Region, "shipToPostCode": o.ShipTo.PostalCode, "shipToCountry": o.ShipTo.Country,
-		"currencyCode": o.Currency, "requestedDeliveryDate": orZero(o.RequestedDate), "totalAmountExcludingTax": number(total), "fullyShipped": shipped, "status": "Draft", "lastModifiedDateTime": stampOf(o.Modified),
+		"currencyCode": o.Currency, "requestedDeliveryDate": orZero(o.RequestedDate), "totalAmountExcludingTax": number(total), "totalTaxAmount": number(b.tax(o.Customer, total)), "fullyShipped": shipped, "status": "Draft", "lastModifiedDateTime": stampOf(o.Modified),
 	}
 	if lines {
 		ls := []object{}

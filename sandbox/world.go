@@ -53,9 +53,11 @@ type (
 		ID, Number, Name, Currency, Blocked, Terms, TaxArea string
 		TaxLiable                                           bool
 		Limit, Balance, Overdue, Discount                   trade.Decimal
-		Address                                             trade.Address
-		ShipTos                                             map[string]trade.Address
-		Modified                                            time.Time
+		// TaxRate is what tax its area takes, in percent.
+		TaxRate  trade.Decimal
+		Address  trade.Address
+		ShipTos  map[string]trade.Address
+		Modified time.Time
 	}
 	item struct {
 		// ShopSKU is what the storefront calls it, where that is something else.

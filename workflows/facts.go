@@ -146,6 +146,11 @@ func (g *gathering) miss(what string, err error) {
 }
 
 func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
+	certificates, err := f.Accounts.Certificates(ctx, trade.System("intake"), []trade.AccountID{id})
+	if err != nil {
+		g.miss("account", err)
+		return
+	}
 	answers, err := f.Accounts.Accounts(ctx, trade.System("intake"), []trade.AccountID{id})
 	if err == nil {
 		err = answers.Failed[id]
@@ -159,8 +164,11 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 		return
 	}
 	fact := orders.AccountFact{
-		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable,
+		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable, TaxExempt: !a.TaxLiable,
 		DefaultTo: a.Address, Source: a.Provenance.Source, AsOf: a.Provenance.AsOf,
+	}
+	for _, c := range certificates[id] {
+		fact.Certificates = append(fact.Certificates, orders.Exemption{Number: c.Number, Places: c.Jurisdictions, Categories: c.Categories, From: c.From, Until: c.Until, State: string(c.State)})
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -107,7 +107,7 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	for _, l := range r.Lines {
 		quantities[l.Line] = trade.Sum(quantities[l.Line], l.Quantity.Value)
 	}
-	conflicts, err := p.Orders.Amend(ctx, o.ID, r.Source, r.ModifiedAt, quantities)
+	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
 	if err != nil || len(conflicts) == 0 {
 		return err
 	}

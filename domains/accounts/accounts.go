@@ -47,12 +47,14 @@ type Service struct {
 	kept     postgres.Copies[trade.AccountID, Account]
 	accounts *lookup.Copied[trade.AccountID, Account]
 	shipTos  *lookup.Flights[trade.AccountID, []ShipTo]
+	// certificates are ours: no source has them.
+	certificates certificates
 }
 
 // New returns accounts over their system of record.
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := table(pool)
-	return &Service{kept, lookup.Copy(kept, source.Accounts, kept.Provenance, ages), lookup.Share(source.ShipTos)}
+	return &Service{kept, lookup.Copy(kept, source.Accounts, kept.Provenance, ages), lookup.Share(source.ShipTos), certificates{pool}}
 }
 
 // Accounts returns the accounts that the viewer may see, as catalog.Service.Items does.

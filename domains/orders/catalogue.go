@@ -91,6 +91,7 @@ const (
 	quoteNotMet       = "QUOTE_NOT_MET"
 	marginFloor       = "MARGIN_BELOW_FLOOR"
 	taxContext        = "TAX_CONTEXT_INCOMPLETE"
+	taxExemption      = "TAX_EXEMPT_CERT"
 	atpShort          = "ATP_SHORT"
 	dateInfeasible    = "DATE_INFEASIBLE"
 	creditExceeded    = "CREDIT_LIMIT_EXCEEDED"
@@ -119,6 +120,7 @@ func Catalogue() []Check {
 		{Code: shipToInvalid, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "the ship-to is complete, and one of the account's where it is named"},
 		{Code: shipToRestricted, Effect: Holds, Least: Warns, About: "goods may be sent there"},
 		{Code: taxContext, Effect: Holds, Least: Warns, Needs: []string{needAccount, needItems}, About: "account and items have what a tax is calculated from"},
+		{Code: taxExemption, Effect: Warns, Least: Off, Needs: []string{needAccount, needItems}, About: "a valid certificate covers what the account is exempt from tax for", Most: Holds},
 		{Code: approvalRequired, Effect: Holds, Least: Holds, About: "somebody on the buyer's side approves the order, where the account's approval rules say so", Most: Holds},
 		{Code: duplicatePO, Effect: Holds, Least: Off, About: "the same order was not placed under the same PO number lately"},
 		{Code: orderMin, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the order is worth enough"},

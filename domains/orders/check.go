@@ -89,10 +89,25 @@ type AccountFact struct {
 	PORequired bool
 	Terms      string
 	TaxContext bool // whether the tax area and liability are known
-	ShipTos    map[string]trade.Address
-	DefaultTo  trade.Address
-	Source     string
-	AsOf       time.Time
+	TaxExempt  bool // whether the ERP takes no tax from it
+	// Certificates are what exempts it, whatever their state.
+	Certificates []Exemption `json:",omitempty"`
+	ShipTos      map[string]trade.Address
+	DefaultTo    trade.Address
+	Source       string
+	AsOf         time.Time
+}
+
+// Exemption is a certificate that exempts an account from tax.
+type Exemption struct {
+	Number string
+	// Places are where it does, Categories those of the items that it covers; none are all.
+	Places     []string
+	Categories []string `json:",omitempty"`
+	From       trade.Date
+	Until      trade.Date `json:",omitempty"`
+	// State is ACTIVE, PENDING or REVOKED.
+	State string
 }
 
 // ItemFact is what intake needs to know of an item.

@@ -71,6 +71,7 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		}
 	}
 	o.count()
+	e.tax(o)
 	position, err := s.exposure.Expose(ctx, tx, o.Account, o.ID, o.Total)
 	if err != nil {
 		return nil, fmt.Errorf("credit of %s: %w", o.Account, err)
@@ -118,6 +119,7 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 		e.allocate(o, taken, trade.DateOf(now))
 	}
 	o.count()
+	e.tax(o)
 	if !c.Taken.Settled {
 		// Nobody asked for the account's credit: it is taken as good.
 		c.Taken.Credit = CreditPosition{Known: true}

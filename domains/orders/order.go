@@ -89,10 +89,12 @@ type Order struct {
 	Holds         []Hold          `json:"holds"`
 	Findings      []Finding       `json:"findings"`
 	Total         trade.Money     `json:"total"`
-	PlacedAt      time.Time       `json:"placedAt"`
-	UpdatedAt     time.Time       `json:"updatedAt"`
-	PlacedBy      string          `json:"placedBy"`
-	CancelReason  string          `json:"cancelReason,omitempty"`
+	// Tax is nil while nobody knows it.
+	Tax          *Tax      `json:"tax,omitempty"`
+	PlacedAt     time.Time `json:"placedAt"`
+	UpdatedAt    time.Time `json:"updatedAt"`
+	PlacedBy     string    `json:"placedBy"`
+	CancelReason string    `json:"cancelReason,omitempty"`
 	// Terms are the payment terms that the buyer asked for; empty for the account's.
 	Terms string `json:"terms,omitempty"`
 	// ShipComplete is whether nothing is to be sent before everything can be.

@@ -55,6 +55,8 @@ type Policy struct {
 	Assortment *Assortment `json:"assortment,omitempty"`
 	// Restrictions are what may not be sent somewhere.
 	Restrictions []Restriction `json:"restrictions,omitempty"`
+	// Taxes are the rates that an order's tax is estimated by; the first that fits a line is its.
+	Taxes []TaxRate `json:"taxes,omitempty"`
 	// Sourcing is how nodes are chosen.
 	Sourcing SourcingRule `json:"sourcing"`
 	// Approvals are the orders that somebody on the buyer's side approves. They do not hold what a storefront has sold.
@@ -156,13 +158,24 @@ type Assortment struct {
 // Restriction is what may not be sent to some countries or regions. Without items it is the whole order.
 type Restriction struct {
 	Items *Selector `json:"items,omitempty"`
-	// Countries are ISO 3166-1 codes, Regions a country and its region such as US-CA; either may be meant.
-	Countries []string `json:"countries,omitempty"`
-	Regions   []string `json:"regions,omitempty"`
-	Reason    string   `json:"reason"`
+	Places
+	Reason string `json:"reason"`
 }
 
-func (r Restriction) covers(to trade.Address) bool {
+// TaxRate is what tax some places take on items, in percent of their price. Without items it is on all of them.
+type TaxRate struct {
+	Items *Selector `json:"items,omitempty"`
+	Places
+	Percent trade.Decimal `json:"percent"`
+}
+
+// Places are countries by ISO 3166-1 codes, and regions as a country and its region such as US-CA; either may be meant.
+type Places struct {
+	Countries []string `json:"countries,omitempty"`
+	Regions   []string `json:"regions,omitempty"`
+}
+
+func (r Places) covers(to trade.Address) bool {
 	country, region := strings.ToUpper(strings.TrimSpace(to.Country)), strings.ToUpper(strings.TrimSpace(to.Region))
 	if slices.Contains(r.Countries, country) {
 		return true
@@ -345,7 +358,7 @@ func over(p Policy, raw json.RawMessage, at string) (Policy, error) {
 		// A list takes the place of a list as a whole: JSON would fill in its elements one by one.
 		for name, empty := range map[string]func(){
 			"quantityLimits": func() { out.QuantityLimits = nil }, "assortment": func() { out.Assortment = nil },
-			"restrictions": func() { out.Restrictions = nil }, "approvals": func() { out.Approvals = nil },
+			"restrictions": func() { out.Restrictions = nil }, "approvals": func() { out.Approvals = nil }, "taxes": func() { out.Taxes = nil },
 		} {
 			if _, ok := named[name]; ok {
 				empty()
@@ -454,6 +467,11 @@ func (p Policy) check(at string) error {
 	for i, r := range p.Restrictions {
 		if len(r.Countries)+len(r.Regions) == 0 || strings.TrimSpace(r.Reason) == "" {
 			return fault.New(fault.Invalid, "a restriction needs countries or regions, and a reason").At(fmt.Sprintf("%s.restrictions.%d", at, i))
+		}
+	}
+	for i, r := range p.Taxes {
+		if len(r.Countries)+len(r.Regions) == 0 || r.Percent.IsNeg() || r.Percent.Cmp(trade.MustDecimal("100")) > 0 {
+			return fault.New(fault.Invalid, "a tax needs countries or regions, and 0 to 100 percent").At(fmt.Sprintf("%s.taxes.%d", at, i))
 		}
 	}
 	return nil

@@ -19,9 +19,11 @@ type Registration struct {
 	Source      string
 	Account     trade.AccountID
 	// Buyer is whom a shop sold a finished order to, where it tells.
-	Buyer      Buyer
-	PONumber   string
-	Currency   trade.Currency
+	Buyer    Buyer
+	PONumber string
+	Currency trade.Currency
+	// Tax is what the system has calculated for the whole order; nil when it does not tell.
+	Tax        *trade.Money
 	PlacedAt   time.Time
 	ModifiedAt time.Time
 	ShipTo     trade.Address

@@ -158,6 +158,9 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting}, trade.DateOf(s.now()))
 	short := len(e.findings) > before
 	o.count()
+	if o.Tax == nil || o.Tax.Estimated {
+		e.tax(o)
+	}
 	// amended is true when a system of record has raised it, which nobody has checked.
 	amended := o.heldFor(amendedInSource)
 	switch {

@@ -17,13 +17,14 @@ import (
 // quantities are what that system now has. What no node works on follows at once. What was raised waits for its stock, and
 // holds the order until all of it has been checked again. A change to work that was released, and a line that is new, are
 // returned, for a person or a recall to settle.
-func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at time.Time, quantities map[int]trade.Decimal) (conflicts []int, err error) {
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal) (conflicts []int, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if !at.After(o.AmendedAt) {
+		if !r.ModifiedAt.After(o.AmendedAt) {
 			return nil, nil
 		}
-		o.AmendedAt = at
+		o.AmendedAt = r.ModifiedAt
 		now := s.now()
+		o.taxed(r.Source, r.Tax, now)
 		kept, err := s.dispatch.Kept(ctx, tx, o)
 		if err != nil {
 			return nil, err
@@ -65,14 +66,14 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, source string, at
 			return nil, err
 		}
 		if len(conflicts) > 0 {
-			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + source + " after work was released"}, Policy{}, now)
+			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + r.Source + " after work was released"}, Policy{}, now)
 		}
 		if raised {
 			o.count()
-			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was raised in " + source + ": it is checked again"}, Policy{}, now)
+			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was raised in " + r.Source + ": it is checked again"}, Policy{}, now)
 		}
 		o.derive()
-		return []event.Event{o.event("order.amended", now, map[string]any{"source": source, "changes": changed, "conflicts": conflicts})}, nil
+		return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source, "changes": changed, "conflicts": conflicts})}, nil
 	})
 	slices.Sort(conflicts)
 	return conflicts, err
@@ -112,6 +113,7 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 			}
 		}
 		o.taken(s.now())
+		o.taxed(r.Source, r.Tax, s.now())
 		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
 			return nil, nil
 		}

@@ -10,9 +10,12 @@ import (
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
+	"crossdock/graph/scalar"
+	"errors"
 	"math"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,6 +29,7 @@ type AccountResolver interface {
 	Orders(ctx context.Context, objs []*accounts.Account, first *int, after *string) ([]*model.OrderConnection, error)
 	Quotes(ctx context.Context, objs []*accounts.Account, first *int) ([][]*orders.Quote, error)
 	Invoices(ctx context.Context, objs []*accounts.Account, open *bool, first *int, after *string) ([]*model.InvoiceConnection, error)
+	TaxCertificates(ctx context.Context, objs []*accounts.Account) ([][]*accounts.Certificate, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -617,6 +621,61 @@ func (ec *executionContext) resolveBatch_Account_invoices(ctx context.Context, f
 	)
 }
 
+func (ec *executionContext) _Account_taxCertificates(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_taxCertificates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Account_taxCertificates(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*accounts.Certificate) graphql.Marshaler {
+			return ec.marshalNTaxCertificate2ᚕᚖcrossdockᚋdomainsᚋaccountsᚐCertificateᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_taxCertificates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Account",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaxCertificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Account_taxCertificates(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (any, error) {
+	resolver := ec.Resolvers.Account()
+	if batch, ok := graphql.BatchParentsFor[*accounts.Account](ctx, "Account"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.TaxCertificates(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[[]*accounts.Certificate](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Account.taxCertificates",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.TaxCertificates(ctx, []*accounts.Account{obj})
+	return graphql.ResolveBatchSingleResult[[]*accounts.Certificate](
+		ctx,
+		results,
+		err,
+		"Account.taxCertificates",
+	)
+}
+
 func (ec *executionContext) _Account_provenance(ctx context.Context, field graphql.CollectedField, obj *accounts.Account) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -873,6 +932,70 @@ func (ec *executionContext) fieldContext_Credit_provenance(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _SetTaxCertificatePayload_certificate(ctx context.Context, field graphql.CollectedField, obj *model.SetTaxCertificatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetTaxCertificatePayload_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Certificate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *accounts.Certificate) graphql.Marshaler {
+			return ec.marshalOTaxCertificate2ᚖcrossdockᚋdomainsᚋaccountsᚐCertificate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetTaxCertificatePayload_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetTaxCertificatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TaxCertificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetTaxCertificatePayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.SetTaxCertificatePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetTaxCertificatePayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Error) graphql.Marshaler {
+			return ec.marshalNError2ᚕcrossdockᚋgraphᚋmodelᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetTaxCertificatePayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetTaxCertificatePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ShipTo_id(ctx context.Context, field graphql.CollectedField, obj *accounts.ShipTo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -928,9 +1051,317 @@ func (ec *executionContext) fieldContext_ShipTo_address(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _TaxCertificate_number(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaxCertificate_jurisdictions(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_jurisdictions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Jurisdictions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_jurisdictions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaxCertificate_itemCategories(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_itemCategories(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Categories, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_itemCategories(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaxCertificate_validFrom(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_validFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalNDate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_validFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "Date")
+}
+
+func (ec *executionContext) _TaxCertificate_validUntil(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_validUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalODate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_validUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "Date")
+}
+
+func (ec *executionContext) _TaxCertificate_state(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v accounts.CertificateState) graphql.Marshaler {
+			return ec.marshalNTaxCertificateState2crossdockᚋdomainsᚋaccountsᚐCertificateState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "TaxCertificateState")
+}
+
+func (ec *executionContext) _TaxCertificate_note(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_note(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Note, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_note(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaxCertificate_changedBy(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_changedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_changedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "String")
+}
+
+func (ec *executionContext) _TaxCertificate_changedAt(ctx context.Context, field graphql.CollectedField, obj *accounts.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TaxCertificate_changedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TaxCertificate_changedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TaxCertificate", field, false, false, "DateTime")
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputSetTaxCertificateInput(ctx context.Context, obj any) (model.SetTaxCertificateInput, error) {
+	var it model.SetTaxCertificateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["itemCategories"]; !present {
+		asMap["itemCategories"] = []any{}
+	}
+	if _, present := asMap["state"]; !present {
+		asMap["state"] = "ACTIVE"
+	}
+	if _, present := asMap["note"]; !present {
+		asMap["note"] = ""
+	}
+
+	fieldsInOrder := [...]string{"accountId", "number", "jurisdictions", "itemCategories", "validFrom", "validUntil", "state", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "accountId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accountId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AccountID = data
+		case "number":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("number"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Number = data
+		case "jurisdictions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("jurisdictions"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Jurisdictions = data
+		case "itemCategories":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("itemCategories"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ItemCategories = data
+		case "validFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validFrom"))
+			data, err := ec.unmarshalNDate2crossdockᚋdomainsᚋtradeᚐDate(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidFrom = data
+		case "validUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validUntil"))
+			data, err := ec.unmarshalODate2ᚖcrossdockᚋdomainsᚋtradeᚐDate(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidUntil = data
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalNTaxCertificateState2crossdockᚋdomainsᚋaccountsᚐCertificateState(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetTaxCertificateInput unmarshals raw into the SetTaxCertificateInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetTaxCertificateInput(ctx context.Context, raw any) (model.SetTaxCertificateInput, error) {
+	var out model.SetTaxCertificateInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetTaxCertificateInput", raw, &out)
+	return out, err
+}
 
 // endregion **************************** input.gotpl *****************************
 
@@ -1015,6 +1446,12 @@ func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Account_invoices(ctx, field, obj)
+				})
+		case "taxCertificates":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Account_taxCertificates(ctx, field, obj)
 				})
 		case "provenance":
 			out.Values[i] = ec._Account_provenance(ctx, field, obj)
@@ -1101,6 +1538,44 @@ func (ec *executionContext) _Credit(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
+var setTaxCertificatePayloadImplementors = []string{"SetTaxCertificatePayload"}
+
+func (ec *executionContext) _SetTaxCertificatePayload(ctx context.Context, sel ast.SelectionSet, obj *model.SetTaxCertificatePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setTaxCertificatePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetTaxCertificatePayload")
+		case "certificate":
+			out.Values[i] = ec._SetTaxCertificatePayload_certificate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._SetTaxCertificatePayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var shipToImplementors = []string{"ShipTo"}
 
 func (ec *executionContext) _ShipTo(ctx context.Context, sel ast.SelectionSet, obj *accounts.ShipTo) graphql.Marshaler {
@@ -1119,6 +1594,79 @@ func (ec *executionContext) _ShipTo(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "address":
 			out.Values[i] = ec._ShipTo_address(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var taxCertificateImplementors = []string{"TaxCertificate"}
+
+func (ec *executionContext) _TaxCertificate(ctx context.Context, sel ast.SelectionSet, obj *accounts.Certificate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, taxCertificateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TaxCertificate")
+		case "number":
+			out.Values[i] = ec._TaxCertificate_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "jurisdictions":
+			out.Values[i] = ec._TaxCertificate_jurisdictions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "itemCategories":
+			out.Values[i] = ec._TaxCertificate_itemCategories(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "validFrom":
+			out.Values[i] = ec._TaxCertificate_validFrom(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "validUntil":
+			out.Values[i] = ec._TaxCertificate_validUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "state":
+			out.Values[i] = ec._TaxCertificate_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "note":
+			out.Values[i] = ec._TaxCertificate_note(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changedBy":
+			out.Values[i] = ec._TaxCertificate_changedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changedAt":
+			out.Values[i] = ec._TaxCertificate_changedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1168,12 +1716,64 @@ func (ec *executionContext) marshalNAccount2ᚖcrossdockᚋdomainsᚋaccountsᚐ
 	return ec._Account(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNSetTaxCertificateInput2crossdockᚋgraphᚋmodelᚐSetTaxCertificateInput(ctx context.Context, v any) (model.SetTaxCertificateInput, error) {
+	res, err := ec.unmarshalInputSetTaxCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSetTaxCertificatePayload2ᚖcrossdockᚋgraphᚋmodelᚐSetTaxCertificatePayload(ctx context.Context, sel ast.SelectionSet, v *model.SetTaxCertificatePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetTaxCertificatePayload!")
+		return graphql.Null
+	}
+	return ec._SetTaxCertificatePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNShipTo2ᚖcrossdockᚋdomainsᚋaccountsᚐShipTo(ctx context.Context, sel ast.SelectionSet, v *accounts.ShipTo) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ShipTo!")
 		return graphql.Null
 	}
 	return ec._ShipTo(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNTaxCertificate2ᚕᚖcrossdockᚋdomainsᚋaccountsᚐCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*accounts.Certificate) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTaxCertificate2ᚖcrossdockᚋdomainsᚋaccountsᚐCertificate(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNTaxCertificate2ᚖcrossdockᚋdomainsᚋaccountsᚐCertificate(ctx context.Context, sel ast.SelectionSet, v *accounts.Certificate) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "TaxCertificate!")
+		return graphql.Null
+	}
+	return ec._TaxCertificate(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNTaxCertificateState2crossdockᚋdomainsᚋaccountsᚐCertificateState(ctx context.Context, v any) (accounts.CertificateState, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := accounts.CertificateState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTaxCertificateState2crossdockᚋdomainsᚋaccountsᚐCertificateState(ctx context.Context, sel ast.SelectionSet, v accounts.CertificateState) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "TaxCertificateState!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalOAccount2ᚕᚖcrossdockᚋdomainsᚋaccountsᚐAccount(ctx context.Context, sel ast.SelectionSet, v []*accounts.Account) graphql.Marshaler {
@@ -1221,6 +1821,13 @@ func (ec *executionContext) marshalOShipTo2ᚕᚖcrossdockᚋdomainsᚋaccounts�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalOTaxCertificate2ᚖcrossdockᚋdomainsᚋaccountsᚐCertificate(ctx context.Context, sel ast.SelectionSet, v *accounts.Certificate) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TaxCertificate(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

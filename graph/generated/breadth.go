@@ -272,6 +272,11 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([]*model.InvoiceConnection, error) {
 				return env.(*executionContext).Resolvers.Account().Invoices(ctx, objs, fc.Args["open"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 			}, breadth.Object[model.InvoiceConnection]("InvoiceConnection", "InvoiceConnection!")),
+			breadth.Batch("taxCertificates", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Account_taxCertificates(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*accounts.Account) ([][]*accounts.Certificate, error) {
+				return env.(*executionContext).Resolvers.Account().TaxCertificates(ctx, objs)
+			}, breadth.List(breadth.Object[accounts.Certificate]("TaxCertificate", "TaxCertificate!"), false, "[TaxCertificate!]!")),
 			breadth.Plain("provenance", false, func(obj *accounts.Account) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
 		breadth.Type{Name: "ActivateRuleSetPayload", Is: []string{"ActivateRuleSetPayload"}, Fields: []breadth.Field{
@@ -652,6 +657,12 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("currency", false, func(obj *trade.Money) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 		}},
 		breadth.Type{Name: "Mutation", Is: []string{"Mutation"}, Fields: []breadth.Field{
+			breadth.Root("setTaxCertificate", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Mutation_setTaxCertificate(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.SetTaxCertificatePayload, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Mutation().SetTaxCertificate(ctx, fc.Args["input"].(model.SetTaxCertificateInput))
+			}, breadth.Object[model.SetTaxCertificatePayload]("SetTaxCertificatePayload", "SetTaxCertificatePayload!")),
 			breadth.Root("importOrders", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Mutation_importOrders(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) (*model.ImportOrdersPayload, error) {
@@ -798,6 +809,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("shipTo", false, func(obj *orders.Order) *trade.Address { return &obj.ShipTo }, breadth.Object[trade.Address]("Address", "Address!")),
 			breadth.Plain("currency", false, func(obj *orders.Order) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 			breadth.Plain("total", false, func(obj *orders.Order) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("tax", false, func(obj *orders.Order) *orders.Tax { return obj.Tax }, breadth.Object[orders.Tax]("OrderTax", "")),
 			breadth.Plain("placedAt", false, func(obj *orders.Order) time.Time { return obj.PlacedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("updatedAt", false, func(obj *orders.Order) time.Time { return obj.UpdatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("version", false, func(obj *orders.Order) int { return obj.Version }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
@@ -940,6 +952,13 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*orders.Line) ([]*inventory.Availability, error) {
 				return env.(*executionContext).Resolvers.OrderLine().Availability(ctx, objs, fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 			}, breadth.Object[inventory.Availability]("Availability", "")),
+		}},
+		breadth.Type{Name: "OrderTax", Is: []string{"OrderTax"}, Fields: []breadth.Field{
+			breadth.Plain("amount", false, func(obj *orders.Tax) *trade.Money { return &obj.Amount }, breadth.Object[trade.Money]("Money", "Money!")),
+			breadth.Plain("estimated", false, func(obj *orders.Tax) bool { return obj.Estimated }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("source", false, func(obj *orders.Tax) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("certificates", false, func(obj *orders.Tax) []string { return obj.Certificates }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("asOf", false, func(obj *orders.Tax) time.Time { return obj.AsOf }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 		}},
 		breadth.Type{Name: "OtherEventDetails", Is: []string{"OtherEventDetails", "EventDetails"}, Fields: []breadth.Field{
 			breadth.Plain("data", false, func(obj *model.OtherEventDetails) json.RawMessage { return obj.Data }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(scalar.AppendRaw, "JSON!"), "JSON!")),
@@ -1288,6 +1307,10 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("reference", false, func(obj *model.SetReferencePayload) *references.Reference { return obj.Reference }, breadth.Object[references.Reference]("ExternalReference", "")),
 			breadth.Plain("errors", false, func(obj *model.SetReferencePayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
+		breadth.Type{Name: "SetTaxCertificatePayload", Is: []string{"SetTaxCertificatePayload"}, Fields: []breadth.Field{
+			breadth.Plain("certificate", false, func(obj *model.SetTaxCertificatePayload) *accounts.Certificate { return obj.Certificate }, breadth.Object[accounts.Certificate]("TaxCertificate", "")),
+			breadth.Plain("errors", false, func(obj *model.SetTaxCertificatePayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
 		breadth.Type{Name: "ShadowComparison", Is: []string{"ShadowComparison"}, Fields: []breadth.Field{
 			breadth.Plain("theirs", false, func(obj *shadow.Comparison) string { return obj.Theirs }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("differences", false, func(obj *shadow.Comparison) []string { return obj.Differences }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
@@ -1461,6 +1484,17 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Subscription().FulfillmentEvents(ctx, fc.Args["filter"].(*model.FulfillmentEventFilter), fc.Args["after"].(*string))
 			}, breadth.Object[event.Event]("Event", "Event!")),
+		}},
+		breadth.Type{Name: "TaxCertificate", Is: []string{"TaxCertificate"}, Fields: []breadth.Field{
+			breadth.Plain("number", false, func(obj *accounts.Certificate) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("jurisdictions", false, func(obj *accounts.Certificate) []string { return obj.Jurisdictions }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("itemCategories", false, func(obj *accounts.Certificate) []string { return obj.Categories }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+			breadth.Plain("validFrom", false, func(obj *accounts.Certificate) trade.Date { return obj.From }, breadth.Leaf(scalar.AppendDate, "Date!")),
+			breadth.Plain("validUntil", false, func(obj *accounts.Certificate) trade.Date { return obj.Until }, breadth.Leaf(scalar.AppendDate, "")),
+			breadth.Plain("state", false, func(obj *accounts.Certificate) accounts.CertificateState { return obj.State }, breadth.Leaf(func(b []byte, v accounts.CertificateState) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "TaxCertificateState!")),
+			breadth.Plain("note", false, func(obj *accounts.Certificate) string { return obj.Note }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("changedBy", false, func(obj *accounts.Certificate) string { return obj.ChangedBy }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("changedAt", false, func(obj *accounts.Certificate) time.Time { return obj.ChangedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 		}},
 		breadth.Type{Name: "TrackingEvent", Is: []string{"TrackingEvent"}, Fields: []breadth.Field{
 			breadth.Plain("status", false, func(obj *shipments.TrackingEvent) shipments.Tracking { return obj.Status }, breadth.Leaf(func(b []byte, v shipments.Tracking) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "TrackingStatus!")),

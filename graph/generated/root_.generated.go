@@ -55,18 +55,19 @@ type DirectiveRoot struct {
 
 type ComplexityRoot struct {
 	Account struct {
-		Address    func(childComplexity int) int
-		Credit     func(childComplexity int, maxAge *int, orLastKnown bool) int
-		Currency   func(childComplexity int) int
-		ID         func(childComplexity int) int
-		Invoices   func(childComplexity int, open *bool, first *int, after *string) int
-		Name       func(childComplexity int) int
-		Orders     func(childComplexity int, first *int, after *string) int
-		Provenance func(childComplexity int) int
-		Quotes     func(childComplexity int, first *int) int
-		ShipTos    func(childComplexity int) int
-		Stopped    func(childComplexity int) int
-		Terms      func(childComplexity int) int
+		Address         func(childComplexity int) int
+		Credit          func(childComplexity int, maxAge *int, orLastKnown bool) int
+		Currency        func(childComplexity int) int
+		ID              func(childComplexity int) int
+		Invoices        func(childComplexity int, open *bool, first *int, after *string) int
+		Name            func(childComplexity int) int
+		Orders          func(childComplexity int, first *int, after *string) int
+		Provenance      func(childComplexity int) int
+		Quotes          func(childComplexity int, first *int) int
+		ShipTos         func(childComplexity int) int
+		Stopped         func(childComplexity int) int
+		TaxCertificates func(childComplexity int) int
+		Terms           func(childComplexity int) int
 	}
 
 	ActivateRuleSetPayload struct {
@@ -434,23 +435,24 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		ActivateRuleSet  func(childComplexity int, input model.ActivateRuleSetInput) int
-		AmendOrder       func(childComplexity int, input model.AmendOrderInput) int
-		ApproveReturn    func(childComplexity int, input model.ApproveReturnInput) int
-		CancelImport     func(childComplexity int, input model.CancelImportInput) int
-		CancelOrder      func(childComplexity int, input model.CancelOrderInput) int
-		CancelReturn     func(childComplexity int, input model.CancelReturnInput) int
-		CreateQuote      func(childComplexity int, input model.CreateQuoteInput) int
-		DecideApproval   func(childComplexity int, input model.DecideApprovalInput) int
-		DraftRuleSet     func(childComplexity int, input model.DraftRuleSetInput) int
-		ImportOrders     func(childComplexity int, input model.ImportOrdersInput) int
-		PlaceOrder       func(childComplexity int, input model.PlaceOrderInput) int
-		ReleaseHold      func(childComplexity int, input model.ReleaseHoldInput) int
-		RemoveReference  func(childComplexity int, input model.RemoveReferenceInput) int
-		RequestReturn    func(childComplexity int, input model.RequestReturnInput) int
-		ResolveException func(childComplexity int, input model.ResolveExceptionInput) int
-		RetryException   func(childComplexity int, input model.RetryExceptionInput) int
-		SetReference     func(childComplexity int, input model.SetReferenceInput) int
+		ActivateRuleSet   func(childComplexity int, input model.ActivateRuleSetInput) int
+		AmendOrder        func(childComplexity int, input model.AmendOrderInput) int
+		ApproveReturn     func(childComplexity int, input model.ApproveReturnInput) int
+		CancelImport      func(childComplexity int, input model.CancelImportInput) int
+		CancelOrder       func(childComplexity int, input model.CancelOrderInput) int
+		CancelReturn      func(childComplexity int, input model.CancelReturnInput) int
+		CreateQuote       func(childComplexity int, input model.CreateQuoteInput) int
+		DecideApproval    func(childComplexity int, input model.DecideApprovalInput) int
+		DraftRuleSet      func(childComplexity int, input model.DraftRuleSetInput) int
+		ImportOrders      func(childComplexity int, input model.ImportOrdersInput) int
+		PlaceOrder        func(childComplexity int, input model.PlaceOrderInput) int
+		ReleaseHold       func(childComplexity int, input model.ReleaseHoldInput) int
+		RemoveReference   func(childComplexity int, input model.RemoveReferenceInput) int
+		RequestReturn     func(childComplexity int, input model.RequestReturnInput) int
+		ResolveException  func(childComplexity int, input model.ResolveExceptionInput) int
+		RetryException    func(childComplexity int, input model.RetryExceptionInput) int
+		SetReference      func(childComplexity int, input model.SetReferenceInput) int
+		SetTaxCertificate func(childComplexity int, input model.SetTaxCertificateInput) int
 	}
 
 	NextPriceBreak struct {
@@ -506,6 +508,7 @@ type ComplexityRoot struct {
 		Shipments         func(childComplexity int) int
 		Sourcing          func(childComplexity int) int
 		Status            func(childComplexity int) int
+		Tax               func(childComplexity int) int
 		Terms             func(childComplexity int) int
 		Timeline          func(childComplexity int, first *int, after *string) int
 		Total             func(childComplexity int) int
@@ -582,6 +585,14 @@ type ComplexityRoot struct {
 		SKU                 func(childComplexity int) int
 		ShippedQuantity     func(childComplexity int) int
 		UnitPrice           func(childComplexity int) int
+	}
+
+	OrderTax struct {
+		Amount       func(childComplexity int) int
+		AsOf         func(childComplexity int) int
+		Certificates func(childComplexity int) int
+		Estimated    func(childComplexity int) int
+		Source       func(childComplexity int) int
 	}
 
 	OtherEventDetails struct {
@@ -813,6 +824,11 @@ type ComplexityRoot struct {
 		Reference func(childComplexity int) int
 	}
 
+	SetTaxCertificatePayload struct {
+		Certificate func(childComplexity int) int
+		Errors      func(childComplexity int) int
+	}
+
 	ShadowComparison struct {
 		At          func(childComplexity int) int
 		Differences func(childComplexity int) int
@@ -986,6 +1002,18 @@ type ComplexityRoot struct {
 		OrderEvents       func(childComplexity int, orderID string, after *string) int
 	}
 
+	TaxCertificate struct {
+		Categories    func(childComplexity int) int
+		ChangedAt     func(childComplexity int) int
+		ChangedBy     func(childComplexity int) int
+		From          func(childComplexity int) int
+		Jurisdictions func(childComplexity int) int
+		Note          func(childComplexity int) int
+		Number        func(childComplexity int) int
+		State         func(childComplexity int) int
+		Until         func(childComplexity int) int
+	}
+
 	TrackingEvent struct {
 		Location   func(childComplexity int) int
 		OccurredAt func(childComplexity int) int
@@ -1115,6 +1143,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.Stopped(childComplexity), true
+	case "Account.taxCertificates":
+		if e.ComplexityRoot.Account.TaxCertificates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.TaxCertificates(childComplexity), true
 	case "Account.terms":
 		if e.ComplexityRoot.Account.Terms == nil {
 			break
@@ -2746,6 +2780,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetReference(childComplexity, args["input"].(model.SetReferenceInput)), true
+	case "Mutation.setTaxCertificate":
+		if e.ComplexityRoot.Mutation.SetTaxCertificate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setTaxCertificate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetTaxCertificate(childComplexity, args["input"].(model.SetTaxCertificateInput)), true
 
 	case "NextPriceBreak.from":
 		if e.ComplexityRoot.NextPriceBreak.From == nil {
@@ -3013,6 +3058,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Status(childComplexity), true
+	case "Order.tax":
+		if e.ComplexityRoot.Order.Tax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Tax(childComplexity), true
 	case "Order.terms":
 		if e.ComplexityRoot.Order.Terms == nil {
 			break
@@ -3392,6 +3443,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderLine.UnitPrice(childComplexity), true
+
+	case "OrderTax.amount":
+		if e.ComplexityRoot.OrderTax.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderTax.Amount(childComplexity), true
+	case "OrderTax.asOf":
+		if e.ComplexityRoot.OrderTax.AsOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderTax.AsOf(childComplexity), true
+	case "OrderTax.certificates":
+		if e.ComplexityRoot.OrderTax.Certificates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderTax.Certificates(childComplexity), true
+	case "OrderTax.estimated":
+		if e.ComplexityRoot.OrderTax.Estimated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderTax.Estimated(childComplexity), true
+	case "OrderTax.source":
+		if e.ComplexityRoot.OrderTax.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderTax.Source(childComplexity), true
 
 	case "OtherEventDetails.data":
 		if e.ComplexityRoot.OtherEventDetails.Data == nil {
@@ -4385,6 +4467,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetReferencePayload.Reference(childComplexity), true
 
+	case "SetTaxCertificatePayload.certificate":
+		if e.ComplexityRoot.SetTaxCertificatePayload.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetTaxCertificatePayload.Certificate(childComplexity), true
+	case "SetTaxCertificatePayload.errors":
+		if e.ComplexityRoot.SetTaxCertificatePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetTaxCertificatePayload.Errors(childComplexity), true
+
 	case "ShadowComparison.at":
 		if e.ComplexityRoot.ShadowComparison.At == nil {
 			break
@@ -5059,6 +5154,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Subscription.OrderEvents(childComplexity, args["orderId"].(string), args["after"].(*string)), true
 
+	case "TaxCertificate.itemCategories":
+		if e.ComplexityRoot.TaxCertificate.Categories == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.Categories(childComplexity), true
+	case "TaxCertificate.changedAt":
+		if e.ComplexityRoot.TaxCertificate.ChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.ChangedAt(childComplexity), true
+	case "TaxCertificate.changedBy":
+		if e.ComplexityRoot.TaxCertificate.ChangedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.ChangedBy(childComplexity), true
+	case "TaxCertificate.validFrom":
+		if e.ComplexityRoot.TaxCertificate.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.From(childComplexity), true
+	case "TaxCertificate.jurisdictions":
+		if e.ComplexityRoot.TaxCertificate.Jurisdictions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.Jurisdictions(childComplexity), true
+	case "TaxCertificate.note":
+		if e.ComplexityRoot.TaxCertificate.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.Note(childComplexity), true
+	case "TaxCertificate.number":
+		if e.ComplexityRoot.TaxCertificate.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.Number(childComplexity), true
+	case "TaxCertificate.state":
+		if e.ComplexityRoot.TaxCertificate.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.State(childComplexity), true
+	case "TaxCertificate.validUntil":
+		if e.ComplexityRoot.TaxCertificate.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TaxCertificate.Until(childComplexity), true
+
 	case "TrackingEvent.location":
 		if e.ComplexityRoot.TrackingEvent.Location == nil {
 			break
@@ -5202,6 +5352,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RetryExceptionInput", ec.unmarshalInputRetryExceptionInput),
 			graphql.NewInputUnmarshaler("ReturnByIDsInput", ec.unmarshalInputReturnByIDsInput),
 			graphql.NewInputUnmarshaler("SetReferenceInput", ec.unmarshalInputSetReferenceInput),
+			graphql.NewInputUnmarshaler("SetTaxCertificateInput", ec.unmarshalInputSetTaxCertificateInput),
 			graphql.NewInputUnmarshaler("ShipmentByIDsInput", ec.unmarshalInputShipmentByIDsInput),
 			graphql.NewInputUnmarshaler("SimulateSourcingInput", ec.unmarshalInputSimulateSourcingInput),
 		)
@@ -5323,8 +5474,75 @@ type Account implements Node @key(fields: "id") @owner(system: ERP) {
   quotes(first: Int = 20): [Quote!]! @owner(system: CROSSDOCK)
   "The account's invoices, the newest first; open asks for those that are not paid in full."
   invoices(open: Boolean = false, first: Int = 20, after: Cursor): InvoiceConnection!
+  "What exempts it from tax, the newest first."
+  taxCertificates: [TaxCertificate!]! @owner(system: CROSSDOCK)
   "Where this comes from."
   provenance: Provenance!
+}
+
+"What exempts an account from tax in some places, for a time."
+type TaxCertificate @owner(system: CROSSDOCK) {
+  "The certificate's number."
+  number: String!
+  "Countries, or countries and regions such as US-OH."
+  jurisdictions: [String!]!
+  "The categories of items that it covers; empty for all items."
+  itemCategories: [String!]!
+  "Its first day."
+  validFrom: Date!
+  "Its last day; null for no end."
+  validUntil: Date
+  "What somebody has said of it. Only one that is active exempts, from its first day to its last."
+  state: TaxCertificateState!
+  "What it is about, for people."
+  note: String!
+  "Who said so last."
+  changedBy: String!
+  "When."
+  changedAt: DateTime!
+}
+
+"What somebody has said of a certificate."
+enum TaxCertificateState {
+  "It is looked at, and exempts nothing yet."
+  PENDING
+  "It exempts."
+  ACTIVE
+  "It exempts nothing any more."
+  REVOKED
+}
+
+"A certificate of an account. One of the same number takes its place."
+input SetTaxCertificateInput {
+  "The account's number."
+  accountId: ID!
+  "The certificate's number."
+  number: String!
+  "Countries, or countries and regions such as US-OH."
+  jurisdictions: [String!]!
+  "The categories of items that it covers; none are all items."
+  itemCategories: [String!]! = []
+  "Its first day."
+  validFrom: Date!
+  "Its last day; none is no end."
+  validUntil: Date
+  "What you say of it."
+  state: TaxCertificateState! = ACTIVE
+  "What it is about, for people."
+  note: String! = ""
+}
+
+"What became of a certificate."
+type SetTaxCertificatePayload @owner(system: CROSSDOCK) {
+  "The certificate; null when it was not set."
+  certificate: TaxCertificate
+  "Why it was not."
+  errors: [Error!]!
+}
+
+extend type Mutation {
+  "Records what exempts an account from tax, or changes it."
+  setTaxCertificate(input: SetTaxCertificateInput!): SetTaxCertificatePayload! @requiresScopes(scopes: [["tax"]])
 }
 
 "A place that an account has goods sent to."
@@ -6208,6 +6426,8 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   currency: CurrencyCode!
   "The lines' amounts, before tax."
   total: Money!
+  "What tax comes to it; null while nobody knows."
+  tax: OrderTax
   "When it reached us."
   placedAt: DateTime! @owner(system: ORIGIN)
   "When it last changed."
@@ -6248,6 +6468,20 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   references: [Reference!]!
   "What happened, in order."
   timeline(first: Int = 100, after: Cursor): EventConnection!
+}
+
+"What tax comes to an order."
+type OrderTax @owner(system: ERP) {
+  "How much."
+  amount: Money!
+  "Whether it is an estimate by the rules' rates; the ERP calculates it when it registers the order."
+  estimated: Boolean!
+  "Who says so: a source, or crossdock."
+  source: String!
+  "The numbers of the certificates that exempt lines."
+  certificates: [String!]!
+  "As of when."
+  asOf: DateTime!
 }
 
 "One item of an order. The quantities are disjoint: what is in none of them is open."
@@ -7727,6 +7961,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_quotes(ctx, field)
 	case "invoices":
 		return ec.fieldContext_Account_invoices(ctx, field)
+	case "taxCertificates":
+		return ec.fieldContext_Account_taxCertificates(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Account_provenance(ctx, field)
 	}
@@ -8449,6 +8685,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_currency(ctx, field)
 	case "total":
 		return ec.fieldContext_Order_total(ctx, field)
+	case "tax":
+		return ec.fieldContext_Order_tax(ctx, field)
 	case "placedAt":
 		return ec.fieldContext_Order_placedAt(ctx, field)
 	case "updatedAt":
@@ -8617,6 +8855,22 @@ func (ec *executionContext) childFields_OrderLine(ctx context.Context, field gra
 		return ec.fieldContext_OrderLine_availability(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderLine", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderTax(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return ec.fieldContext_OrderTax_amount(ctx, field)
+	case "estimated":
+		return ec.fieldContext_OrderTax_estimated(ctx, field)
+	case "source":
+		return ec.fieldContext_OrderTax_source(ctx, field)
+	case "certificates":
+		return ec.fieldContext_OrderTax_certificates(ctx, field)
+	case "asOf":
+		return ec.fieldContext_OrderTax_asOf(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderTax", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8999,6 +9253,16 @@ func (ec *executionContext) childFields_SetReferencePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SetReferencePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetTaxCertificatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "certificate":
+		return ec.fieldContext_SetTaxCertificatePayload_certificate(ctx, field)
+	case "errors":
+		return ec.fieldContext_SetTaxCertificatePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetTaxCertificatePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ShadowComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "theirs":
@@ -9311,6 +9575,30 @@ func (ec *executionContext) childFields_StockLot(ctx context.Context, field grap
 		return ec.fieldContext_StockLot_onHand(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockLot", field.Name)
+}
+
+func (ec *executionContext) childFields_TaxCertificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_TaxCertificate_number(ctx, field)
+	case "jurisdictions":
+		return ec.fieldContext_TaxCertificate_jurisdictions(ctx, field)
+	case "itemCategories":
+		return ec.fieldContext_TaxCertificate_itemCategories(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_TaxCertificate_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_TaxCertificate_validUntil(ctx, field)
+	case "state":
+		return ec.fieldContext_TaxCertificate_state(ctx, field)
+	case "note":
+		return ec.fieldContext_TaxCertificate_note(ctx, field)
+	case "changedBy":
+		return ec.fieldContext_TaxCertificate_changedBy(ctx, field)
+	case "changedAt":
+		return ec.fieldContext_TaxCertificate_changedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TaxCertificate", field.Name)
 }
 
 func (ec *executionContext) childFields_TrackingEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -4,6 +4,7 @@ package model
 
 import (
 	"bytes"
+	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/event"
 	"crossdock/domains/imports"
@@ -798,6 +799,34 @@ type SetReferencePayload struct {
 	// The reference as it is now.
 	Reference *references.Reference `json:"reference,omitempty"`
 	// Why nothing was done.
+	Errors []Error `json:"errors"`
+}
+
+// A certificate of an account. One of the same number takes its place.
+type SetTaxCertificateInput struct {
+	// The account's number.
+	AccountID string `json:"accountId"`
+	// The certificate's number.
+	Number string `json:"number"`
+	// Countries, or countries and regions such as US-OH.
+	Jurisdictions []string `json:"jurisdictions"`
+	// The categories of items that it covers; none are all items.
+	ItemCategories []string `json:"itemCategories"`
+	// Its first day.
+	ValidFrom trade.Date `json:"validFrom"`
+	// Its last day; none is no end.
+	ValidUntil *trade.Date `json:"validUntil,omitempty"`
+	// What you say of it.
+	State accounts.CertificateState `json:"state"`
+	// What it is about, for people.
+	Note string `json:"note"`
+}
+
+// What became of a certificate.
+type SetTaxCertificatePayload struct {
+	// The certificate; null when it was not set.
+	Certificate *accounts.Certificate `json:"certificate,omitempty"`
+	// Why it was not.
 	Errors []Error `json:"errors"`
 }
 

@@ -102,6 +102,6 @@ func DevGrants(account string) map[string]Grant {
 		"buyer":      {"bea.buyer", "Bea Buyer", "BUYER", "orders", []string{account}, year},
 		"approver":   {"amy.approver", "Amy Approver", "BUYER", "orders orders:approve", []string{account}, year},
 		"service":    {"sam.service", "Sam Service", "SERVICE", "orders orders:release credit:release pricing:release pricing:override returns:approve", []string{"*"}, year},
-		"operations": {"olga.operations", "Olga Operations", "OPERATIONS", "orders orders:release credit:release pricing:release pricing:override orders:override rules returns:approve operations sources", []string{"*"}, year},
+		"operations": {"olga.operations", "Olga Operations", "OPERATIONS", "orders orders:release credit:release pricing:release pricing:override orders:override rules tax returns:approve operations sources", []string{"*"}, year},
 	}
 }

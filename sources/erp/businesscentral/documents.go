@@ -52,6 +52,7 @@ type salesOrder struct {
 	ShipToPostCode         string      `json:"shipToPostCode"`
 	ShipToCountry          string      `json:"shipToCountry"`
 	Modified               time.Time   `json:"lastModifiedDateTime"`
+	TotalTaxAmount         json.Number `json:"totalTaxAmount"`
 	Lines                  []salesLine `json:"salesOrderLines"`
 }
 
@@ -113,6 +114,9 @@ func (c *Client) registration(o salesOrder) orders.Registration {
 	}
 	if at, err := time.Parse(time.DateOnly, o.OrderDate); err == nil {
 		r.PlacedAt = at
+	}
+	if o.TotalTaxAmount != "" {
+		r.Tax = &trade.Money{Amount: amount(o.TotalTaxAmount), Currency: r.Currency}
 	}
 	for _, l := range o.Lines {
 		r.Lines = append(r.Lines, orders.RegisteredLine{

@@ -50,6 +50,7 @@ type sale struct {
 	WebID     string             `json:"web_id"`
 	Reference string             `json:"reference"`
 	State     string             `json:"state"`
+	Tax       *trytonrpc.Money   `json:"tax_amount"`
 	Date      *trytonrpc.Stamp   `json:"sale_date"`
 	Shipments []int              `json:"shipments"`
 	Returned  []int              `json:"shipment_returns"`
@@ -62,7 +63,7 @@ type sale struct {
 
 func saleFields() []string {
 	return append([]string{
-		"number", "web_id", "reference", "state", "sale_date", "shipments", "shipment_returns", "invoices", "create_date", "write_date", "party.code", "currency.code",
+		"number", "web_id", "reference", "state", "tax_amount", "sale_date", "shipments", "shipment_returns", "invoices", "create_date", "write_date", "party.code", "currency.code",
 		"lines.sequence", "lines.type", "lines.product.code", "lines.quantity", "lines.unit.symbol", "lines.unit_price", "lines.create_date", "lines.write_date",
 		"lines.moves.state", "lines.moves.quantity", "lines.moves.shipment",
 	}, trytonrpc.AddressFields("shipment_address.")...)
@@ -124,6 +125,9 @@ func (c *Client) registration(s sale) orders.Registration {
 	}
 	if s.Address != nil {
 		r.ShipTo = s.Address.Trade("")
+	}
+	if s.Tax != nil {
+		r.Tax = &trade.Money{Amount: s.Tax.Value(), Currency: r.Currency}
 	}
 	if s.Number == "" {
 		r.TheirNumber = "draft " + r.Ref

@@ -223,6 +223,47 @@ func TestLotsAreTold(t *testing.T) {
 	}
 }
 
+// TestWhatIsExpectedIsTold: with its day; not what customers send back, nor what nobody has planned.
+func TestWhatIsExpectedIsTold(t *testing.T) {
+	t.Parallel()
+	p := newProduct(t)
+	const sku = "MI-4002"
+	one := func(model string, domain ...any) int {
+		t.Helper()
+		ids := p.IDs(model, domain...)
+		if len(ids) == 0 {
+			t.Fatalf("no %s by %v", model, domain)
+		}
+		return ids[0]
+	}
+	var product []struct {
+		Unit int `json:"default_uom"`
+	}
+	id := one("product.product", []any{"code", "=", sku})
+	p.Call("model.product.product.read", []any{[]any{id}, []string{"default_uom"}, p.Context()}, &product)
+	var warehouse []struct {
+		Input int `json:"input_location"`
+	}
+	p.Call("model.stock.location.read", []any{[]any{one("stock.location", []any{"code", "=", node})}, []string{"input_location"}, p.Context()}, &warehouse)
+	move := func(quantity int, planned any) {
+		p.Call("model.stock.move.create", []any{[]any{map[string]any{
+			"product": id, "quantity": quantity, "unit": product[0].Unit, "from_location": one("stock.location", []any{"type", "=", "supplier"}), "to_location": warehouse[0].Input,
+			"company": 1, "planned_date": planned, "unit_price": map[string]string{"__class__": "Decimal", "decimal": "1"}, "currency": one("currency.currency"),
+		}}, p.Context()}, nil)
+	}
+	due := time.Now().AddDate(0, 0, 9)
+	move(40, trytonrpc.Day(due))
+	move(7, nil)
+	if _, err := p.c.Expect(t.Context(), returns.Return{Number: run() + "RE", Account: "C20005", Node: node, Lines: []returns.Line{{SKU: sku, Authorized: trade.MustDecimal("3")}}}); err != nil {
+		t.Fatal(err)
+	}
+	key := inventory.Key{Node: node, SKU: sku}
+	a, err := p.c.Arrivals(t.Context(), []inventory.Key{key, {Node: "ELSEWHERE", SKU: sku}})
+	if l := a.Found[key]; err != nil || len(a.Found) != 1 || len(a.Failed) != 0 || len(l) != 1 || l[0].Quantity.String() != "40" || l[0].Date != trade.DateOf(due) {
+		t.Errorf("it expects %+v, %v", a, err)
+	}
+}
+
 // TestGoodsComeBack: told once, received, and put where they belong.
 func TestGoodsComeBack(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,8 @@ package tryton
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
@@ -11,8 +13,9 @@ import (
 )
 
 var (
-	_ inventory.Source    = (*Client)(nil)
-	_ inventory.LotSource = (*Client)(nil)
+	_ inventory.Source        = (*Client)(nil)
+	_ inventory.LotSource     = (*Client)(nil)
+	_ inventory.ArrivalSource = (*Client)(nil)
 )
 
 // openMove is goods that are to leave or to come.
@@ -73,6 +76,54 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 		for _, l := range list {
 			k := inventory.Key{Node: node, SKU: trade.SKU(l.Code)}
 			out.Found[k] = inventory.Figure{Key: k, Source: c.rpc.Name(), Unit: l.Unit.Text(), OnHand: trytonrpc.Quantity(l.Quantity), Allocated: leaving[k], Inbound: coming[k]}
+		}
+	}
+	return out, ctx.Err()
+}
+
+// arrival is goods that are to come in from a supplier, or from production; what customers send back is looked at first.
+type arrival struct {
+	Product  *trytonrpc.Coded `json:"product."`
+	Quantity json.Number      `json:"internal_quantity"`
+	To       int              `json:"to_location"`
+	Planned  *trytonrpc.Stamp `json:"planned_date"`
+	Origin   *struct {
+		Name string `json:"rec_name"`
+	} `json:"origin."`
+}
+
+// Arrivals reads what is to come in and is planned for a day.
+func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+	keys = lookup.Unique(keys)
+	out := lookup.Empty[inventory.Key, []inventory.Arrival](len(keys))
+	if len(keys) == 0 {
+		return out, ctx.Err()
+	}
+	h, err := c.where(ctx)
+	if err != nil {
+		return lookup.AllFailed[inventory.Key, []inventory.Arrival](keys, err), ctx.Err()
+	}
+	node := map[int]trade.NodeID{}
+	for id, w := range h.warehouses {
+		node[w.Input] = id
+	}
+	_, skus := h.byNode(keys)
+	if len(skus) == 0 {
+		return out, ctx.Err()
+	}
+	moves, err := trytonrpc.ByKeys[arrival](ctx, c.rpc, h.Company, "arrivals", "stock.move", "product.code", lookup.Unique(skus), []string{"product.code", "internal_quantity", "to_location", "planned_date", "origin.rec_name"}, nil,
+		[]any{"state", "in", []string{draft, "assigned"}}, []any{"to_location", "in", slices.Sorted(maps.Keys(node))}, []any{"from_location.type", "in", []string{"supplier", "production"}}, []any{"planned_date", "!=", nil})
+	if err != nil {
+		return lookup.AllFailed[inventory.Key, []inventory.Arrival](keys, err), ctx.Err()
+	}
+	for _, m := range moves {
+		k := inventory.Key{Node: node[m.To], SKU: trade.SKU(m.Product.Text())}
+		if q := trytonrpc.Quantity(m.Quantity); q.IsPos() && slices.Contains(keys, k) {
+			a := inventory.Arrival{Dated: trade.Dated{Date: m.Planned.Date(), Quantity: q.Trim(0)}}
+			if m.Origin != nil {
+				a.Reference = m.Origin.Name
+			}
+			out.Found[k] = append(out.Found[k], a)
 		}
 	}
 	return out, ctx.Err()

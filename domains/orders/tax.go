@@ -1,0 +1,114 @@
+package orders
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"crossdock/domains/trade"
+)
+
+// Tax is what an order costs beyond its lines.
+type Tax struct {
+	Amount trade.Money `json:"amount"`
+	// Estimated is true while it is our own estimate, by the rates of the rules; the system of record that registers the
+	// order calculates it.
+	Estimated bool   `json:"estimated"`
+	Source    string `json:"source"`
+	// Certificates are the numbers of those that exempt lines.
+	Certificates []string  `json:"certificates,omitempty"`
+	AsOf         time.Time `json:"asOf"`
+}
+
+// on reports whether the certificate covers the ship-to and the item on a day, and else why not, or nothing when it is about
+// something else.
+func (x Exemption) on(to trade.Address, category string, day trade.Date) (covers bool, why string) {
+	places := Places{}
+	for _, p := range x.Places {
+		if strings.Contains(p, "-") {
+			places.Regions = append(places.Regions, p)
+		} else {
+			places.Countries = append(places.Countries, p)
+		}
+	}
+	switch {
+	case !places.covers(to), len(x.Categories) > 0 && !slices.Contains(x.Categories, category):
+		return false, ""
+	case x.State != "ACTIVE":
+		return false, "is " + x.State
+	case day < x.From:
+		return false, "is valid from " + string(x.From)
+	case x.Until != "" && day > x.Until:
+		return false, "has expired on " + string(x.Until)
+	}
+	return true, ""
+}
+
+// tax estimates the order's tax, as far as rates and certificates say for every line, and looks at what exempts it. A certificate
+// that is pending, expired or revoked exempts nothing. The day is the one on which the order was placed.
+func (e *evaluation) tax(o *Order) {
+	a := e.facts.Account
+	if a == nil || e.facts.missing(needItems) {
+		return
+	}
+	day := trade.DateOf(o.PlacedAt)
+	tax := Tax{Amount: trade.Money{Currency: o.Currency}, Estimated: true, Source: "crossdock", AsOf: o.UpdatedAt}
+	known, uncovered, flawed := true, false, ""
+	for _, l := range o.Lines {
+		if l.Outcome == LineRejected || l.Outcome == LineDeleted {
+			continue
+		}
+		item := e.facts.Items[l.SKU]
+		exempt := false
+		for _, x := range a.Certificates {
+			covers, why := x.on(o.ShipTo, item.Category, day)
+			if covers {
+				exempt = true
+				tax.Certificates = append(tax.Certificates, x.Number)
+				break
+			}
+			if why != "" {
+				flawed = fmt.Sprintf("certificate %s %s", x.Number, why)
+			}
+		}
+		uncovered = uncovered || !exempt
+		if exempt || a.TaxExempt {
+			continue
+		}
+		i := slices.IndexFunc(e.policy.Taxes, func(r TaxRate) bool { return r.covers(o.ShipTo) && (r.Items == nil || r.Items.has(item)) })
+		if i < 0 {
+			known = false
+			continue
+		}
+		tax.Amount = tax.Amount.Plus(trade.Money{Amount: share(l.Amount.Amount, e.policy.Taxes[i].Percent), Currency: o.Currency}.Round())
+	}
+	slices.Sort(tax.Certificates)
+	tax.Certificates = slices.Compact(tax.Certificates)
+	if o.Tax = nil; known {
+		o.Tax = &tax
+	}
+	if !uncovered || !a.TaxExempt && flawed == "" {
+		return
+	}
+	s := sight{path: "accountId", message: "no certificate exempts the order", remedy: "record a certificate that covers the ship-to and the items on the day", source: a.Source, asOf: a.AsOf, evidence: trade.Evidence{"shipTo": o.ShipTo.Country + "-" + o.ShipTo.Region, "day": string(day), "exempt": a.TaxExempt}}
+	if flawed != "" {
+		s.message = flawed + ": tax is charged"
+		if a.TaxExempt {
+			s.message = flawed + ", and the account is charged no tax"
+		}
+	}
+	e.see(taxExemption, s)
+}
+
+// taxed takes over what a system of record has calculated.
+func (o *Order) taxed(source string, tax *trade.Money, at time.Time) {
+	if tax == nil || o.Tax != nil && !o.Tax.Estimated && o.Tax.Amount == *tax {
+		return
+	}
+	var certificates []string
+	if o.Tax != nil {
+		certificates = o.Tax.Certificates
+	}
+	o.Tax = &Tax{Amount: *tax, Source: source, Certificates: certificates, AsOf: at}
+}
