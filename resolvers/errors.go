@@ -156,7 +156,7 @@ func problem(err error) ([]model.Error, error) {
 	case fault.Invalid, fault.NotFound, fault.Denied, fault.Unsupported:
 		return []model.Error{&model.InputError{Code: string(e.Kind), Path: e.Path, Message: e.Message}}, nil
 	case fault.Conflict:
-		return []model.Error{&model.ConflictError{Code: string(e.Kind), Path: e.Path, Message: e.Message}}, nil
+		return []model.Error{&model.ConflictError{Code: string(e.Kind), Path: e.Path, Message: e.Message, LegalActions: e.Legal}}, nil
 	default:
 		return nil, err
 	}

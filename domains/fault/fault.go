@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -71,6 +72,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// NotSent is true when the request certainly never reached the other side.
 	NotSent bool
+	// Legal are what can be done in the state that the thing is in, where the action asked for cannot; nil when that is not said.
+	Legal []string
 	// Waits is true when it is a person who is waited for: that takes as long as it takes, and does not count as a try.
 	Waits bool
 	cause error
@@ -90,6 +93,18 @@ func Wrap(kind Kind, cause error, format string, args ...any) *Error {
 func (e *Error) At(path string) *Error {
 	c := *e
 	c.Path = path
+	return &c
+}
+
+// Instead returns a copy that says what can be done.
+func (e *Error) Instead(legal []string) *Error {
+	c := *e
+	c.Legal = legal
+	if len(legal) == 0 {
+		c.Message += "; nothing can be done to it any more"
+	} else {
+		c.Message += "; now it can: " + strings.Join(legal, ", ")
+	}
 	return &c
 }
 

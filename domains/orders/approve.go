@@ -126,7 +126,7 @@ func (o *Order) decide(who trade.Viewer, approve bool, reason string, now time.T
 	h := o.approval()
 	switch {
 	case h == nil:
-		return fault.New(fault.Conflict, "order %s waits for no approval", o.Number).At("orderId")
+		return o.refuse("order %s waits for no approval", o.Number)
 	case !who.Has(h.Scope):
 		return fault.New(fault.Denied, "tier %d is decided with the scope %s", h.Tier, h.Scope).At("orderId")
 	case who.Subject == o.PlacedBy || who.Subject == o.AmendedBy:

@@ -461,7 +461,7 @@ func (o *Order) release(holdID string, by trade.Viewer, reason string, now time.
 			return fault.New(fault.Conflict, "the order is approved with decideApproval, not by releasing a hold").At("holdId")
 		}
 		if h.Status != HoldActive {
-			return fault.New(fault.Conflict, "hold %s is %s already", h.Code, h.Status).At("holdId")
+			return o.refuse("hold %s is %s already", h.Code, h.Status).At("holdId")
 		}
 		ended := HoldReleased
 		if !by.Has(h.Releasing()) {

@@ -157,13 +157,13 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 // revise changes an order that is locked.
 func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, change Change, c *Considered, rules *Rules) ([]event.Event, error) {
 	if o.History {
-		return nil, fault.New(fault.Conflict, "order %s is worked on in %s; change it there", o.Number, o.ChannelSource).At("orderId")
+		return nil, o.refuse("order %s is worked on in %s; change it there", o.Number, o.ChannelSource)
 	}
 	if !o.refusable() {
-		return nil, fault.New(fault.Conflict, "order %s was sold by %s; change it there, or cancel it", o.Number, o.ChannelSource).At("orderId")
+		return nil, o.refuse("order %s was sold by %s; change it there, or cancel it", o.Number, o.ChannelSource)
 	}
 	if o.finished() {
-		return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be changed", o.Number, o.Status).At("orderId")
+		return nil, o.refuse("order %s is %s; only an order that is not finished can be changed", o.Number, o.Status)
 	}
 	kept, err := s.dispatch.Kept(ctx, tx, o)
 	if err != nil {
@@ -251,7 +251,7 @@ func (o *Order) carries(was Hold, now *Order, h Hold) bool {
 // lower takes quantities off lines of an order that is on its way, as far as no node has them.
 func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, change Change, facts Facts, kept map[int]map[trade.NodeID]trade.Decimal) ([]event.Event, error) {
 	if len(change.Add) > 0 || change.RequestedDate != nil || change.PONumber != nil || change.ShipTo != nil || change.ShipToID != nil {
-		return nil, fault.New(fault.Conflict, "order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number).At("orderId")
+		return nil, o.refuse("order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number)
 	}
 	for _, number := range slices.Sorted(maps.Keys(change.Lines)) {
 		l, q := o.Line(number), change.Lines[number]

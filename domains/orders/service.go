@@ -154,9 +154,9 @@ func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id trade.OrderID
 		}
 		switch {
 		case o.History:
-			return nil, fault.New(fault.Conflict, "order %s is worked on in %s; cancel it there", o.Number, o.ChannelSource).At("orderId")
+			return nil, o.refuse("order %s is worked on in %s; cancel it there", o.Number, o.ChannelSource)
 		case o.finished():
-			return nil, fault.New(fault.Conflict, "order %s is %s; only an order that is not finished can be cancelled", o.Number, o.Status).At("orderId")
+			return nil, o.refuse("order %s is %s; only an order that is not finished can be cancelled", o.Number, o.Status)
 		}
 		return s.cancel(ctx, tx, who, o, reason)
 	})

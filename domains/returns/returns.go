@@ -314,10 +314,8 @@ func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id, reason strin
 		if r.Status != Requested && r.Status != Authorized {
 			return nil, illegal(r, "cancelled", Requested, Authorized)
 		}
-		for _, l := range r.Lines {
-			if l.Received.IsPos() {
-				return nil, fault.New(fault.Conflict, "return %s cannot be cancelled: goods have arrived", r.Number).At("returnId")
-			}
+		if r.arrived() {
+			return nil, r.refuse("return %s cannot be cancelled: goods have arrived", r.Number)
 		}
 		r.Status, r.DecidedBy = Cancelled, who.Subject
 		return []event.Event{r.event("return.cancelled", "crossdock", s.now(), map[string]any{"number": r.Number, "reason": reason})}, nil
@@ -325,7 +323,42 @@ func (s *Service) Cancel(ctx context.Context, who trade.Viewer, id, reason strin
 }
 
 func illegal(r *Return, verb string, from ...Status) error {
-	return fault.New(fault.Conflict, "return %s is %s; only a return that is %v can be %s", r.Number, r.Status, from, verb).At("returnId")
+	return r.refuse("return %s is %s; only a return that is %v can be %s", r.Number, r.Status, from, verb)
+}
+
+// arrived reports whether any goods have come back.
+func (r *Return) arrived() bool {
+	return slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Received.IsPos() })
+}
+
+// Action is something that can be done to a return.
+type Action string
+
+// The actions.
+const (
+	Authorize Action = "APPROVE"
+	CallOff   Action = "CANCEL"
+)
+
+// Actions are what can be done to the return now, by those who may.
+func (r *Return) Actions() []Action {
+	switch {
+	case r.Status == Requested:
+		return []Action{Authorize, CallOff}
+	case r.Status == Authorized && !r.arrived():
+		return []Action{CallOff}
+	default:
+		return []Action{}
+	}
+}
+
+// refuse is the answer to an action that the return's state does not allow, with those that it does.
+func (r *Return) refuse(format string, args ...any) error {
+	legal := make([]string, 0, len(r.Actions()))
+	for _, a := range r.Actions() {
+		legal = append(legal, string(a))
+	}
+	return fault.New(fault.Conflict, format, args...).At("returnId").Instead(legal)
 }
 
 // Expected records what the node calls the return.

@@ -1169,6 +1169,29 @@ func (ec *executionContext) fieldContext_ConflictError_changedFields(_ context.C
 	return graphql.NewScalarFieldContext("ConflictError", field, false, false, "String")
 }
 
+func (ec *executionContext) _ConflictError_legalActions(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConflictError_legalActions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LegalActions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConflictError_legalActions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConflictError", field, false, false, "String")
+}
+
 func (ec *executionContext) _ConflictError_code(ctx context.Context, field graphql.CollectedField, obj *model.ConflictError) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4282,6 +4305,11 @@ func (ec *executionContext) _ConflictError(ctx context.Context, sel ast.Selectio
 			}
 		case "changedFields":
 			out.Values[i] = ec._ConflictError_changedFields(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "legalActions":
+			out.Values[i] = ec._ConflictError_legalActions(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -339,6 +339,7 @@ func breadthTables() *breadth.Tables {
 		breadth.Type{Name: "ConflictError", Is: []string{"ConflictError", "Error"}, Fields: []breadth.Field{
 			breadth.Plain("currentVersion", false, func(obj *model.ConflictError) *int { return obj.CurrentVersion }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),
 			breadth.Plain("changedFields", false, func(obj *model.ConflictError) []string { return obj.ChangedFields }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "")),
+			breadth.Plain("legalActions", false, func(obj *model.ConflictError) []string { return obj.LegalActions }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "")),
 			breadth.Plain("code", false, func(obj *model.ConflictError) string { return obj.Code }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("path", false, func(obj *model.ConflictError) string { return obj.Path }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("message", false, func(obj *model.ConflictError) string { return obj.Message }, breadth.Leaf(scalar.AppendString, "String!")),
@@ -810,6 +811,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("currency", false, func(obj *orders.Order) trade.Currency { return obj.Currency }, breadth.Leaf(scalar.AppendCurrencyCode, "CurrencyCode!")),
 			breadth.Plain("total", false, func(obj *orders.Order) *trade.Money { return &obj.Total }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("tax", false, func(obj *orders.Order) *orders.Tax { return obj.Tax }, breadth.Object[orders.Tax]("OrderTax", "")),
+			breadth.Plain("actions", true, func(obj *orders.Order) []orders.Action { return obj.Actions() }, breadth.List(breadth.Leaf(func(b []byte, v orders.Action) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "OrderAction!"), false, "[OrderAction!]!")),
 			breadth.Plain("placedAt", false, func(obj *orders.Order) time.Time { return obj.PlacedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("updatedAt", false, func(obj *orders.Order) time.Time { return obj.UpdatedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
 			breadth.Plain("version", false, func(obj *orders.Order) int { return obj.Version }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
@@ -1238,6 +1240,7 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[orders.Order]("Order", "")),
 			breadth.Plain("node", false, func(obj *returns.Return) trade.NodeID { return obj.Node }, breadth.Leaf(scalar.AppendNodeName, "String!")),
 			breadth.Plain("status", false, func(obj *returns.Return) returns.Status { return obj.Status }, breadth.Leaf(func(b []byte, v returns.Status) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReturnStatus!")),
+			breadth.Plain("actions", true, func(obj *returns.Return) []returns.Action { return obj.Actions() }, breadth.List(breadth.Leaf(func(b []byte, v returns.Action) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, "ReturnAction!"), false, "[ReturnAction!]!")),
 			breadth.Plain("lines", false, func(obj *returns.Return) []returns.Line { return obj.Lines }, breadth.Values(breadth.Object[returns.Line]("ReturnLine", "ReturnLine!"), "[ReturnLine!]!")),
 			breadth.Plain("comment", false, func(obj *returns.Return) string { return obj.Comment }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("requestedAt", false, func(obj *returns.Return) time.Time { return obj.RequestedAt }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),

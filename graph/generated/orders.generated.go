@@ -1376,6 +1376,29 @@ func (ec *executionContext) fieldContext_Order_tax(_ context.Context, field grap
 	return fc, nil
 }
 
+func (ec *executionContext) _Order_actions(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Actions(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []orders.Action) graphql.Marshaler {
+			return ec.marshalNOrderAction2ᚕcrossdockᚋdomainsᚋordersᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, true, false, "OrderAction")
+}
+
 func (ec *executionContext) _Order_placedAt(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4866,6 +4889,11 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "actions":
+			out.Values[i] = ec._Order_actions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "placedAt":
 			out.Values[i] = ec._Order_placedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -5792,6 +5820,51 @@ func (ec *executionContext) marshalNOrder2ᚖcrossdockᚋdomainsᚋordersᚐOrde
 		return graphql.Null
 	}
 	return ec._Order(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNOrderAction2crossdockᚋdomainsᚋordersᚐAction(ctx context.Context, v any) (orders.Action, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := orders.Action(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNOrderAction2crossdockᚋdomainsᚋordersᚐAction(ctx context.Context, sel ast.SelectionSet, v orders.Action) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "OrderAction!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNOrderAction2ᚕcrossdockᚋdomainsᚋordersᚐActionᚄ(ctx context.Context, v any) ([]orders.Action, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]orders.Action, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNOrderAction2crossdockᚋdomainsᚋordersᚐAction(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNOrderAction2ᚕcrossdockᚋdomainsᚋordersᚐActionᚄ(ctx context.Context, sel ast.SelectionSet, v []orders.Action) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderAction2crossdockᚋdomainsᚋordersᚐAction(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNOrderChange2ᚕᚖcrossdockᚋdomainsᚋordersᚐChangedᚄ(ctx context.Context, sel ast.SelectionSet, v []*orders.Changed) graphql.Marshaler {

@@ -400,6 +400,29 @@ func (ec *executionContext) fieldContext_Return_status(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Return", field, false, false, "ReturnStatus")
 }
 
+func (ec *executionContext) _Return_actions(ctx context.Context, field graphql.CollectedField, obj *returns.Return) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Return_actions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Actions(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []returns.Action) graphql.Marshaler {
+			return ec.marshalNReturnAction2ᚕcrossdockᚋdomainsᚋreturnsᚐActionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Return_actions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Return", field, true, false, "ReturnAction")
+}
+
 func (ec *executionContext) _Return_lines(ctx context.Context, field graphql.CollectedField, obj *returns.Return) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1479,6 +1502,11 @@ func (ec *executionContext) _Return(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "actions":
+			out.Values[i] = ec._Return_actions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "lines":
 			out.Values[i] = ec._Return_lines(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1781,6 +1809,51 @@ func (ec *executionContext) marshalNReturn2ᚖcrossdockᚋdomainsᚋreturnsᚐRe
 		return graphql.Null
 	}
 	return ec._Return(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReturnAction2crossdockᚋdomainsᚋreturnsᚐAction(ctx context.Context, v any) (returns.Action, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := returns.Action(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReturnAction2crossdockᚋdomainsᚋreturnsᚐAction(ctx context.Context, sel ast.SelectionSet, v returns.Action) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ReturnAction!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNReturnAction2ᚕcrossdockᚋdomainsᚋreturnsᚐActionᚄ(ctx context.Context, v any) ([]returns.Action, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]returns.Action, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNReturnAction2crossdockᚋdomainsᚋreturnsᚐAction(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNReturnAction2ᚕcrossdockᚋdomainsᚋreturnsᚐActionᚄ(ctx context.Context, sel ast.SelectionSet, v []returns.Action) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReturnAction2crossdockᚋdomainsᚋreturnsᚐAction(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNReturnConnection2ᚖcrossdockᚋgraphᚋmodelᚐReturnConnection(ctx context.Context, sel ast.SelectionSet, v *model.ReturnConnection) graphql.Marshaler {

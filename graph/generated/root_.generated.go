@@ -137,6 +137,7 @@ type ComplexityRoot struct {
 		ChangedFields  func(childComplexity int) int
 		Code           func(childComplexity int) int
 		CurrentVersion func(childComplexity int) int
+		LegalActions   func(childComplexity int) int
 		Message        func(childComplexity int) int
 		Path           func(childComplexity int) int
 		Retryable      func(childComplexity int) int
@@ -483,6 +484,7 @@ type ComplexityRoot struct {
 
 	Order struct {
 		Account           func(childComplexity int, maxAge *int, orLastKnown bool) int
+		Actions           func(childComplexity int) int
 		Channel           func(childComplexity int) int
 		CreditMemos       func(childComplexity int) int
 		Currency          func(childComplexity int) int
@@ -748,6 +750,7 @@ type ComplexityRoot struct {
 	}
 
 	Return struct {
+		Actions     func(childComplexity int) int
 		Comment     func(childComplexity int) int
 		Credit      func(childComplexity int) int
 		CreditMemo  func(childComplexity int) int
@@ -1382,6 +1385,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConflictError.CurrentVersion(childComplexity), true
+	case "ConflictError.legalActions":
+		if e.ComplexityRoot.ConflictError.LegalActions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConflictError.LegalActions(childComplexity), true
 	case "ConflictError.message":
 		if e.ComplexityRoot.ConflictError.Message == nil {
 			break
@@ -2908,6 +2917,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.Account(childComplexity, args["maxAge"].(*int), args["orLastKnown"].(bool)), true
+	case "Order.actions":
+		if e.ComplexityRoot.Order.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Actions(childComplexity), true
 	case "Order.channel":
 		if e.ComplexityRoot.Order.Channel == nil {
 			break
@@ -4158,6 +4173,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RetryExceptionPayload.Exception(childComplexity), true
 
+	case "Return.actions":
+		if e.ComplexityRoot.Return.Actions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Return.Actions(childComplexity), true
 	case "Return.comment":
 		if e.ComplexityRoot.Return.Comment == nil {
 			break
@@ -5742,6 +5763,8 @@ type ConflictError implements Error {
   currentVersion: Int
   "What is otherwise since; empty when that is too long ago to know."
   changedFields: [String!]
+  "What can be done to the thing in the state that it is in; null where its state is not what is in the way."
+  legalActions: [String!]
   "Stable, for programs."
   code: String!
   "The input at fault."
@@ -6428,6 +6451,8 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   total: Money!
   "What tax comes to it; null while nobody knows."
   tax: OrderTax
+  "What can be done to it now, by those who may."
+  actions: [OrderAction!]!
   "When it reached us."
   placedAt: DateTime! @owner(system: ORIGIN)
   "When it last changed."
@@ -6468,6 +6493,22 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   references: [Reference!]!
   "What happened, in order."
   timeline(first: Int = 100, after: Cursor): EventConnection!
+}
+
+"Something that can be done to an order."
+enum OrderAction {
+  "amendOrder changes it; it is decided again as a whole."
+  AMEND
+  "amendOrder lowers quantities that no node has."
+  LOWER
+  "cancelOrder stops what has not left."
+  CANCEL
+  "decideApproval approves it, or turns it down."
+  APPROVE
+  "releaseHold lets a hold go."
+  RELEASE_HOLD
+  "requestReturn announces that goods come back."
+  RETURN
 }
 
 "What tax comes to an order."
@@ -7163,6 +7204,8 @@ type Return implements Node @key(fields: "id") @owner(system: CROSSDOCK) {
   node: String!
   "Where it is in its life."
   status: ReturnStatus!
+  "What can be done to it now, by those who may."
+  actions: [ReturnAction!]!
   "What comes back."
   lines: [ReturnLine!]!
   "What the customer wrote."
@@ -7302,6 +7345,14 @@ extend type Mutation {
   approveReturn(input: ApproveReturnInput!): ApproveReturnPayload! @requiresScopes(scopes: [["returns:approve"]])
   "Ends a return of which nothing has arrived."
   cancelReturn(input: CancelReturnInput!): CancelReturnPayload! @requiresScopes(scopes: [["orders"], ["returns:approve"]])
+}
+
+"Something that can be done to a return."
+enum ReturnAction {
+  "approveReturn authorises it."
+  APPROVE
+  "cancelReturn ends it before goods have come."
+  CANCEL
 }
 `, BuiltIn: false},
 	{Name: "../schema/rules.graphqls", Input: `"Something that intake looks at."
@@ -8687,6 +8738,8 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_total(ctx, field)
 	case "tax":
 		return ec.fieldContext_Order_tax(ctx, field)
+	case "actions":
+		return ec.fieldContext_Order_actions(ctx, field)
 	case "placedAt":
 		return ec.fieldContext_Order_placedAt(ctx, field)
 	case "updatedAt":
@@ -9125,6 +9178,8 @@ func (ec *executionContext) childFields_Return(ctx context.Context, field graphq
 		return ec.fieldContext_Return_node(ctx, field)
 	case "status":
 		return ec.fieldContext_Return_status(ctx, field)
+	case "actions":
+		return ec.fieldContext_Return_actions(ctx, field)
 	case "lines":
 		return ec.fieldContext_Return_lines(ctx, field)
 	case "comment":

@@ -180,6 +180,8 @@ type ConflictError struct {
 	CurrentVersion *int `json:"currentVersion,omitempty"`
 	// What is otherwise since; empty when that is too long ago to know.
 	ChangedFields []string `json:"changedFields,omitempty"`
+	// What can be done to the thing in the state that it is in; null where its state is not what is in the way.
+	LegalActions []string `json:"legalActions,omitempty"`
 	// Stable, for programs.
 	Code string `json:"code"`
 	// The input at fault.
