@@ -163,6 +163,7 @@ func validated(a *orders.Answer, failure error) (*model.ValidateOrderPayload, er
 	out.Decision = &a.Decision
 	out.Findings, out.Errors = findings(a.Findings)
 	if a.Order != nil {
+		out.Total, out.Tax = &a.Order.Total, a.Order.Tax
 		for i := range a.Order.Lines {
 			out.Lines = append(out.Lines, &a.Order.Lines[i])
 		}

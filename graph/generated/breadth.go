@@ -1510,6 +1510,8 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("decision", false, func(obj *model.ValidateOrderPayload) *orders.Decision { return obj.Decision }, breadth.Optional(breadth.Leaf(func(b []byte, v orders.Decision) ([]byte, bool) { return scalar.AppendString(b, string(v)) }, ""), "")),
 			breadth.Plain("findings", false, func(obj *model.ValidateOrderPayload) []*orders.Finding { return obj.Findings }, breadth.List(breadth.Object[orders.Finding]("Finding", "Finding!"), false, "[Finding!]!")),
 			breadth.Plain("lines", false, func(obj *model.ValidateOrderPayload) []*orders.Line { return obj.Lines }, breadth.List(breadth.Object[orders.Line]("OrderLine", "OrderLine!"), false, "[OrderLine!]!")),
+			breadth.Plain("total", false, func(obj *model.ValidateOrderPayload) *trade.Money { return obj.Total }, breadth.Object[trade.Money]("Money", "")),
+			breadth.Plain("tax", false, func(obj *model.ValidateOrderPayload) *orders.Tax { return obj.Tax }, breadth.Object[orders.Tax]("OrderTax", "")),
 			breadth.Plain("errors", false, func(obj *model.ValidateOrderPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
 		breadth.Type{Name: "Viewer", Is: []string{"Viewer"}, Fields: []breadth.Field{

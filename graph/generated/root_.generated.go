@@ -1030,6 +1030,8 @@ type ComplexityRoot struct {
 		Errors   func(childComplexity int) int
 		Findings func(childComplexity int) int
 		Lines    func(childComplexity int) int
+		Tax      func(childComplexity int) int
+		Total    func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -5285,6 +5287,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ValidateOrderPayload.Lines(childComplexity), true
+	case "ValidateOrderPayload.tax":
+		if e.ComplexityRoot.ValidateOrderPayload.Tax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValidateOrderPayload.Tax(childComplexity), true
+	case "ValidateOrderPayload.total":
+		if e.ComplexityRoot.ValidateOrderPayload.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValidateOrderPayload.Total(childComplexity), true
 
 	case "Viewer.accounts":
 		if e.ComplexityRoot.Viewer.Accounts == nil {
@@ -6779,6 +6793,10 @@ type ValidateOrderPayload {
   findings: [Finding!]!
   "The lines as they would be taken."
   lines: [OrderLine!]!
+  "The lines' amounts, before tax; null when intake could not decide."
+  total: Money
+  "What tax would come to it, by the rules' rates; null when they do not say."
+  tax: OrderTax
   "Why the order would not be taken."
   errors: [Error!]!
 }
@@ -9680,6 +9698,10 @@ func (ec *executionContext) childFields_ValidateOrderPayload(ctx context.Context
 		return ec.fieldContext_ValidateOrderPayload_findings(ctx, field)
 	case "lines":
 		return ec.fieldContext_ValidateOrderPayload_lines(ctx, field)
+	case "total":
+		return ec.fieldContext_ValidateOrderPayload_total(ctx, field)
+	case "tax":
+		return ec.fieldContext_ValidateOrderPayload_tax(ctx, field)
 	case "errors":
 		return ec.fieldContext_ValidateOrderPayload_errors(ctx, field)
 	}

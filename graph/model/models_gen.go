@@ -995,6 +995,10 @@ type ValidateOrderPayload struct {
 	Findings []*orders.Finding `json:"findings"`
 	// The lines as they would be taken.
 	Lines []*orders.Line `json:"lines"`
+	// The lines' amounts, before tax; null when intake could not decide.
+	Total *trade.Money `json:"total,omitempty"`
+	// What tax would come to it, by the rules' rates; null when they do not say.
+	Tax *orders.Tax `json:"tax,omitempty"`
 	// Why the order would not be taken.
 	Errors []Error `json:"errors"`
 }

@@ -247,7 +247,7 @@ func TestWhatIsExpectedIsTold(t *testing.T) {
 	p.Call("model.stock.location.read", []any{[]any{one("stock.location", []any{"code", "=", node})}, []string{"input_location"}, p.Context()}, &warehouse)
 	move := func(quantity int, planned any) {
 		p.Call("model.stock.move.create", []any{[]any{map[string]any{
-			"product": id, "quantity": quantity, "unit": product[0].Unit, "from_location": one("stock.location", []any{"type", "=", "supplier"}), "to_location": warehouse[0].Input,
+			"product": id, "quantity": quantity, "uom": product[0].Unit, "from_location": one("stock.location", []any{"type", "=", "supplier"}), "to_location": warehouse[0].Input,
 			"company": 1, "planned_date": planned, "unit_price": map[string]string{"__class__": "Decimal", "decimal": "1"}, "currency": one("currency.currency"),
 		}}, p.Context()}, nil)
 	}
