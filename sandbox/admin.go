@@ -266,7 +266,7 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 	for _, key := range sorted(s.world.orders) {
 		o := s.world.orders[key]
 		for _, l := range o.Lines {
-			if o.External == q.Get("order") && l.Sequence == n*10_000 {
+			if !o.Deleted && o.External == q.Get("order") && l.Sequence == n*10_000 {
 				l.Quantity = quantity
 				l.ToShip = trade.Less(quantity, l.Shipped).Max(trade.Decimal{}) // as the desk's page does
 				l.ToInvoice = l.ToShip
@@ -278,5 +278,5 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	http.Error(w, `{"error":"no such line"}`, http.StatusNotFound)
+	http.Error(w, `{"error":"no such line, or the order is posted and gone"}`, http.StatusNotFound)
 }
