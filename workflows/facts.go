@@ -304,5 +304,8 @@ func credit(p finance.Position, err error) (orders.CreditPosition, error) {
 	if p.Limit != nil {
 		out.Limit = &p.Limit.Amount
 	}
+	for _, l := range p.Late {
+		out.Late = append(out.Late, orders.LateInvoice(l))
+	}
 	return out, nil
 }

@@ -46,10 +46,19 @@ type Position struct {
 	OpenOrders trade.Money
 	// Exposed is accepted here and not in the ERP's figure yet.
 	Exposed trade.Money
+	// Late are the invoices that are overdue, as far as they are known here, the oldest first, up to 10. Only decisions are told.
+	Late []Late
 	// Known is false when there is no figure young enough to decide on.
 	Known      bool
 	Provenance lookup.Provenance
 	age        time.Duration
+}
+
+// Late is an invoice that is overdue.
+type Late struct {
+	Number    string
+	DueOn     trade.Date
+	Remaining trade.Decimal
 }
 
 // Available is the limit less everything owed and ordered; nil without a limit.
@@ -248,12 +257,22 @@ func (s *Service) kept(ctx context.Context, accounts []trade.AccountID, out *loo
 // position without it. Concurrent callers for one account wait for each other. Repeating it changes
 // the amount and nothing else.
 func (s *Service) Expose(ctx context.Context, tx postgres.Tx, account trade.AccountID, order trade.OrderID, amount trade.Money) (Position, error) {
-	return s.store.expose(ctx, tx, account, order, amount, s.stale)
+	return s.late(ctx, tx)(s.store.expose(ctx, tx, account, order, amount, s.stale))
 }
 
 // Owed is the account's position with everything that is counted.
 func (s *Service) Owed(ctx context.Context, tx postgres.Tx, account trade.AccountID) (Position, error) {
-	return s.store.position(ctx, tx, account, "", s.stale)
+	return s.late(ctx, tx)(s.store.position(ctx, tx, account, "", s.stale))
+}
+
+// late adds the invoices that are overdue to a position.
+func (s *Service) late(ctx context.Context, tx postgres.Tx) func(Position, error) (Position, error) {
+	return func(p Position, err error) (Position, error) {
+		if err == nil {
+			p.Late, err = s.store.late(ctx, tx, p.Account, trade.DateOf(s.now().UTC()))
+		}
+		return p, err
+	}
 }
 
 // Unexpose stops counting the order unless it is on its way to the ERP or there already.

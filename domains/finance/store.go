@@ -113,6 +113,21 @@ func (s *store) expose(ctx context.Context, tx postgres.Tx, account trade.Accoun
 	return s.position(ctx, tx, account, order, stale)
 }
 
+// late are invoices of the account that were due before today and are not paid, the oldest first.
+func (s *store) late(ctx context.Context, tx postgres.Tx, account trade.AccountID, today trade.Date) ([]Late, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT number, doc->>'dueOn', (doc->'remaining'->>'amount')::numeric FROM finance_documents
+		WHERE account_id = $1 AND kind = 'INVOICE' AND (doc->'remaining'->>'amount')::numeric > 0 AND doc->>'dueOn' < $2 ORDER BY doc->>'dueOn', number LIMIT 10`, account, today)
+	if err != nil {
+		return nil, fmt.Errorf("overdue invoices of %s: %w", account, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Late])
+	if err != nil {
+		return nil, fmt.Errorf("overdue invoices of %s: %w", account, err)
+	}
+	return list, nil
+}
+
 func (s *store) unexpose(ctx context.Context, tx postgres.Tx, order trade.OrderID, sent bool) error {
 	if _, err := tx.Exec(ctx, `DELETE FROM exposures WHERE order_id = $1 AND ($2 OR release_start IS NULL)`, order, sent); err != nil {
 		return fmt.Errorf("exposure of %s: %w", order, err)

@@ -482,11 +482,20 @@ type CreditPosition struct {
 	Balance    trade.Decimal
 	OpenOrders trade.Decimal
 	// Exposed is what was accepted here and is not in the ERP's figure yet.
-	Exposed  trade.Decimal
-	Overdue  trade.Decimal
+	Exposed trade.Decimal
+	Overdue trade.Decimal
+	// Late are the invoices that are overdue, as far as they are known here, the oldest first.
+	Late     []LateInvoice
 	Currency trade.Currency
 	Source   string
 	AsOf     time.Time
+}
+
+// LateInvoice is an invoice that is overdue.
+type LateInvoice struct {
+	Number    string
+	DueOn     trade.Date
+	Remaining trade.Decimal
 }
 
 // credit holds the order against what the account may still spend. It is the last check, since it needs the order's
@@ -527,8 +536,26 @@ func (e *evaluation) credit(p CreditPosition, total trade.Money) {
 			see(creditWatch, "lines", fmt.Sprintf("more than %s %% of the credit limit is used", rule.Watch), "", evidence)
 		}
 	}
-	if p.Overdue.Cmp(e.policy.Overdue.Amount) > 0 {
-		see(overdueBalance, "accountId", fmt.Sprintf("%s %s is overdue", p.Overdue, p.Currency), "pay the overdue invoices", trade.Evidence{"overdue": p.Overdue.String(), "tolerated": e.policy.Overdue.Amount.String()})
+	e.overdue(p, see)
+}
+
+// overdue holds the order against what is overdue: how much, or for how long.
+func (e *evaluation) overdue(p CreditPosition, see func(code, path, message, remedy string, evidence trade.Evidence)) {
+	rule, today := e.policy.Overdue, trade.DateOf(p.AsOf)
+	evidence := trade.Evidence{"overdue": p.Overdue.String(), "tolerated": rule.Amount.String()}
+	var invoices []any
+	for _, l := range p.Late {
+		invoices = append(invoices, trade.Evidence{"number": l.Number, "dueOn": string(l.DueOn), "days": l.DueOn.Until(today), "remaining": l.Remaining.String()})
+	}
+	if len(invoices) > 0 {
+		evidence["invoices"] = invoices
+	}
+	switch {
+	case p.Overdue.Cmp(rule.Amount) > 0:
+		see(overdueBalance, "accountId", fmt.Sprintf("%s %s is overdue", p.Overdue, p.Currency), "pay the overdue invoices", evidence)
+	case rule.Days != nil && len(p.Late) > 0 && p.Late[0].DueOn.Until(today) > *rule.Days:
+		evidence["days"] = *rule.Days
+		see(overdueBalance, "accountId", fmt.Sprintf("invoice %s has been due since %s", p.Late[0].Number, p.Late[0].DueOn), "pay the overdue invoices", evidence)
 	}
 }
 

@@ -50,6 +50,34 @@ func TestDynamics365Threshold(t *testing.T) {
 	}
 }
 
+// TestOverdueByDays: an invoice may be overdue for so many days and not for more; how much is overdue is looked at beside that.
+func TestOverdueByDays(t *testing.T) {
+	t.Parallel()
+	limit := trade.MustDecimal("10000")
+	for _, c := range []struct {
+		policy, due, overdue string
+		held                 bool
+	}{
+		{`{"overdue": {"amount": "500", "days": 10}}`, "2026-11-16", "100", false},
+		{`{"overdue": {"amount": "500", "days": 10}}`, "2026-11-15", "100", true},
+		{`{"overdue": {"amount": "500", "days": 10}}`, "2026-11-20", "501", true},
+		{`{"overdue": {"amount": "500"}}`, "2020-01-01", "100", false},
+		{`{"overdue": {"amount": "500", "days": 0}}`, "2026-11-25", "0", true},
+	} {
+		position := orders.CreditPosition{
+			Known: true, Limit: &limit, Overdue: trade.MustDecimal(c.overdue), Currency: "USD", AsOf: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC),
+			Late: []orders.LateInvoice{{Number: "INV-1", DueOn: trade.Date(c.due), Remaining: trade.MustDecimal("100")}},
+		}
+		found := orders.CheckCredit(by(t, c.policy), position, *money("1"))
+		if held := codes(found)["OVERDUE_BALANCE"] == trade.Hold; held != c.held {
+			t.Errorf("%s, due on %s, %s overdue: held %t", c.policy, c.due, c.overdue, held)
+		}
+		if c.held && !strings.Contains(fmt.Sprint(found), "INV-1") {
+			t.Errorf("the invoice is not named: %v", found)
+		}
+	}
+}
+
 // TestSAPPriceTolerance: a difference of 0.05 a unit or of 1.00 a line passes, 0.06 or 1.01 holds.
 func TestSAPPriceTolerance(t *testing.T) {
 	t.Parallel()

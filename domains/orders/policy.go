@@ -88,6 +88,8 @@ type CreditRule struct {
 // Overdue is how much may be overdue.
 type Overdue struct {
 	Amount trade.Decimal `json:"amount"`
+	// Days is for how many days an invoice may be overdue; nil does not look at invoices.
+	Days *int `json:"days,omitempty"`
 }
 
 // Band bounds an amount on either side; nil does not.
@@ -450,6 +452,9 @@ func (p Policy) check(at string) error {
 	}
 	if p.DuplicatePODays < 0 || p.DuplicatePODays > 3650 {
 		return fault.New(fault.Invalid, "%d days: use 0 to 3650", p.DuplicatePODays).At(at + ".duplicatePoDays")
+	}
+	if d := p.Overdue.Days; d != nil && (*d < 0 || *d > 3650) {
+		return fault.New(fault.Invalid, "%d days: use 0 to 3650", *d).At(at + ".overdue.days")
 	}
 	for _, c := range p.Sourcing.Criteria {
 		if !slices.Contains(trade.Criteria(), c) {

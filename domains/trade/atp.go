@@ -92,5 +92,15 @@ func (d Date) Plus(days int) Date {
 	return Date(t.AddDate(0, 0, days).Format(time.DateOnly))
 }
 
+// Until is how many days later another day is; zero when either is no date.
+func (d Date) Until(other Date) int {
+	from, err := time.Parse(time.DateOnly, string(d))
+	to, e := time.Parse(time.DateOnly, string(other))
+	if err != nil || e != nil {
+		return 0
+	}
+	return int(to.Sub(from) / (24 * time.Hour))
+}
+
 // DateOf is the day of a moment, in its zone.
 func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
