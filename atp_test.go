@@ -77,9 +77,23 @@ func TestWhatArrivesIsPromised(t *testing.T) {
 	if a, err := w.orders.Validate(t.Context(), service(), wanted("C10003", "10", due.Plus(-1))); err != nil || evidence(a) != "10 "+string(due) {
 		t.Errorf("wanted the day before: %s, %v", evidence(a), err)
 	}
+	whole := wanted("C10003", "10", due.Plus(1))
+	whole.ShipComplete = true
+	if a, err := w.orders.Validate(t.Context(), service(), whole); err != nil || evidence(a) != "10 "+string(due) || a.Decision != orders.DecisionHeld {
+		t.Errorf("to be sent as a whole: %s, %v", evidence(a), err)
+	}
 	atp, _ = g.days()
 	if want := fmt.Sprintf("[%s +0 -4 =-4 0 %s +200 -10 =186 186]", today, due); fmt.Sprint(atp) != want {
 		t.Errorf("then %v can be promised, want %v", atp, want)
+	}
+	last := w.place("last", wanted("C10004", "186", due))
+	if _, err := w.orders.Reevaluate(t.Context(), first.OrderID); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []*orders.Answer{first, last} {
+		if o := w.order(a.OrderID); o.Lines[0].Expected != due {
+			t.Errorf("order %s, looked at again, expects its goods on %q", o.Number, o.Lines[0].Expected)
+		}
 	}
 	w.start()
 	w.admin("POST", "/admin/wms/receive?site=EAST&sku=SKU-1003", "")

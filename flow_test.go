@@ -262,7 +262,53 @@ func TestAnOrderRaisedInTheERP(t *testing.T) {
 	edit("8")
 	w.until("it goes on when it is lowered again", func() bool {
 		o := w.order(a.OrderID)
-		return len(o.ActiveHolds()) == 0 && o.Lines[0].Cancelled.String() == "89992"
+		l := o.Lines[0]
+		return len(o.ActiveHolds()) == 0 && l.Quantity.Value.String() == "8" && l.Cancelled.IsZero() && o.Total == l.UnitPrice.Times(l.Quantity.Value).Round()
+	})
+	if _, err := w.orders.Cancel(t.Context(), service(), a.OrderID, nil, "no more"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAReleaseIsForTheOrderAsItWas: what somebody had let go holds again when the ERP has raised the order, and turning an approval down
+// recalls what was on its way.
+func TestAReleaseIsForTheOrderAsItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	g.rule(`{default: {orderValue: {maximum: "100"}, checks: {ORDER_MAX_VALUE: HOLD}}, classes: [{name: "ASKS", accounts: ["C10002"], policy: {orderValue: {maximum: "1000000"}, approvals: [{name: "big", above: "5000", tiers: 1}]}}]}`)
+	w.start()
+	released := func(account trade.AccountID, key string) trade.OrderID {
+		a := w.place(key, draft(account, line("SKU-1000", "5")))
+		for _, h := range w.order(a.OrderID).ActiveHolds() {
+			if _, err := w.orders.ReleaseHold(t.Context(), service(), a.OrderID, nil, h.ID, "agreed with sales"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.until("it is released and registered", func() bool {
+			o := w.order(a.OrderID)
+			return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+		})
+		return a.OrderID
+	}
+	dear, asks := released("C10001", "dear"), released("C10002", "asks")
+	edit := func(id trade.OrderID, quantity string) {
+		w.admin("POST", "/admin/erp/edit?order="+w.order(id).Number+"&line=1&quantity="+quantity, "")
+	}
+	edit(dear, "9")
+	w.until("it is held again", func() bool {
+		holds := w.order(dear).ActiveHolds()
+		return len(holds) == 1 && holds[0].Code == "ORDER_MAX_VALUE"
+	})
+	edit(asks, "60")
+	w.until("somebody is asked", func() bool { return w.order(asks).Status == orders.PendingApproval })
+	boss := trade.Viewer{Subject: "boss", AllAccounts: true, Scopes: []string{"orders:approve"}}
+	if _, err := w.orders.Decide(t.Context(), boss, asks, nil, false, "far too much"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("what was on its way is recalled, and the ERP has given it up", func() bool {
+		_, there := w.admin("GET", "/admin/truth", "")["erpOrders"].(map[string]any)[w.order(asks).Number]
+		return w.order(asks).Status == orders.Cancelled && !there
 	})
 }
 

@@ -114,7 +114,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now
+	now := func() time.Time { return time.Now().UTC() }
 	a.processes = &workflows.Processes{Now: now}
 	a.operations = operations.New(pool, retrier{a})
 	a.processes.Exceptions = a.operations

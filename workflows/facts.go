@@ -80,8 +80,8 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 	return g.facts
 }
 
-// stock has the nodes' figures read, and asks what is expected of items that there is too little of. Nothing depends on
-// what is expected but the days that are told.
+// stock has the nodes' figures read, and asks what is expected of items that there is too little of: beside the figures where
+// there was too little before, so that it takes one call, and after them where there is only now.
 func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 	needs := map[trade.SKU]trade.Decimal{}
 	for _, l := range d.Lines {
@@ -89,6 +89,10 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 			needs[l.SKU] = trade.Sum(needs[l.SKU], l.Quantity.Value)
 		}
 	}
+	var wg sync.WaitGroup
+	before := f.lacking(ctx, needs)
+	wg.Go(func() { f.arrivals(ctx, d, before, g) })
+	defer wg.Wait()
 	failed, err := f.Inventory.Refresh(ctx, slices.Sorted(maps.Keys(needs)))
 	if err != nil {
 		g.miss("availability", err)
@@ -100,17 +104,35 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 			return
 		}
 	}
-	lacking, err := f.Inventory.Lacking(ctx, needs)
-	if err != nil || len(lacking) == 0 {
+	f.arrivals(ctx, d, slices.DeleteFunc(f.lacking(ctx, needs), func(sku trade.SKU) bool { return slices.Contains(before, sku) }), g)
+}
+
+// lacking are the items that there is too little of, by figures at hand; none when that cannot be told.
+func (f *Facts) lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) []trade.SKU {
+	skus, err := f.Inventory.Lacking(ctx, needs)
+	if err != nil {
+		return nil
+	}
+	return skus
+}
+
+// arrivals asks what is expected of items. Without an answer no days are told; an order that is wanted on a day cannot be decided.
+func (f *Facts) arrivals(ctx context.Context, d orders.Draft, skus []trade.SKU, g *gathering) {
+	if len(skus) == 0 {
 		return
 	}
-	arrivals, err := f.Inventory.Arrivals(ctx, lacking)
-	if err != nil {
-		return
+	arrivals, err := f.Inventory.Arrivals(ctx, skus)
+	for _, e := range arrivals.Failed {
+		err = e
+	}
+	if err != nil && d.RequestedDate != "" {
+		g.miss("availability", err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.facts.Arrivals = map[trade.SKU][]trade.Dated{}
+	if g.facts.Arrivals == nil {
+		g.facts.Arrivals = map[trade.SKU][]trade.Dated{}
+	}
 	for sku, byNode := range arrivals.Found {
 		g.facts.Arrivals[sku] = inventory.Dates(byNode)
 	}
@@ -164,7 +186,7 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 		return
 	}
 	fact := orders.AccountFact{
-		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable, TaxExempt: !a.TaxLiable,
+		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable, TaxExempt: a.TaxExempt,
 		DefaultTo: a.Address, Source: a.Provenance.Source, AsOf: a.Provenance.AsOf,
 	}
 	for _, c := range certificates[id] {

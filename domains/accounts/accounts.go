@@ -17,9 +17,11 @@ type Account struct {
 	Name     string          `json:"name"`
 	Currency trade.Currency  `json:"currency"`
 	// Stopped is why new orders are refused, empty when they are not.
-	Stopped    string            `json:"stopped,omitempty"`
-	PORequired bool              `json:"poRequired"`
-	TaxLiable  bool              `json:"taxLiable"`
+	Stopped    string `json:"stopped,omitempty"`
+	PORequired bool   `json:"poRequired"`
+	TaxLiable  bool   `json:"taxLiable"`
+	// TaxExempt is whether the source says that it pays no tax, which is more than that nobody says it does.
+	TaxExempt  bool              `json:"taxExempt,omitempty"`
 	TaxArea    string            `json:"taxArea,omitempty"`
 	Terms      string            `json:"terms,omitempty"`
 	Address    trade.Address     `json:"address"`

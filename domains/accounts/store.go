@@ -48,8 +48,9 @@ func (s certificates) set(ctx context.Context, c *Certificate) error {
 
 func (s certificates) of(ctx context.Context, who trade.Viewer, ids []trade.AccountID) (map[trade.AccountID][]*Certificate, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT `+certificateColumns+` FROM tax_certificates
-		WHERE ($1 OR account_id = ANY($2)) AND account_id = ANY($3) ORDER BY account_id, valid_from DESC, number LIMIT 1000`,
+		SELECT c.* FROM unnest($3::text[]) AS a(id) CROSS JOIN LATERAL (
+			SELECT `+certificateColumns+` FROM tax_certificates WHERE account_id = a.id ORDER BY valid_from DESC, number LIMIT 100) c
+		WHERE $1 OR a.id = ANY($2)`,
 		who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(ids))
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)

@@ -45,7 +45,8 @@ func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answer
 	return out, nil
 }
 
-// Lacking are the items that the nodes, by the figures at hand, have less of than is needed.
+// Lacking are the items that the nodes, by the figures at hand, have less of than is needed. Of an item without a figure nothing
+// is said.
 func (s *Service) Lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) ([]trade.SKU, error) {
 	skus := slices.Sorted(maps.Keys(needs))
 	known, err := s.store.figures(ctx, s.keys(skus))
@@ -54,11 +55,14 @@ func (s *Service) Lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal
 	}
 	free := map[trade.SKU]trade.Decimal{}
 	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok {
+		if n, ok := s.Node(k.Node); ok && c.Source != "" {
 			free[k.SKU] = trade.Sum(free[k.SKU], c.free(n.Safety))
 		}
 	}
-	return slices.DeleteFunc(skus, func(sku trade.SKU) bool { return free[sku].Cmp(needs[sku]) >= 0 }), nil
+	return slices.DeleteFunc(skus, func(sku trade.SKU) bool {
+		has, known := free[sku]
+		return !known || has.Cmp(needs[sku]) >= 0
+	}), nil
 }
 
 // Dates are the days and quantities of what is expected anywhere.

@@ -21,7 +21,7 @@ const (
 	Approve Action = "APPROVE"
 	// ReleaseHold: a hold can be let go.
 	ReleaseHold Action = "RELEASE_HOLD"
-	// Return: goods that have left can come back.
+	// Return: goods that have left one of our nodes can come back.
 	Return Action = "RETURN"
 )
 
@@ -39,7 +39,7 @@ func (o *Order) Actions() []Action {
 	may(Cancel, open)
 	may(Approve, open && o.approval() != nil)
 	may(ReleaseHold, open && slices.ContainsFunc(o.ActiveHolds(), func(h Hold) bool { return h.Code != approvalRequired }))
-	may(Return, slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Returnable().IsPos() }))
+	may(Return, slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Returnable().IsPos() && len(l.Allocations) > 0 }))
 	return out
 }
 

@@ -98,8 +98,17 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 		}
 		details := map[string]any{"by": who.Subject, "reason": reason}
 		if !approve {
+			reason := "not approved: " + reason
+			kept, err := s.dispatch.Kept(ctx, tx, o)
+			if err != nil {
+				return nil, err
+			}
+			if o.registered() || len(kept) > 0 { // it was on its way before somebody raised it
+				events, err := s.cancel(ctx, tx, who, o, reason)
+				return append([]event.Event{o.event("order.declined", now, details)}, events...), err
+			}
 			o.turnDown(now)
-			o.CancelReason = "not approved: " + reason
+			o.CancelReason = reason
 			if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
 				return nil, err
 			}

@@ -61,7 +61,7 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		}
 		c.Taken.Promised, c.Taken.Plan, c.Taken.Ships = promised.Lines, promised.Plan, promised.Ships
 		// Whoever waits for the same items has done so by now, or waits for our locks.
-		if c.Taken.Waiting, err = s.waiting(ctx, tx, c.Facts, o.ID); err != nil {
+		if c.Taken.Waiting, err = s.waiting(ctx, tx, c.Facts, o, false); err != nil {
 			return nil, err
 		}
 		if e.allocate(o, c.Taken, trade.DateOf(now)) {
@@ -199,18 +199,23 @@ func (e *evaluation) settle(total trade.Money, t Taken) {
 	e.credit(t.Credit, total)
 }
 
-// waiting is what other orders wait for of the items that arrivals are known of.
-func (s *Service) waiting(ctx context.Context, q postgres.Querier, f Facts, but trade.OrderID) (map[trade.SKU][]trade.Dated, error) {
+// waiting is what other orders wait for of the items that arrivals are known of; those that were placed before, where the order
+// itself is among those who wait.
+func (s *Service) waiting(ctx context.Context, q postgres.Querier, f Facts, o *Order, before bool) (map[trade.SKU][]trade.Dated, error) {
 	skus := slices.Sorted(maps.Keys(f.Arrivals))
 	if len(skus) == 0 {
 		return map[trade.SKU][]trade.Dated{}, nil
 	}
-	return s.store.waiting(ctx, q, skus, but)
+	var at *time.Time
+	if before {
+		at = &o.PlacedAt
+	}
+	return s.store.waiting(ctx, q, skus, o.ID, at)
 }
 
 // Waiting is what orders wait for of items, by the days that it is wanted on.
 func (s *Service) Waiting(ctx context.Context, skus []trade.SKU) (map[trade.SKU][]trade.Dated, error) {
-	return s.store.waiting(ctx, s.store.pool, skus, "")
+	return s.store.waiting(ctx, s.store.pool, skus, "", nil)
 }
 
 // expected is the day by which what is short of an item can be promised, beside what others wait for.
@@ -227,7 +232,8 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 	maps.Copy(waiting, t.Waiting)
 	unknown := e.facts.missing(needStock)
 	policy := e.policy.Backorders
-	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) || o.ShipComplete || e.policy.Sourcing.ShipComplete {
+	whole := o.ShipComplete || e.policy.Sourcing.ShipComplete
+	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) || whole {
 		policy = BackorderHold
 	}
 	for i := range o.Lines {
@@ -243,20 +249,22 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 		if !short.IsPos() || unknown {
 			continue
 		}
-		if l.Expected = e.expected(l.SKU, short, waiting[l.SKU], today); l.Expected != "" {
+		expected := e.expected(l.SKU, short, waiting[l.SKU], today)
+		wait := func() {
+			l.Expected, l.Backordered = expected, trade.Sum(l.Backordered, short)
 			waiting[l.SKU] = append(slices.Clone(waiting[l.SKU]), trade.Dated{Date: o.RequestedDate, Quantity: short})
-			if l.Expected <= o.RequestedDate {
-				l.Backordered = trade.Sum(l.Backordered, short)
-				continue
-			}
+		}
+		if expected != "" && expected <= o.RequestedDate && !whole {
+			wait()
+			continue
 		}
 		s := sight{
 			path: path(i, "quantity.value"), message: fmt.Sprintf("%s of %s is not available", short, l.SKU), remedy: fmt.Sprintf("order %s, or wait for stock", l.Allocated),
 			evidence: trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String(), "policy": string(policy)},
 		}
-		if l.Expected != "" {
-			s.remedy += fmt.Sprintf(", or want it on %s", l.Expected)
-			s.evidence["expected"] = string(l.Expected)
+		if expected != "" {
+			s.remedy += fmt.Sprintf(", or want it on %s", expected)
+			s.evidence["expected"] = string(expected)
 		}
 		switch {
 		case policy == FillOrKill, policy == BackorderNone && !l.Allocated.IsPos():
@@ -274,7 +282,7 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 		default:
 			e.see(atpShort, s)
 		}
-		l.Backordered = trade.Sum(l.Backordered, short)
+		wait()
 		switch {
 		case l.Outcome == LineHeld: // it still has no price
 		case trade.Sum(l.Allocated, l.Released, l.Shipped).IsPos():
@@ -375,7 +383,7 @@ func (o *Order) hold(f Finding, policy Policy, now time.Time) {
 	}
 	switch {
 	case f.Severity != trade.Hold: // what is turned down does not come right by itself
-	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, priceMissing, shortPick, amendedInSource}, f.Code):
+	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, taxExemption, dateInfeasible, priceMissing, shortPick, amendedInSource}, f.Code):
 		h.AutoClears = true
 	}
 	if !o.refusable() {

@@ -530,6 +530,8 @@ func (e *evaluation) credit(p CreditPosition, total trade.Money) {
 			},
 		}
 		switch {
+		case value.IsZero() && available.IsNeg():
+			see(creditExceeded, "lines", fmt.Sprintf("the account owes and has ordered %s more than it may", available.Neg()), "pay open invoices, or ask for a release", evidence)
 		case value.Cmp(available) > 0:
 			see(creditExceeded, "lines", fmt.Sprintf("the order's %s exceeds the available credit of %s", trade.Money{Amount: value, Currency: total.Currency}, available), "pay open invoices, or ask for a release", evidence)
 		case rule.Watch.IsPos() && trade.Sum(used, value).Cmp(share(*p.Limit, rule.Watch)) > 0:

@@ -144,8 +144,9 @@ type Line struct {
 	// Override is the price that was set in place of the ERP's.
 	Override *PriceOverride `json:"override,omitempty"`
 	Amount   trade.Money    `json:"amount"`
-	// Registered is the quantity that the system of record had when it last told.
+	// Registered is the quantity that the system of record had when it last told, Raised what it was raised by there.
 	Registered  *trade.Decimal `json:"registered,omitempty"`
+	Raised      trade.Decimal  `json:"raised,omitzero"`
 	Outcome     LineOutcome    `json:"outcome"`
 	Allocations []Allocation   `json:"allocations,omitempty"`
 	Allocated   trade.Decimal  `json:"allocated"`
@@ -503,7 +504,7 @@ func (o *Order) cancelRest(kept map[int]map[trade.NodeID]trade.Decimal) (release
 		}
 		under := trade.Min(l.Allocated, trade.Less(total, trade.Sum(l.Released, l.Shipped)).Max(trade.Decimal{}))
 		l.Released = trade.Sum(l.Released, under)
-		l.Allocated, l.Backordered = trade.Decimal{}, trade.Decimal{}
+		l.Allocated, l.Backordered, l.Expected = trade.Decimal{}, trade.Decimal{}, ""
 		l.Cancelled = trade.Less(l.Quantity.Value, trade.Sum(l.Released, l.Shipped, l.Rejected))
 		released = trade.Sum(released, l.Released)
 	}

@@ -177,6 +177,16 @@ type Places struct {
 	Regions   []string `json:"regions,omitempty"`
 }
 
+// names reports whether a place is one of these; unclear is true when that depends on its region, which is no code.
+func (r Places) names(to trade.Address) (yes, unclear bool) {
+	country, region := strings.ToUpper(strings.TrimSpace(to.Country)), strings.ToUpper(strings.TrimSpace(to.Region))
+	if slices.Contains(r.Countries, country) || slices.Contains(r.Regions, country+"-"+region) {
+		return true, false
+	}
+	return false, (region == "" || len(region) > 3) && slices.ContainsFunc(r.Regions, func(code string) bool { return strings.HasPrefix(code, country+"-") })
+}
+
+// covers reports whether a place may be one of these.
 func (r Places) covers(to trade.Address) bool {
 	country, region := strings.ToUpper(strings.TrimSpace(to.Country)), strings.ToUpper(strings.TrimSpace(to.Region))
 	if slices.Contains(r.Countries, country) {

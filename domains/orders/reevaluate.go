@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"crossdock/domains/event"
 	"crossdock/domains/trade"
@@ -142,8 +143,11 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	if err != nil {
 		return nil, err
 	}
+	byDate := false // a line was taken for a day on which it was expected
 	for i := range o.Lines {
-		o.Lines[i].Backordered = trade.Decimal{}
+		l := &o.Lines[i]
+		byDate = byDate || l.Backordered.IsPos() && l.Expected != "" && l.Expected <= o.RequestedDate
+		l.Backordered = trade.Decimal{}
 	}
 	// What is short is waited for, whatever the policy: the order was taken.
 	e := &evaluation{draft: d, facts: facts, policy: policy, currency: o.Currency, findings: is.Findings}
@@ -151,18 +155,22 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		e.policy.Backorders = BackorderHold
 	}
 	before := len(e.findings)
-	waiting, err := s.waiting(ctx, tx, facts, o.ID)
+	waiting, err := s.waiting(ctx, tx, facts, o, true)
 	if err != nil {
 		return nil, err
 	}
-	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting}, trade.DateOf(s.now()))
+	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting, Ships: got.Ships}, trade.DateOf(s.now()))
 	short := len(e.findings) > before
 	o.count()
-	if o.Tax == nil || o.Tax.Estimated {
-		e.tax(o)
+	e.tax(o)
+	still := map[against]bool{{code: shortPick}: short}
+	// amended is when a system of record has raised it, which nobody has checked.
+	var amended time.Time
+	for _, h := range o.ActiveHolds() {
+		if h.Code == amendedInSource {
+			amended = h.AppliedAt
+		}
 	}
-	// amended is true when a system of record has raised it, which nobody has checked.
-	amended := o.heldFor(amendedInSource)
 	switch {
 	case !o.registered():
 		// The ERP counts what it has registered; until then the order is ours to count.
@@ -171,14 +179,20 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			return nil, err
 		}
 		e.credit(position, o.Total)
-	case amended || o.heldFor(creditExceeded, creditNone, overdueBalance):
+	case !amended.IsZero() || o.heldFor(creditExceeded, creditNone, overdueBalance):
 		position, err := s.exposure.Owed(ctx, tx, o.Account)
 		if err != nil {
 			return nil, err
 		}
-		e.credit(position, trade.Money{Currency: o.Currency}) // which has it among its open orders
+		// A figure from before the order was raised does not tell.
+		still[against{code: amendedInSource}] = position.AsOf.Before(amended)
+		value := o.Total
+		if policy.Credit.OpenOrders {
+			value = trade.Money{Currency: o.Currency} // the ERP has it among its open orders
+		}
+		e.credit(position, value)
 	}
-	if decided || amended {
+	if decided || !amended.IsZero() {
 		// What it is worth is known only now.
 		e.value(o.Total)
 		e.approvals(o.Total)
@@ -186,9 +200,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			return nil, err
 		}
 	}
-	still := map[against]bool{{code: shortPick}: short}
-	if !o.waits() && len(o.ActiveHolds()) == 0 {
-		// It was agreed that it waits for stock.
+	if !o.waits() && len(o.ActiveHolds()) == 0 && !(short && byDate) {
+		// It was agreed that it waits for stock, and not that it comes too late.
 		return still, nil
 	}
 	var unknown []trade.SKU
@@ -206,9 +219,9 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		}
 		at := o.newHold(f, policy, s.now()).against()
 		onOrder := !strings.HasPrefix(f.Path, "lines.")
-		if f.Severity == trade.Hold || reject && (onOrder || amended || o.heldNow(at)) {
+		if f.Severity == trade.Hold || reject && (onOrder || !amended.IsZero() || o.heldNow(at)) {
 			still[at] = true
-			if !o.heldBefore(at) {
+			if !o.heldBefore(at, amended) {
 				o.hold(f, policy, s.now())
 			}
 		}
@@ -229,10 +242,12 @@ func (o *Order) heldFor(codes ...string) bool {
 	return slices.ContainsFunc(o.ActiveHolds(), func(h Hold) bool { return slices.Contains(codes, h.Code) })
 }
 
-// heldBefore reports whether the order was held for that: a hold that a person has released
-// stays released.
-func (o *Order) heldBefore(at against) bool {
-	return slices.ContainsFunc(o.Holds, func(h Hold) bool { return h.against() == at && h.Status != HoldAutoCleared })
+// heldBefore reports whether the order was held for that since a time: a hold that a person has released
+// stays released, as long as the order is the one that it was released for.
+func (o *Order) heldBefore(at against, since time.Time) bool {
+	return slices.ContainsFunc(o.Holds, func(h Hold) bool {
+		return h.against() == at && (h.Status == HoldActive || h.Status != HoldAutoCleared && h.ReleasedAt != nil && h.ReleasedAt.After(since))
+	})
 }
 
 func (o *Order) draft() Draft {

@@ -50,12 +50,17 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 			if q.Cmp(worked) < 0 {
 				conflicts = append(conflicts, n)
 			}
-			if more := trade.Less(q, *was); more.IsPos() {
+			want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
+			switch more := trade.Min(trade.Less(q, *was), trade.Less(q, want)); {
+			case !more.IsPos():
+			case o.Status == Cancelled || o.Status == Rejected:
+				conflicts = append(conflicts, n)
+			default:
 				l.raise(more)
 				raised = true
 			}
-			if want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)); q.Cmp(want) < 0 {
-				l.shrink(trade.Less(want, q.Max(worked)))
+			if q.Cmp(want) < 0 {
+				l.shrink(l.lower(trade.Less(want, q.Max(worked))))
 			}
 			changed = append(changed, map[string]any{"line": n, "from": was.String(), "to": q.String()})
 		}
@@ -65,11 +70,11 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 		if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 			return nil, err
 		}
-		if len(conflicts) > 0 {
+		o.count()
+		if len(conflicts) > 0 && !o.finished() {
 			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + r.Source + " after work was released"}, Policy{}, now)
 		}
 		if raised {
-			o.count()
 			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was raised in " + r.Source + ": it is checked again"}, Policy{}, now)
 		}
 		o.derive()
@@ -82,9 +87,28 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 // amendedInSource is the code of holds for what a system of record has raised. They end when it was checked.
 const amendedInSource = "AMENDED_IN_SOURCE"
 
-// raise has the line wait for more.
+// raise has the line wait for more: for what was cancelled first.
 func (l *Line) raise(more trade.Decimal) {
-	l.Quantity.Value, l.Backordered = trade.Sum(l.Quantity.Value, more), trade.Sum(l.Backordered, more)
+	back := trade.Min(more, l.Cancelled)
+	l.Cancelled, l.Backordered = trade.Less(l.Cancelled, back), trade.Sum(l.Backordered, more)
+	l.grow(trade.Less(more, back))
+}
+
+// lower takes back what was raised and no node works on, and returns what is left of the quantity.
+func (l *Line) lower(q trade.Decimal) trade.Decimal {
+	back := trade.Min(q, l.Raised)
+	waits := trade.Min(back, l.Backordered)
+	promised := trade.Min(trade.Less(back, waits), l.Allocated)
+	l.Backordered = trade.Less(l.Backordered, waits)
+	l.unpromise(promised)
+	back = trade.Sum(waits, promised)
+	l.grow(back.Neg())
+	return trade.Less(q, back)
+}
+
+// grow has the line be for so much more.
+func (l *Line) grow(more trade.Decimal) {
+	l.Quantity.Value, l.Raised = trade.Sum(l.Quantity.Value, more), trade.Sum(l.Raised, more)
 	l.Amount = l.UnitPrice.Times(l.Quantity.Value).Round()
 }
 
@@ -101,6 +125,9 @@ func (l *Line) shrink(q trade.Decimal) {
 	n = trade.Min(q, l.Allocated)
 	l.unpromise(n)
 	cancel(n)
+	if !l.Backordered.IsPos() {
+		l.Expected = ""
+	}
 }
 
 // Registered keeps what a system of record calls the order, and what it was asked to register: what it
@@ -182,6 +209,7 @@ func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 				l.Registered = &q
 			}
 		}
+		o.taxed(r.Source, r.Tax, s.now())
 		if r.ModifiedAt.After(o.AmendedAt) {
 			o.AmendedAt = r.ModifiedAt
 		}
@@ -212,6 +240,7 @@ func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (b
 		References: []Reference{{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}},
 	}
 	o.follow(r)
+	o.taxed(r.Source, r.Tax, now)
 	fresh := false
 	err := s.store.inTx(ctx, func(tx postgres.Tx) error {
 		known, err := s.store.knows(ctx, tx, o)
@@ -227,7 +256,8 @@ func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (b
 					return nil, nil
 				}
 				o.AmendedAt = r.ModifiedAt
-				if !o.follow(r) {
+				taxed := o.taxed(r.Source, r.Tax, now)
+				if !o.follow(r) && !taxed {
 					return nil, nil
 				}
 				return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source})}, nil

@@ -236,12 +236,13 @@ func scanOrder(row pgx.CollectableRow) (*Order, error) {
 
 func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id::text FROM orders
-		WHERE (status = 'ON_HOLD' AND NOT EXISTS (
-				SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean))
+		SELECT id::text FROM (SELECT id, placed_at FROM orders
+		WHERE (status = 'ON_HOLD' AND (NOT EXISTS (
+				SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean)
+				OR (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "code": "AMENDED_IN_SOURCE"}]'))
 			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "autoClears": true}]')
 			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND short)
-		ORDER BY random() LIMIT $1`, limit)
+		ORDER BY random() LIMIT $1) AS found ORDER BY placed_at, id`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("held orders: %w", err)
 	}
@@ -529,13 +530,14 @@ func (s *store) byNumbers(ctx context.Context, who trade.Viewer, numbers []strin
 	return out, err
 }
 
-// waiting are the quantities of items that orders wait for, but for one, by the days that they are wanted on.
-func (s *store) waiting(ctx context.Context, q postgres.Querier, skus []trade.SKU, but trade.OrderID) (map[trade.SKU][]trade.Dated, error) {
+// waiting are the quantities of items that orders wait for, but for one and those that were placed after it, by the days that
+// they are wanted on. An order that has waited beyond its review lets others go before it.
+func (s *store) waiting(ctx context.Context, q postgres.Querier, skus []trade.SKU, but trade.OrderID, before *time.Time) (map[trade.SKU][]trade.Dated, error) {
 	rows, err := q.Query(ctx, `
 		SELECT l->>'sku', coalesce(doc->>'requestedDate', ''), sum((l->>'backordered')::numeric)
 		FROM orders, json_array_elements(doc->'lines') l
-		WHERE short AND skus && $1 AND id::text <> $2 AND l->>'sku' = ANY($1) AND (l->>'backordered')::numeric > 0
-		GROUP BY 1, 2 ORDER BY 1, 2`, postgres.Texts(skus), but)
+		WHERE short AND skus && $1 AND id::text <> $2 AND ($3::timestamptz IS NULL OR (placed_at, id::text) < ($3, $2)) AND doc->'lapsed' IS NULL AND l->>'sku' = ANY($1) AND (l->>'backordered')::numeric > 0
+		GROUP BY 1, 2 ORDER BY 1, 2`, postgres.Texts(skus), but, before)
 	if err != nil {
 		return nil, fmt.Errorf("what orders wait for: %w", err)
 	}

@@ -32,9 +32,12 @@ func (x Exemption) on(to trade.Address, category string, day trade.Date) (covers
 			places.Countries = append(places.Countries, p)
 		}
 	}
+	named, unclear := places.names(to)
 	switch {
-	case !places.covers(to), len(x.Categories) > 0 && !slices.Contains(x.Categories, category):
+	case !named && !unclear, len(x.Categories) > 0 && !slices.Contains(x.Categories, category):
 		return false, ""
+	case unclear:
+		return false, "is for regions, and that of the ship-to is no code"
 	case x.State != "ACTIVE":
 		return false, "is " + x.State
 	case day < x.From:
@@ -76,17 +79,18 @@ func (e *evaluation) tax(o *Order) {
 		if exempt || a.TaxExempt {
 			continue
 		}
-		i := slices.IndexFunc(e.policy.Taxes, func(r TaxRate) bool { return r.covers(o.ShipTo) && (r.Items == nil || r.Items.has(item)) })
-		if i < 0 {
-			known = false
-			continue
-		}
-		tax.Amount = tax.Amount.Plus(trade.Money{Amount: share(l.Amount.Amount, e.policy.Taxes[i].Percent), Currency: o.Currency}.Round())
+		rate, ok := e.policy.rate(o.ShipTo, item)
+		known = known && ok
+		tax.Amount = tax.Amount.Plus(trade.Money{Amount: share(l.Amount.Amount, rate), Currency: o.Currency}.Round())
 	}
 	slices.Sort(tax.Certificates)
 	tax.Certificates = slices.Compact(tax.Certificates)
-	if o.Tax = nil; known {
+	switch {
+	case o.Tax != nil && !o.Tax.Estimated: // it has been calculated
+	case known:
 		o.Tax = &tax
+	default:
+		o.Tax = nil
 	}
 	if !uncovered || !a.TaxExempt && flawed == "" {
 		return
@@ -101,14 +105,28 @@ func (e *evaluation) tax(o *Order) {
 	e.see(taxExemption, s)
 }
 
+// rate is the percentage that tax takes on an item that is sent to a place, false when the rules do not say.
+func (p Policy) rate(to trade.Address, item ItemFact) (trade.Decimal, bool) {
+	for _, r := range p.Taxes {
+		if r.Items != nil && !r.Items.has(item) {
+			continue
+		}
+		if yes, unclear := r.names(to); yes || unclear {
+			return r.Percent, yes
+		}
+	}
+	return trade.Decimal{}, false
+}
+
 // taxed takes over what a system of record has calculated.
-func (o *Order) taxed(source string, tax *trade.Money, at time.Time) {
+func (o *Order) taxed(source string, tax *trade.Money, at time.Time) (changed bool) {
 	if tax == nil || o.Tax != nil && !o.Tax.Estimated && o.Tax.Amount == *tax {
-		return
+		return false
 	}
 	var certificates []string
 	if o.Tax != nil {
 		certificates = o.Tax.Certificates
 	}
 	o.Tax = &Tax{Amount: *tax, Source: source, Certificates: certificates, AsOf: at}
+	return true
 }

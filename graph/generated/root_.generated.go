@@ -6278,9 +6278,9 @@ type PromiseDay @owner(system: CROSSDOCK) {
   "What is expected to come on the day. What is up to 14 days overdue is taken to come tomorrow, and later not at all."
   receipts: Decimal! @owner(system: NODE)
   "What orders that wait for stock want on the day; those without a day, or of one before, today."
-  issues: Decimal!
+  issues: Decimal! @requiresScopes(scopes: [["orders:release"], ["operations"]])
   "What is free today and has come by then, less what has left."
-  cumulative: Decimal!
+  cumulative: Decimal! @requiresScopes(scopes: [["orders:release"], ["operations"]])
   "What can be promised for the day."
   available: Decimal!
 }
@@ -6292,7 +6292,7 @@ type Arrival @owner(system: NODE) {
   "How much, in the item's base unit."
   quantity: Decimal!
   "What the node calls it, such as a purchase order's number."
-  reference: String!
+  reference: String! @requiresScopes(scopes: [["orders:release"], ["operations"]])
 }
 
 "What one node can promise: on hand, less what the node set aside, less what we promised and the node does not count yet, less the safety stock."
@@ -6313,7 +6313,7 @@ type NodeAvailability @owner(system: NODE) {
   available: Quantity! @owner(system: CROSSDOCK)
   "What is on its way there."
   inbound: Quantity!
-  "What is on its way there, and for when; null where the node does not tell."
+  "What is on its way there, and for when; null where nothing is, or the node does not tell."
   arrivals: [Arrival!]
   "Where this comes from."
   provenance: Provenance!

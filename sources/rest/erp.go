@@ -37,7 +37,7 @@ func ERP() []string {
 
 func (c *Client) account(r row, at lookup.Provenance) accounts.Account {
 	return accounts.Account{
-		ID: trade.AccountID(r.text("id")), Name: r.text("name"), Currency: trade.Currency(r.text("currency")), Stopped: r.text("stopped"), PORequired: r.yes("poRequired"), TaxLiable: r.yes("taxLiable"),
+		ID: trade.AccountID(r.text("id")), Name: r.text("name"), Currency: trade.Currency(r.text("currency")), Stopped: r.text("stopped"), PORequired: r.yes("poRequired"), TaxLiable: r.yes("taxLiable"), TaxExempt: r.text("taxLiable") == "false",
 		TaxArea: r.text("taxArea"), Terms: r.text("terms"), Address: r.address(c, "address"), SourceRef: r.text("ref"), Provenance: at,
 	}
 }

@@ -43,6 +43,9 @@ func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Ans
 	}
 	return perPlace(ctx, c, "arrivals", keys, func(_, at row, k inventory.Key, into map[inventory.Key][]inventory.Arrival) error {
 		due := at.day("due")
+		if due == "" {
+			at.unread("due", "day such as 2026-11-30")
+		}
 		if q := at.number("quantity"); q.IsPos() {
 			into[k] = append(into[k], inventory.Arrival{Dated: trade.Dated{Date: due, Quantity: q}, Reference: at.text("reference")})
 		}

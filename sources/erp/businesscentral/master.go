@@ -68,7 +68,7 @@ func decodeEnum(v string) string {
 
 func (c customer) account(at lookup.Provenance) accounts.Account {
 	a := accounts.Account{
-		ID: trade.AccountID(c.Number), Name: c.DisplayName, Currency: trade.Currency(c.CurrencyCode), TaxLiable: c.TaxLiable, TaxArea: c.TaxAreaDisplayName, SourceRef: c.ID, Provenance: at,
+		ID: trade.AccountID(c.Number), Name: c.DisplayName, Currency: trade.Currency(c.CurrencyCode), TaxLiable: c.TaxLiable, TaxExempt: !c.TaxLiable, TaxArea: c.TaxAreaDisplayName, SourceRef: c.ID, Provenance: at,
 		Address: trade.Address{Name: c.DisplayName, Line1: c.AddressLine1, Line2: c.AddressLine2, City: c.City, Region: c.State, PostalCode: c.PostalCode, Country: c.Country, Phone: c.PhoneNumber, Email: c.Email},
 	}
 	if c.PaymentTerm != nil {
