@@ -52,3 +52,8 @@ func LetGo(o *Order, id string, who trade.Viewer, now time.Time) error {
 	o.derive()
 	return err
 }
+
+// Named is whether a place is one of these, and whether that is unclear.
+func Named(countries, regions []string, to trade.Address) (yes, unclear bool) {
+	return Places{countries, regions}.names(to)
+}

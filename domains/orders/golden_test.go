@@ -78,6 +78,20 @@ func TestOverdueByDays(t *testing.T) {
 	}
 }
 
+// TestPlacesOfTaxAreExact: what is taxed or exempt in a region is not so in another, nor in one that is no code.
+func TestPlacesOfTaxAreExact(t *testing.T) {
+	t.Parallel()
+	for to, want := range map[trade.Address]string{
+		{Country: "US", Region: "OH"}: "true false", {Country: "us", Region: " oh"}: "true false", {Country: "US", Region: "CA"}: "false false",
+		{Country: "US", Region: "Ohio"}: "false true", {Country: "US"}: "false true", {Country: "DE", Region: "Ohio"}: "false false", {Country: "CA"}: "true false",
+	} {
+		yes, unclear := orders.Named([]string{"CA"}, []string{"US-OH"}, to)
+		if got := fmt.Sprint(yes, " ", unclear); got != want {
+			t.Errorf("%+v: %s, want %s", to, got, want)
+		}
+	}
+}
+
 // TestSAPPriceTolerance: a difference of 0.05 a unit or of 1.00 a line passes, 0.06 or 1.01 holds.
 func TestSAPPriceTolerance(t *testing.T) {
 	t.Parallel()

@@ -200,7 +200,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			return nil, err
 		}
 	}
-	if !o.waits() && len(o.ActiveHolds()) == 0 && !(short && byDate) {
+	if !o.waits() && len(o.ActiveHolds()) == 0 && (!short || !byDate) {
 		// It was agreed that it waits for stock, and not that it comes too late.
 		return still, nil
 	}
