@@ -160,7 +160,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		return nil, err
 	}
 	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting, Ships: got.Ships}, trade.DateOf(s.now()))
-	short := len(e.findings) > before
+	short := slices.ContainsFunc(e.findings[before:], func(f Finding) bool { return f.Code == atpShort })
 	o.count()
 	e.tax(o)
 	still := map[against]bool{{code: shortPick}: short}

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,6 +49,21 @@ func (x Exemption) on(to trade.Address, category string, day trade.Date) (covers
 	return true, ""
 }
 
+// exempts is the number of the certificate that covers the ship-to and the item on a day, and else what is wrong with one that
+// would.
+func (a *AccountFact) exempts(to trade.Address, category string, day trade.Date) (certificate, flawed string) {
+	for _, x := range a.Certificates {
+		covers, why := x.on(to, category, day)
+		if covers {
+			return x.Number, ""
+		}
+		if why != "" {
+			flawed = fmt.Sprintf("certificate %s %s", x.Number, why)
+		}
+	}
+	return "", flawed
+}
+
 // tax estimates the order's tax, as far as rates and certificates say for every line, and looks at what exempts it. A certificate
 // that is pending, expired or revoked exempts nothing. The day is the one on which the order was placed.
 func (e *evaluation) tax(o *Order) {
@@ -63,20 +79,13 @@ func (e *evaluation) tax(o *Order) {
 			continue
 		}
 		item := e.facts.Items[l.SKU]
-		exempt := false
-		for _, x := range a.Certificates {
-			covers, why := x.on(o.ShipTo, item.Category, day)
-			if covers {
-				exempt = true
-				tax.Certificates = append(tax.Certificates, x.Number)
-				break
-			}
-			if why != "" {
-				flawed = fmt.Sprintf("certificate %s %s", x.Number, why)
-			}
+		certificate, why := a.exempts(o.ShipTo, item.Category, day)
+		if certificate != "" {
+			tax.Certificates = append(tax.Certificates, certificate)
+			continue
 		}
-		uncovered = uncovered || !exempt
-		if exempt || a.TaxExempt {
+		uncovered, flawed = true, cmp.Or(why, flawed)
+		if a.TaxExempt {
 			continue
 		}
 		rate, ok := e.policy.rate(o.ShipTo, item)
