@@ -36,13 +36,14 @@ func main() {
 	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
 	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
 	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
+	durable := flag.Bool("durable", false, "measures how many orders a second intake stores, beside a program that stores the same rows by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
 	flag.Parse()
 	if as := os.Getenv(role); as != "" {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *executor); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, *executor); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -54,7 +55,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside, decide bool, executor string) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside, decide, durable bool, executor string) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -107,6 +108,9 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 	}
 	if decide {
 		return w.decides(ctx)
+	}
+	if durable {
+		return w.durably(ctx, dir, 2000, 16)
 	}
 	placeOne := func(ctx context.Context, n int) error {
 		lines := []any{}

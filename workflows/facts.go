@@ -93,7 +93,7 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 	before := f.lacking(ctx, needs)
 	wg.Go(func() { f.arrivals(ctx, d, before, g) })
 	defer wg.Wait()
-	failed, err := f.Inventory.Refresh(ctx, slices.Sorted(maps.Keys(needs)))
+	failed, read, err := f.Inventory.Refresh(ctx, slices.Sorted(maps.Keys(needs)))
 	if err != nil {
 		g.miss("availability", err)
 		return
@@ -103,6 +103,9 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 			g.miss("availability", e)
 			return
 		}
+	}
+	if !read {
+		return
 	}
 	f.arrivals(ctx, d, slices.DeleteFunc(f.lacking(ctx, needs), func(sku trade.SKU) bool { return slices.Contains(before, sku) }), g)
 }

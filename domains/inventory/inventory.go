@@ -290,28 +290,28 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 }
 
 // Refresh reads the items' figures from every node, those that are not young enough for a caller that says how old
-// they may be, and returns the nodes that did not answer.
-func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (map[trade.NodeID]error, error) {
+// they may be, and returns the nodes that did not answer. read is false when all were young enough.
+func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (failed map[trade.NodeID]error, read bool, err error) {
 	keys := s.keys(skus)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		known, err := s.store.figures(ctx, keys)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		keys = slices.DeleteFunc(keys, func(k Key) bool { return known[k].shown() && known[k].age <= age })
 	}
-	failed := map[trade.NodeID]error{}
+	failed = map[trade.NodeID]error{}
 	if len(keys) == 0 {
-		return failed, nil
+		return failed, false, nil
 	}
 	start, answers, err := s.ask(ctx, keys)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for k, e := range answers.Failed {
 		failed[k.Node] = e
 	}
-	return failed, s.store.adopt(ctx, start, keys, answers)
+	return failed, true, s.store.adopt(ctx, start, keys, answers)
 }
 
 // seen is what was found when somebody looked, and since when it was looked for.
