@@ -96,14 +96,17 @@ func (e *Error) At(path string) *Error {
 	return &c
 }
 
-// Instead returns a copy that says what can be done.
-func (e *Error) Instead(legal []string) *Error {
+// Instead returns a copy of an error that says what can be done.
+func Instead[A ~string](e *Error, legal []A) *Error {
 	c := *e
-	c.Legal = legal
+	c.Legal = make([]string, len(legal))
+	for i, a := range legal {
+		c.Legal[i] = string(a)
+	}
 	if len(legal) == 0 {
 		c.Message += "; nothing can be done to it any more"
 	} else {
-		c.Message += "; now it can: " + strings.Join(legal, ", ")
+		c.Message += "; now it can: " + strings.Join(c.Legal, ", ")
 	}
 	return &c
 }

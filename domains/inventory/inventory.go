@@ -372,7 +372,8 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 }
 
 // unchanged are the figures that were adopted a little while ago and that the nodes say again. Where some are not, and a
-// transaction is due anyway, it takes along those that will soon be.
+// transaction is due anyway, it takes along those that will soon be. No figure goes without being adopted for more than a
+// minute: until then the reservations that it includes count twice.
 func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []counted {
 	while := min(s.ages.Again(), time.Minute)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {

@@ -45,9 +45,5 @@ func (o *Order) Actions() []Action {
 
 // refuse is the answer to an action that the order's state does not allow, with those that it does.
 func (o *Order) refuse(format string, args ...any) *fault.Error {
-	legal := make([]string, 0, len(o.Actions()))
-	for _, a := range o.Actions() {
-		legal = append(legal, string(a))
-	}
-	return fault.New(fault.Conflict, format, args...).At("orderId").Instead(legal)
+	return fault.Instead(fault.New(fault.Conflict, format, args...).At("orderId"), o.Actions())
 }

@@ -61,7 +61,7 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		}
 		c.Taken.Promised, c.Taken.Plan, c.Taken.Ships = promised.Lines, promised.Plan, promised.Ships
 		// Whoever waits for the same items has done so by now, or waits for our locks.
-		if c.Taken.Waiting, err = s.waiting(ctx, tx, c.Facts, o, false); err != nil {
+		if c.Taken.Waiting, err = s.waiting(ctx, tx, c.Facts, o.ID, nil); err != nil {
 			return nil, err
 		}
 		if e.allocate(o, c.Taken, trade.DateOf(now)) {
@@ -199,18 +199,14 @@ func (e *evaluation) settle(total trade.Money, t Taken) {
 	e.credit(t.Credit, total)
 }
 
-// waiting is what other orders wait for of the items that arrivals are known of; those that were placed before, where the order
-// itself is among those who wait.
-func (s *Service) waiting(ctx context.Context, q postgres.Querier, f Facts, o *Order, before bool) (map[trade.SKU][]trade.Dated, error) {
+// waiting is what orders wait for of the items that arrivals are known of, but for one; those that were placed before a time where
+// it is among those who wait.
+func (s *Service) waiting(ctx context.Context, q postgres.Querier, f Facts, but trade.OrderID, before *time.Time) (map[trade.SKU][]trade.Dated, error) {
 	skus := slices.Sorted(maps.Keys(f.Arrivals))
 	if len(skus) == 0 {
 		return map[trade.SKU][]trade.Dated{}, nil
 	}
-	var at *time.Time
-	if before {
-		at = &o.PlacedAt
-	}
-	return s.store.waiting(ctx, q, skus, o.ID, at)
+	return s.store.waiting(ctx, q, skus, but, before)
 }
 
 // Waiting is what orders wait for of items, by the days that it is wanted on.

@@ -326,7 +326,7 @@ func (o *Order) skus() []string {
 
 // short reports whether it waits for stock.
 func (o *Order) short() bool {
-	return o.Status != Rejected && o.Status != Cancelled && o.Status != Completed && o.backordered()
+	return !o.finished() && o.backordered()
 }
 
 // Line returns the line with the number, or nil.

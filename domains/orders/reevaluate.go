@@ -155,7 +155,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		e.policy.Backorders = BackorderHold
 	}
 	before := len(e.findings)
-	waiting, err := s.waiting(ctx, tx, facts, o, true)
+	waiting, err := s.waiting(ctx, tx, facts, o.ID, &o.PlacedAt)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"crossdock/domains/trade"
@@ -25,15 +24,7 @@ type Tax struct {
 // on reports whether the certificate covers the ship-to and the item on a day, and else why not, or nothing when it is about
 // something else.
 func (x Exemption) on(to trade.Address, category string, day trade.Date) (covers bool, why string) {
-	places := Places{}
-	for _, p := range x.Places {
-		if strings.Contains(p, "-") {
-			places.Regions = append(places.Regions, p)
-		} else {
-			places.Countries = append(places.Countries, p)
-		}
-	}
-	named, unclear := places.names(to)
+	named, unclear := Places{Countries: x.Places, Regions: x.Places}.names(to)
 	switch {
 	case !named && !unclear, len(x.Categories) > 0 && !slices.Contains(x.Categories, category):
 		return false, ""

@@ -354,11 +354,7 @@ func (r *Return) Actions() []Action {
 
 // refuse is the answer to an action that the return's state does not allow, with those that it does.
 func (r *Return) refuse(format string, args ...any) error {
-	legal := make([]string, 0, len(r.Actions()))
-	for _, a := range r.Actions() {
-		legal = append(legal, string(a))
-	}
-	return fault.New(fault.Conflict, format, args...).At("returnId").Instead(legal)
+	return fault.Instead(fault.New(fault.Conflict, format, args...).At("returnId"), r.Actions())
 }
 
 // Expected records what the node calls the return.
