@@ -246,4 +246,8 @@ func TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold(t *testing.T) {
 		defer c.mu.Unlock()
 		return slices.Contains(c.told, "CANCELLED 0")
 	})
+	w.until("what the shop had less of is settled by that", func() bool {
+		w.shopping.Sweep(t.Context())
+		return !slices.ContainsFunc(raised(), func(e *operations.Exception) bool { return e.Code == "LESS_IN_SHOP" })
+	})
 }

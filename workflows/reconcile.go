@@ -55,8 +55,12 @@ func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders
 		})
 	} else {
 		err = p.Orders.Lessened(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
+			key := "less in shop/" + o.Number
+			if len(o.LessInShop) == 0 {
+				return p.Exceptions.Clear(ctx, tx, key, shop+" has as much as is carried out")
+			}
 			return p.raise(ctx, tx, o, operations.Exception{
-				Code: "LESS_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), Key: "less in shop/" + o.Number, Source: shop,
+				Code: "LESS_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), Key: key, Source: shop,
 			}, map[string]any{"parts": o.LessInShop})
 		})
 	}

@@ -254,7 +254,7 @@ func (s *Service) Refunded(ctx context.Context, shop, ref string, refunds []Refu
 }
 
 // Lessened records that the order's shop has less of items than the order keeps, each time that it has another
-// quantity. tell is told in the same transaction.
+// quantity or no longer less. tell is told of the order as it is then, in the same transaction.
 func (s *Service) Lessened(ctx context.Context, shop string, is PlacedOrder, tell func(context.Context, postgres.Tx, *Order) error) error {
 	known, err := s.store.ofChannel(ctx, Storefront, shop, is.Ref)
 	if err != nil || known.History || slices.Equal(known.LessInShop, known.lessIn(is)) {
@@ -267,7 +267,7 @@ func (s *Service) Lessened(ctx context.Context, shop string, is PlacedOrder, tel
 		}
 		o.LessInShop = less
 		if len(less) == 0 {
-			return nil, nil
+			return nil, tell(ctx, tx, o)
 		}
 		e := o.event("order.lessened_in_shop", s.now(), map[string]any{"parts": less})
 		e.Source = shop
