@@ -49,7 +49,7 @@ func TestADistributorSeesItsOwnBusiness(t *testing.T) {
 	}
 	for i, want := range []string{"11.85", "10.9", "9.95", "10.25", "10.25", "9.95"} {
 		if got := prices.Found[keys[i]]; got.UnitPrice.Amount.String() != want || got.Unit != "EA" {
-			t.Errorf("%s of %s cost %s a %s, not %s", keys[i].Quantity, keys[i].Account, got.UnitPrice, got.Unit, want)
+			t.Errorf("%s of %s cost %s a %s, not %s", keys[i].Quantity, keys[i].Context().Account, got.UnitPrice, got.Unit, want)
 		}
 	}
 	a := w.place("own", draft("20115", orders.DraftLine{SKU: "BR-2210", Quantity: trade.Quantity{Value: trade.MustDecimal("5")}}, orders.DraftLine{SKU: "FL-6200", Quantity: trade.Quantity{Value: trade.MustDecimal("24")}}))

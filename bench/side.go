@@ -140,7 +140,7 @@ func side(ctx context.Context, binary, dir, executor string, rounds int) error {
 	for _, c := range []struct {
 		latency time.Duration
 		clients int
-	}{{0, 1}, {0, 32}, {10 * time.Millisecond, 4}} {
+	}{{0, 1}, {10 * time.Millisecond, 4}, {0, 32}} {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}

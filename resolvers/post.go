@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
@@ -48,11 +49,13 @@ func (d *direct) Write(b []byte) (int, error) {
 	if d.data == nil || !ok {
 		return d.ResponseWriter.Write(b)
 	}
-	whole := make([]byte, 0, len(d.data)+len(b))
-	whole = append(append(append(whole, `{"data":`...), d.data...), rest...)
-	d.data = nil
-	if _, err := d.ResponseWriter.Write(whole); err != nil {
-		return 0, err
+	const before = `{"data":`
+	d.Header().Set("Content-Length", strconv.Itoa(len(before)+len(d.data)+len(rest)))
+	for _, part := range [][]byte{[]byte(before), d.data, rest} {
+		if _, err := d.ResponseWriter.Write(part); err != nil {
+			return 0, err
+		}
 	}
+	d.data = nil
 	return len(b), nil
 }

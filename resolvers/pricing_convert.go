@@ -8,7 +8,6 @@ import (
 
 // quoteKey is the whole key of one line's question.
 func quoteKey(account trade.AccountID, l *model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) pricing.Key {
-	key := pricing.NewKey(account, trade.SKU(l.Sku), *l.Quantity, value(date), value(currency))
-	key.Branch = value(branch)
-	return key
+	in := pricing.Context{Account: account, Date: value(date), Branch: value(branch), Currency: value(currency)}
+	return in.Key(trade.SKU(l.Sku), *l.Quantity)
 }

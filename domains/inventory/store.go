@@ -93,10 +93,12 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 		out[c.Key] = trade.Decimal{}
 	}
 	nodes, skus := split(keys)
-	// As the difference of two sets, which is found by hashing whatever the planner believes of their sizes.
+	// As the difference of two sets, which is found by hashing, of rows that are looked up one by one: whatever the planner
+	// believes of how many there are. Until a table is analyzed it believes that there are next to none, and reads all of it.
 	rows, err := s.pool.Query(ctx, `
 		SELECT node, sku, 0::numeric, true FROM (
-			SELECT node, sku, CASE WHEN outdated < read_start THEN read_start END FROM stock_figures WHERE sku = ANY($4)
+			SELECT f.* FROM unnest($4::text[]) AS k(sku), LATERAL (
+				SELECT node, f.sku, CASE WHEN outdated < read_start THEN read_start END FROM stock_figures f WHERE f.sku = k.sku OFFSET 0) AS f
 			EXCEPT SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])) AS otherwise
 		UNION ALL
 		SELECT node, sku, sum(quantity), false FROM reservations WHERE sku = ANY($4) GROUP BY node, sku`,

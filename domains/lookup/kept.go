@@ -104,7 +104,8 @@ type saves[K comparable, V any] struct {
 // save is the fingerprint of a value without its time, and when it was saved.
 type save struct {
 	value uint64
-	at    time.Time
+	// at is in nanoseconds since 1970: there are many.
+	at int64
 }
 
 // remembered bounds the values that are remembered of one kind.
@@ -118,16 +119,17 @@ func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]sa
 	out, notes, due := map[K]V{}, map[uint64]save{}, false
 	h := freshHash(s.seed)
 	var bare V
-	fields := reflect.ValueOf(&bare).Elem()
+	var its K
+	fields, named := reflect.ValueOf(&bare).Elem(), reflect.ValueOf(&its).Elem()
 	for k, v := range values {
-		bare = v
+		its, bare = k, v
 		s.provenance(&bare).AsOf = time.Time{}
 		// Fingerprints have 64 bits; that two of so few values have the same is next to impossible.
-		key, value := maphash.Comparable(s.seed, k), fingerprint(h, fields)
+		key, value := fingerprint(h, named), fingerprint(h, fields)
 		was, ok := s.last[key]
-		changed, age := !ok || was.value != value, now.Sub(was.at)
+		changed, age := !ok || was.value != value, time.Duration(now.UnixNano()-was.at)
 		if changed || age >= s.every/2 {
-			out[k], notes[key] = v, save{value, now}
+			out[k], notes[key] = v, save{value, now.UnixNano()}
 			due = due || changed || age >= s.every
 		}
 	}

@@ -4,7 +4,9 @@ package pricing
 
 import (
 	"context"
+	"encoding/json"
 	"time"
+	"unique"
 
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
@@ -16,18 +18,11 @@ import (
 // unit is the one that the ERP sells the item in, an empty date today, and an empty branch or currency
 // the account's own.
 type Key struct {
-	Account  trade.AccountID
+	// in is told once for all the questions that share it: they are many, and keys of many maps.
+	in       unique.Handle[Context]
 	SKU      trade.SKU
 	Unit     trade.Unit
 	Quantity string
-	Date     trade.Date
-	Branch   string
-	Currency trade.Currency
-}
-
-// NewKey returns the key of a question.
-func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade.Date, currency trade.Currency) Key {
-	return Key{Account: account, SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String(), Date: date, Currency: currency}
 }
 
 // Context is what one calculation of an ERP cannot mix: prices of two contexts are two questions.
@@ -38,12 +33,54 @@ type Context struct {
 	Currency trade.Currency
 }
 
+// NewKey returns the key of a question.
+func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade.Date, currency trade.Currency) Key {
+	return Context{Account: account, Date: date, Currency: currency}.Key(sku, q)
+}
+
+// Key returns the key of a question in the context.
+func (c Context) Key(sku trade.SKU, q trade.Quantity) Key {
+	return Key{in: unique.Make(c), SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String()}
+}
+
+// Context is what the key shares with other questions.
+func (k Key) Context() Context {
+	if k.in == (unique.Handle[Context]{}) {
+		return Context{}
+	}
+	return k.in.Value()
+}
+
+// flat is how a key is stored.
+type flat struct {
+	Account  trade.AccountID
+	SKU      trade.SKU
+	Unit     trade.Unit
+	Quantity string
+	Date     trade.Date
+	Branch   string
+	Currency trade.Currency
+}
+
+// MarshalJSON implements json.Marshaler.
+func (k Key) MarshalJSON() ([]byte, error) {
+	in := k.Context()
+	return json.Marshal(flat{in.Account, k.SKU, k.Unit, k.Quantity, in.Date, in.Branch, in.Currency})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (k *Key) UnmarshalJSON(raw []byte) error {
+	var f flat
+	err := json.Unmarshal(raw, &f)
+	*k = Key{unique.Make(Context{f.Account, f.Date, f.Branch, f.Currency}), f.SKU, f.Unit, f.Quantity}
+	return err
+}
+
 // ByContext sorts keys by their contexts, each key once.
 func ByContext(keys []Key) map[Context][]Key {
 	out := map[Context][]Key{}
 	for _, k := range lookup.Unique(keys) {
-		c := Context{k.Account, k.Date, k.Branch, k.Currency}
-		out[c] = append(out[c], k)
+		out[k.Context()] = append(out[k.Context()], k)
 	}
 	return out
 }
@@ -88,7 +125,7 @@ func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
 	mine := make([]Key, 0, len(keys))
 	for _, k := range keys {
-		if who.MaySee(k.Account) && k.Currency != trade.NoCurrency {
+		if in := k.Context(); who.MaySee(in.Account) && in.Currency != trade.NoCurrency {
 			mine = append(mine, k)
 		}
 	}

@@ -17,7 +17,7 @@ func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 	return postgres.Copies[Key, Price]{
 		Pool: pool, Table: "prices", Column: "key", Opaque: true,
 		Key:        Key.text,
-		Name:       func(p Price) string { return string(p.Key.Account) + " " + string(p.Key.SKU) },
+		Name:       func(p Price) string { return string(p.Key.Context().Account) + " " + string(p.Key.SKU) },
 		Of:         func(p Price) Key { return p.Key },
 		Provenance: func(p *Price) *lookup.Provenance { return &p.Provenance },
 	}
@@ -25,7 +25,8 @@ func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 
 // text writes a key so that two keys are never the same text.
 func (k Key) text() string {
-	parts := []string{string(k.Account), string(k.SKU), string(k.Unit), k.Quantity, string(k.Date), k.Branch, string(k.Currency)}
+	in := k.Context()
+	parts := []string{string(in.Account), string(k.SKU), string(k.Unit), k.Quantity, string(in.Date), in.Branch, string(in.Currency)}
 	for i, p := range parts {
 		if strings.ContainsAny(p, `\|`) {
 			parts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(p)

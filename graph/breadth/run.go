@@ -41,8 +41,7 @@ func (s *Schema) newRun(ctx context.Context, op *graphql.OperationContext, p *pl
 // answer executes the plan and writes what it found. What panics outside of calls and of what a parent holds, such as an
 // object of a type that nobody knows, makes all of the data null.
 func (r *run) answer() *graphql.Response {
-	size := int(r.plan.size.Load())
-	w := &writer{run: r, buf: make([]byte, 0, size+size/8+64), path: make([]step, 0, 16)}
+	w := &writer{run: r, path: make([]step, 0, 16)}
 	ok := func() (ok bool) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -54,6 +53,8 @@ func (r *run) answer() *graphql.Response {
 		for _, g := range r.plan.groups {
 			r.levels(g)
 		}
+		size := int(r.plan.size.Load())
+		w.buf = make([]byte, 0, size+size/8+64)
 		return w.object(r.plan.root, nil)
 	}()
 	if !ok {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"cel.dev/cel-go/cel"
 	"github.com/tidwall/gjson"
@@ -48,15 +49,30 @@ func (b *branch) grow(path []string, slot int) {
 	b.slots = append(b.slots, slot)
 }
 
+// slot holds a field of a row: what a string says, or what anything else was written as.
+type slot struct {
+	kind gjson.Type
+	text string
+}
+
+func (s slot) result() gjson.Result {
+	if s.kind == gjson.String {
+		return gjson.Result{Type: s.kind, Str: s.text}
+	}
+	return gjson.Result{Type: s.kind, Raw: s.text}
+}
+
 // fill walks a record.
-func (b *branch) fill(record gjson.Result, slots []gjson.Result) {
+func (b *branch) fill(record gjson.Result, slots []slot) {
 	record.ForEach(func(name, v gjson.Result) bool {
 		next := b.below[name.Str]
 		if next == nil {
 			return true
 		}
-		for _, slot := range next.slots {
-			slots[slot] = v
+		for _, i := range next.slots {
+			if slots[i] = (slot{v.Type, v.Raw}); v.Type == gjson.String {
+				slots[i].text = v.Str
+			}
 		}
 		if len(next.below) > 0 && v.IsObject() {
 			next.fill(v, slots)
@@ -70,13 +86,13 @@ func (b *branch) fill(record gjson.Result, slots []gjson.Result) {
 type row struct {
 	op     *operation
 	record string
-	slots  []gjson.Result
+	slots  []slot
 	// whole is the record as expressions see it, made for the first that asks.
 	whole   *any
 	trouble *error
 }
 
-func (op *operation) row(record gjson.Result, slots []gjson.Result, whole *any, trouble *error) row {
+func (op *operation) row(record gjson.Result, slots []slot, whole *any, trouble *error) row {
 	if record.IsObject() {
 		op.tree.fill(record, slots)
 	}
@@ -85,7 +101,7 @@ func (op *operation) row(record gjson.Result, slots []gjson.Result, whole *any, 
 
 // single is a record that stands alone.
 func (op *operation) single(record gjson.Result, trouble *error) row {
-	return op.row(record, make([]gjson.Result, op.slots), new(any), trouble)
+	return op.row(record, make([]slot, op.slots), new(any), trouble)
 }
 
 // below is a record inside this one.
@@ -116,7 +132,7 @@ func (r row) value(field string) gjson.Result {
 	}
 	var v gjson.Result
 	if f.program == nil {
-		v = r.slots[f.slot]
+		v = r.slots[f.slot].result()
 	} else {
 		var err error
 		if v, err = r.worked(f.program); err != nil {
@@ -230,16 +246,16 @@ func (r row) shapeless(field, shape string) bool {
 // it may say null.
 func (op *operation) rows(list gjson.Result, trouble *error) []row {
 	var out []row
-	var slots []gjson.Result
+	var slots []slot
 	var wholes []any
 	var troubles []error
 	list.ForEach(func(_, record gjson.Result) bool {
 		if record.Type == gjson.Null {
 			return true
 		}
-		if len(wholes) == 0 { // room for as many again, in one piece
-			n := min(max(4, len(out)), 256)
-			out, slots, wholes, troubles = slices.Grow(out, n), make([]gjson.Result, n*op.slots), make([]any, n), make([]error, n)
+		if len(wholes) == 0 { // room for as many as there may be if they are all as long as this one, in one piece
+			n := min(max(4, len(out), len(list.Raw)/(len(record.Raw)+1)), 256)
+			out, slots, wholes, troubles = slices.Grow(out, n), make([]slot, n*op.slots), make([]any, n), make([]error, n)
 		}
 		own := trouble
 		if own == nil {
@@ -260,7 +276,7 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 	if !gjson.ValidBytes(body) {
 		return nil, "", errors.New("it is no JSON")
 	}
-	v := gjson.ParseBytes(body)
+	v := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body))) //nolint:gosec // nobody writes to a reply's body
 	if op.next != nil {
 		next = said(down(v, op.next))
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"time"
 
@@ -162,31 +163,31 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	}
 	for _, r := range rows {
 		cur := trade.Currency(r.text("currency"))
-		for _, k := range r.priced(keys) {
+		for k := range r.priced(keys) {
 			c.price(r, k, cur, at, out)
 		}
 	}
 }
 
 // priced are the keys that a row has the price of.
-func (r row) priced(keys []pricing.Key) []pricing.Key {
-	if r.text("price") == "" {
-		return nil
-	}
-	if _, lines := r.op.fields["line"]; !lines {
-		var out []pricing.Key
+func (r row) priced(keys []pricing.Key) iter.Seq[pricing.Key] {
+	return func(yield func(pricing.Key) bool) {
+		if r.text("price") == "" {
+			return
+		}
+		if _, lines := r.op.fields["line"]; lines {
+			if n := r.integer("line"); n >= 1 && n <= len(keys) {
+				yield(keys[n-1])
+			}
+			return
+		}
+		sku := trade.SKU(r.text("sku"))
 		for _, k := range keys {
-			if string(k.SKU) == r.text("sku") {
-				out = append(out, k)
+			if k.SKU == sku && !yield(k) {
+				return
 			}
 		}
-		return out
 	}
-	n := r.integer("line")
-	if n < 1 || n > len(keys) {
-		return nil
-	}
-	return keys[n-1 : n]
 }
 
 func (c *Client) price(r row, k pricing.Key, cur trade.Currency, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {

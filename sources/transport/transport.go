@@ -69,6 +69,8 @@ type Client struct {
 	record  record
 	metrics metrics
 	calls   atomic.Int64
+	// scratch holds buffers for replies that do not say how long they are.
+	scratch sync.Pool
 }
 
 // way is how a call is made: with so many repeats, in a lane.
@@ -385,11 +387,32 @@ func (c *Client) once(ctx context.Context, r Request, target string, limit time.
 // read reads a reply that is not too long, into what its header says that it needs.
 func (c *Client) read(res *http.Response) ([]byte, error) {
 	limit := c.cfg.MaxBody
+	if res.ContentLength < 0 {
+		buf, ok := c.scratch.Get().(*bytes.Buffer)
+		if !ok {
+			buf = new(bytes.Buffer)
+		}
+		defer func() {
+			if buf.Cap() <= maxScratch {
+				buf.Reset()
+				c.scratch.Put(buf)
+			}
+		}()
+		body, err := readInto(buf, res.Body, limit)
+		return bytes.Clone(body), err
+	}
 	var buf bytes.Buffer
-	if n := res.ContentLength; n >= 0 && n <= limit {
+	if n := res.ContentLength; n <= limit {
 		buf.Grow(int(n) + bytes.MinRead) // which ReadFrom wants to see the end
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1)); err != nil {
+	return readInto(&buf, res.Body, limit)
+}
+
+// maxScratch bounds the buffers that are used again.
+const maxScratch = 1 << 20
+
+func readInto(buf *bytes.Buffer, r io.Reader, limit int64) ([]byte, error) {
+	if _, err := buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, fmt.Errorf("read reply: %w", err)
 	}
 	if int64(buf.Len()) > limit {

@@ -293,8 +293,9 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	ids := make([]trade.AccountID, len(keys))
 	asked := map[question][]pricing.Key{}
 	for i, k := range keys {
-		ids[i] = k.Account
-		q := question{pricing.Context{Account: k.Account, Date: k.Date, Branch: k.Branch, Currency: k.Currency}, k.Quantity}
+		in := k.Context()
+		ids[i] = in.Account
+		q := question{in, k.Quantity}
 		asked[q] = append(asked[q], k)
 	}
 	list, err := trytonrpc.ByKeys[party](ctx, c.rpc, h.Company, "price lists", "party.party", "code", lookup.Unique(ids), []string{"code", "sale_price_list"}, nil)
