@@ -65,7 +65,12 @@ func TestACompanyThatWroteItsOwnSystemsNeedsNoAdapter(t *testing.T) {
 		tags, _ := shown["tags"].([]any)
 		return len(tracking) == 1 && len(tags) == 2 && state["stock"].(map[string]any)["SKU-1000"] != nil
 	})
-	part := w.place("rest", draft("C10001", line("SKU-1000", "2")))
+	cases := line("SKU-1000", "2")
+	cases.Quantity.Unit = "CS"
+	part := w.place("rest", draft("C10001", cases))
+	if l := w.order(part.OrderID).Lines[0]; l.Quantity.String() != "24 PCS" {
+		t.Errorf("two cases are %s: %+v", l.Quantity, part.Findings)
+	}
 	w.until("it is registered", func() bool { return len(w.order(part.OrderID).References) == 1 })
 	if _, err := w.orders.Cancel(t.Context(), buyer("C10001"), part.OrderID, nil, "enough"); err != nil {
 		t.Fatal(err)

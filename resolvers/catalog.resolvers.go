@@ -10,6 +10,10 @@ import (
 	"crossdock/graph/model"
 )
 
+func (r *itemResolver) Ordering(ctx context.Context, objs []*catalog.Item) ([]*catalog.Rule, error) {
+	return load(ctx, scopeOf(ctx).rules, keysOf(objs, func(i *catalog.Item) trade.SKU { return i.SKU }))
+}
+
 func (r *itemResolver) Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
 	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
@@ -38,7 +42,7 @@ func (r *queryResolver) Items(ctx context.Context, search *string, first *int, a
 	var cursors []string
 	for i := range list.Items {
 		item := &list.Items[i]
-		scopeOf(ctx).availability.Announce(item.SKU)
+		scopeOf(ctx).announceItem(item.SKU)
 		cursors = append(cursors, string(item.SKU))
 		out.Nodes = append(out.Nodes, item)
 		out.Edges = append(out.Edges, &model.ItemEdge{Cursor: string(item.SKU), Node: item})

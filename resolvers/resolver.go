@@ -64,6 +64,7 @@ type scope struct {
 	shipTos      *batch.Loader[trade.AccountID, []*accounts.ShipTo]
 	credit       *batch.Loader[trade.AccountID, *finance.Position]
 	items        *batch.Loader[trade.SKU, *catalog.Item]
+	rules        *batch.Loader[trade.SKU, *catalog.Rule]
 	prices       *batch.Loader[pricing.Key, *pricing.Price]
 	availability *batch.Loader[trade.SKU, *inventory.Availability]
 	lots         *batch.Loader[inventory.Key, []*inventory.Lot]
@@ -133,6 +134,9 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				s.announceItem(sku)
 			}
 			return out, err
+		}).Aged(r.Catalog.Ages()),
+		rules: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Rule], error) {
+			return pointers(r.Catalog.Rules(ctx, skus))
 		}).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 			return pointers(r.Pricing.Prices(ctx, who, keys))
@@ -232,10 +236,11 @@ func (s *scope) announce(list ...*orders.Order) {
 	}
 }
 
-// announceItem says that an item is asked for, and what can be promised of it if that is selected.
+// announceItem says that an item is asked for, and fields beneath it those that are selected.
 func (s *scope) announceItem(sku trade.SKU) {
 	s.items.Announce(sku)
 	announce(s, "Item.availability", s.availability, sku)
+	announce(s, "Item.ordering", s.rules, sku)
 }
 
 // announce says that a key is asked for, if a field of the operation does.

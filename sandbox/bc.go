@@ -235,7 +235,15 @@ func (b *bc) extension(r *http.Request, set string) (int, any, *bcError) {
 		return b.listing(r, rows)
 	case set == "itemSalesRules" && r.Method == http.MethodGet:
 		return b.listing(r, each(r, b.world.items, itemKey, func(i *item) object {
-			return object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals}
+			rule := object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals}
+			if expands(r, "itemUnits") {
+				units := []object{{"code": i.Unit, "quantityPerUnit": 1}}
+				for _, u := range i.Units {
+					units = append(units, object{"code": u.Code, "quantityPerUnit": number(u.Holds)})
+				}
+				rule["itemUnits"] = units
+			}
+			return rule
 		}))
 	case set == "customerCredits" && r.Method == http.MethodGet:
 		return b.listing(r, each(r, b.world.customers, customerKey, func(c *customer) object {

@@ -89,11 +89,19 @@ func (h *house) items(r *http.Request) (int, any) {
 		if i := h.world.items[n]; wanted(skus, n, since, i.Modified) {
 			rows = append(rows, object{
 				"sku": n, "name": i.Name, "group": i.Category, "unit": i.Unit, "gtin": i.GTIN, "tax": i.TaxGroup, "stop": i.Blocked, "price": number(i.Price), "currency": "USD",
-				"min": number(i.Minimum), "step": number(i.Multiple), "places": i.Decimals, "changed": stampOf(i.Modified),
+				"min": number(i.Minimum), "step": number(i.Multiple), "places": i.Decimals, "packs": packs(i), "changed": stampOf(i.Modified),
 			})
 		}
 	}
 	return http.StatusOK, object{"rows": rows}
+}
+
+func packs(i *item) []object {
+	out := []object{}
+	for _, u := range i.Units {
+		out = append(out, object{"code": u.Code, "holds": number(u.Holds)})
+	}
+	return out
 }
 
 func (h *house) credit(r *http.Request) (int, any) {

@@ -88,13 +88,18 @@ func (s *seeding) item(i int) {
 	switch {
 	case i%10 == 7: // packed by ten
 		it.Multiple, it.Minimum = whole(10), whole(10)
+		it.Units = []packing{{"BX", whole(10)}}
 	case i%20 == 19:
 		it.Blocked = true
 	case i >= 40 && i%10 == 2: // sold by the metre, from half a metre on, by the quarter
 		it.Name, it.Category, it.Unit, it.Decimals = fmt.Sprintf("Cable 3 x 1.5 mm2 #%d", i+1), "ELEC", "MTR", 2
 		it.Minimum, it.Multiple = cents(50), cents(25)
+		it.Units = []packing{{"FOT", trade.MustDecimal("0.3048")}, {"RL", whole(100)}}
 	case i >= 40 && i%10 == 3:
 		it.Name, it.Unit = fmt.Sprintf("Wood screw 4 x 40, box of 200 #%d", i+1), "BOX"
+	}
+	if it.Unit == "PCS" && it.Units == nil {
+		it.Units = []packing{{"CS", whole(12)}}
 	}
 	w.put(it)
 	for _, at := range w.sites {

@@ -68,9 +68,16 @@ type (
 		BreakFrom, BreakOff                              trade.Decimal
 		Prices                                           []priceLine
 		// Decimals is how many decimal places a quantity may have.
-		Decimals    int
+		Decimals int
+		// Units are the other units that it comes in.
+		Units       []packing `json:",omitempty"`
 		InventoryID int64
 		Modified    time.Time
+	}
+	// packing is a unit that holds so many of the item's own.
+	packing struct {
+		Code  string
+		Holds trade.Decimal
 	}
 	// priceLine is one line of the ERP's price lists; Customer is empty for everybody's price.
 	priceLine struct {

@@ -70,10 +70,14 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 	wg.Wait()
 	for sku, r := range rules {
 		if fact, ok := g.facts.Items[sku]; ok {
-			fact.Rule = &orders.QuantityRule{Minimum: r.Minimum, Multiple: r.Multiple, Scale: r.Scale}
+			fact.Rule = &orders.QuantityRule{Minimum: r.Minimum, Multiple: r.Multiple, Scale: r.Scale, Units: map[trade.Unit]trade.Ratio{}}
+			for _, u := range r.Units {
+				fact.Rule.Units[u.Unit] = u.Ratio
+			}
 			g.facts.Items[sku] = fact
 		}
 	}
+	f.inItemUnits(ctx, d, &g)
 	if g.facts.Account != nil {
 		g.facts.Account.ShipTos = places
 	}
@@ -220,6 +224,29 @@ func (f *Facts) items(ctx context.Context, skus []trade.SKU, g *gathering) {
 		}
 		g.facts.Items[sku] = fact
 	}
+}
+
+// inItemUnits asks again about what was ordered in another unit than its item's: what so many of the item's own cost, and when
+// they are expected where there are too few.
+func (f *Facts) inItemUnits(ctx context.Context, d orders.Draft, g *gathering) {
+	own := d
+	own.Lines = slices.Clone(d.Lines)
+	needs := map[trade.SKU]trade.Decimal{}
+	for i := range own.Lines {
+		l := &own.Lines[i]
+		l.Gone = l.Gone || !g.facts.Items[l.SKU].InItsUnit(l)
+		if !l.Gone {
+			needs[l.SKU] = trade.Sum(needs[l.SKU], l.Quantity.Value)
+			delete(g.facts.Prices, i) // of another quantity
+		}
+	}
+	if len(needs) == 0 {
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { f.prices(ctx, own, g) })
+	f.arrivals(ctx, d, f.lacking(ctx, needs), g)
+	wg.Wait()
 }
 
 // prices asks for the prices, beside the items: a line without a unit is priced in the one that the ERP sells the item in.

@@ -35,6 +35,14 @@ type Rule struct {
 	Multiple trade.Decimal `json:"multiple"`
 	// Scale is the number of decimal places that a quantity may have.
 	Scale int `json:"scale"`
+	// Units are the other units in which it may be ordered.
+	Units []Unit `json:"units,omitempty"`
+}
+
+// Unit is another unit in which an item may be ordered, and how many of the item's own it is.
+type Unit struct {
+	Unit trade.Unit `json:"unit"`
+	trade.Ratio
 }
 
 // Source is a system of record for items.

@@ -79,6 +79,7 @@ const (
 	itemRestricted    = "ITEM_RESTRICTED"
 	duplicateLine     = "DUPLICATE_LINE"
 	uomInvalid        = "UOM_INVALID"
+	uomNotConvertible = "UOM_NOT_CONVERTIBLE"
 	qtyPrecision      = "QTY_PRECISION"
 	qtyMin            = "QTY_MIN"
 	qtyMax            = "QTY_MAX"
@@ -131,6 +132,7 @@ func Catalogue() []Check {
 		{Code: itemRestricted, Effect: Holds, Least: Warns, Needs: []string{needItems}, About: "the item may be sent there"},
 		{Code: duplicateLine, Effect: Warns, Least: Off, About: "an item is on one line only", Most: Holds},
 		{Code: uomInvalid, Effect: Rejects, Least: Rejects, Needs: []string{needItems}, About: "the item is ordered in a unit that it is sold in"},
+		{Code: uomNotConvertible, Effect: Rejects, Least: Rejects, Needs: []string{needItems, needRules}, About: "a quantity in another unit is a whole quantity in the item's own"},
 		{Code: qtyPrecision, Effect: Rejects, Least: Rejects, Needs: []string{needItems, needRules}, About: "the quantity has no more decimal places than the unit"},
 		{Code: qtyMin, Effect: Rejects, Least: Off, Needs: []string{needItems, needRules}, About: "the quantity is not below the smallest order"},
 		{Code: qtyMax, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the quantity is not above the largest order"},

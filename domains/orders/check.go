@@ -50,6 +50,8 @@ type DraftLine struct {
 	SKU               trade.SKU      `json:"sku"`
 	Quantity          trade.Quantity `json:"quantity"`
 	ExpectedUnitPrice *trade.Money   `json:"expectedUnitPrice,omitempty"`
+	// Ordered is what was ordered, where the quantity is that in the item's own unit.
+	Ordered *Ordered `json:"ordered,omitempty"`
 	// Called is what the channel calls the item, where that is something else.
 	Called trade.SKU `json:"called,omitempty"`
 	// Gone is true of a line of an order that was taken off it.
@@ -132,6 +134,8 @@ type QuantityRule struct {
 	Multiple trade.Decimal
 	// Scale is the number of decimal places that the unit allows.
 	Scale int
+	// Units are the other units in which it may be ordered: how many of the item's own each is.
+	Units map[trade.Unit]trade.Ratio `json:",omitempty"`
 }
 
 // PriceFact is the customer's price of one draft line.

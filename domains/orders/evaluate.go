@@ -77,6 +77,7 @@ type Evaluation struct {
 // passed.
 func Evaluate(d Draft, f Facts, p Policy) Evaluation {
 	e := &evaluation{draft: d, facts: f, policy: p}
+	e.draft.Lines = slices.Clone(d.Lines) // in the items' own units, when their turn comes
 	e.currency = e.orderCurrency()
 	e.missing()
 	for _, check := range []func(){e.soldTo, e.terms, e.poNumber, e.oneCurrency, e.shipTo, e.taxArea, e.quote, e.duplicateLines} {
@@ -216,7 +217,7 @@ func (l *lining) at(field string) string { return path(l.i, field) }
 func (e *evaluation) line(i int) Line {
 	want := e.draft.Lines[i]
 	none := trade.Money{Currency: e.currency}
-	l := &lining{i: i, Line: Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, ExpectedUnitPrice: want.ExpectedUnitPrice, Override: want.Override, Outcome: LineAccepted, UnitPrice: none, Amount: none}}
+	l := &lining{i: i, Line: Line{Number: i + 1, SKU: want.SKU, Called: want.Called, Quantity: want.Quantity, Ordered: want.Ordered, ExpectedUnitPrice: want.ExpectedUnitPrice, Override: want.Override, Outcome: LineAccepted, UnitPrice: none, Amount: none}}
 	if want.Gone {
 		l.Outcome, l.Cancelled = LineDeleted, want.Quantity.Value
 		return l.Line
@@ -231,6 +232,7 @@ func (e *evaluation) line(i int) Line {
 		return rejected(l.Line)
 	}
 	l.item, l.Description = item, item.Name
+	l.inItsUnit(&e.draft.Lines[i])
 	for _, check := range []func(*lining){e.blocked, e.assortment, e.restricted, e.unit, e.limit, e.quantities, e.taxClass, e.price, e.margin} {
 		if check(l); l.Outcome == LineRejected {
 			return rejected(l.Line)
@@ -272,11 +274,19 @@ func (e *evaluation) restricted(l *lining) {
 }
 
 func (e *evaluation) unit(l *lining) {
-	if l.Quantity.Unit == "" {
-		l.Quantity.Unit = l.item.Unit
+	if l.Quantity.Unit == l.item.Unit {
+		return
 	}
-	if l.Quantity.Unit != l.item.Unit {
-		e.sees(l, uomInvalid, sight{path: l.at("quantity.unit"), message: fmt.Sprintf("item %s is ordered in %s, not %s", l.SKU, l.item.Unit, l.Quantity.Unit), remedy: "order in " + string(l.item.Unit)})
+	ratio, ok := l.item.ratio(l.Quantity.Unit)
+	switch {
+	case ok:
+		message, remedy := l.item.nearest(l.Quantity, ratio)
+		e.sees(l, uomNotConvertible, sight{path: l.at("quantity"), message: message, remedy: remedy, evidence: trade.Evidence{"unit": l.item.Unit, "of": ratio.Of.String(), "per": ratio.Per.String()}})
+	case l.item.Rule == nil && e.facts.missing(needRules):
+		l.Outcome = LineHeld // it may be one of those that are not known now
+	default:
+		units := l.item.units()
+		e.sees(l, uomInvalid, sight{path: l.at("quantity.unit"), message: fmt.Sprintf("item %s is ordered in %s, not %s", l.SKU, strings.Join(units, ", "), l.Quantity.Unit), remedy: "order in " + strings.Join(units, " or ")})
 	}
 }
 

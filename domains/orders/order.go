@@ -137,6 +137,8 @@ type Line struct {
 	Called      trade.SKU      `json:"called,omitempty"`
 	Description string         `json:"description,omitempty"`
 	Quantity    trade.Quantity `json:"quantity"`
+	// Ordered is what was ordered, where that was in another unit than the item's own, in which all else is.
+	Ordered *Ordered `json:"ordered,omitempty"`
 	// Asked is what the buyer asked for, where the line was taken for another quantity.
 	Asked             *trade.Decimal `json:"asked,omitempty"`
 	UnitPrice         trade.Money    `json:"unitPrice"`

@@ -126,6 +126,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			decided = decided || now.Outcome != LineHeld
 			l.unpromise(trade.Less(l.Allocated, now.Quantity.Value))
 			l.UnitPrice, l.Amount, l.Description, l.Quantity, l.Asked, l.Outcome = now.UnitPrice, now.Amount, now.Description, now.Quantity, now.Asked, now.Outcome
+			l.Ordered, l.ExpectedUnitPrice, l.Override = now.Ordered, now.ExpectedUnitPrice, now.Override // in the item's own unit, once that is known
 			if l.Outcome == LineRejected {
 				down = append(down, i)
 				l.Allocations, l.Allocated, l.Backordered = nil, trade.Decimal{}, trade.Decimal{}
@@ -260,7 +261,7 @@ func (o *Order) draft() Draft {
 		d.Currency = ""
 	}
 	for _, l := range o.Lines {
-		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Called: l.Called, Gone: l.Outcome == LineDeleted, Override: l.Override})
+		d.Lines = append(d.Lines, DraftLine{SKU: l.SKU, Quantity: l.Quantity, ExpectedUnitPrice: l.ExpectedUnitPrice, Ordered: l.Ordered, Called: l.Called, Gone: l.Outcome == LineDeleted, Override: l.Override})
 	}
 	return d
 }

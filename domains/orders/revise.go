@@ -127,7 +127,7 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 			if q.Cmp(line.Quantity.Value) > 0 && !who.Has(OverridePrices) {
 				line.Override = nil // the price was set for less
 			}
-			line.Quantity.Value, line.Gone = q, false
+			line.Quantity.Value, line.Ordered, line.Gone = q, nil, false
 		}
 	}
 	if d.Lines = append(d.Lines, c.Add...); len(d.Lines) > MaxLines {

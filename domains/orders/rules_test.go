@@ -30,6 +30,57 @@ func draft(q trade.Quantity, expected *trade.Money) orders.Draft {
 	return orders.Draft{Account: "C1", Lines: []orders.DraftLine{{SKU: "A", Quantity: q, ExpectedUnitPrice: expected}}}
 }
 
+// TestOtherUnits are taken for the item's own, exactly, with the prices that came with them; or refused with the nearest
+// quantities that can be ordered.
+func TestOtherUnits(t *testing.T) {
+	t.Parallel()
+	ratio := func(of, per string) trade.Ratio {
+		return trade.Ratio{Of: trade.MustDecimal(of), Per: trade.MustDecimal(per)}
+	}
+	f := facts()
+	rule := orders.QuantityRule{Scale: 2, Units: map[trade.Unit]trade.Ratio{"CS": ratio("12", "1"), "FOT": ratio("0.3048", "1"), "TRD": ratio("1", "3"), "NIL": {}}}
+	f.Items["A"] = orders.ItemFact{SKU: "A", Unit: "MTR", TaxClass: "T", Rule: &rule}
+	for name, c := range map[string]struct {
+		ordered  trade.Quantity
+		expected *trade.Money
+		want     string // what it is taken for, or the code that turns it down
+		remedy   string
+	}{
+		"its own":                 {quantity("3", "MTR"), nil, "3", ""},
+		"cases":                   {quantity("3", "CS"), nil, "36", ""},
+		"half a case":             {quantity("0.5", "CS"), money("120"), "6", ""},
+		"feet, exactly":           {quantity("25", "FOT"), nil, "7.62", ""},
+		"feet that are no number": {quantity("10", "FOT"), nil, "UOM_NOT_CONVERTIBLE", "order 3.04 MTR or 3.05 MTR"},
+		"thirds":                  {quantity("7", "TRD"), nil, "UOM_NOT_CONVERTIBLE", "order 2.33 MTR (6.99 TRD) or 2.34 MTR (7.02 TRD)"},
+		"less than there is":      {quantity("0.02", "TRD"), nil, "UOM_NOT_CONVERTIBLE", "order 0.01 MTR (0.03 TRD)"},
+		"far too many":            {quantity("99999999", "CS"), nil, "UOM_NOT_CONVERTIBLE", ""},
+		"an unknown one":          {quantity("3", "BX"), nil, "UOM_INVALID", "order in MTR or CS or FOT or TRD"},
+		"one that is none":        {quantity("3", "NIL"), nil, "UOM_INVALID", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			is := orders.Evaluate(draft(c.ordered, c.expected), f, orders.BuiltIn().Default)
+			l := is.Lines[0]
+			if l.Outcome == orders.LineRejected {
+				i := slices.IndexFunc(is.Findings, func(f orders.Finding) bool { return f.Code == c.want })
+				if i < 0 || c.remedy != "" && !slices.Contains(is.Findings[i].Remedies, c.remedy) {
+					t.Errorf("%s is turned down with %+v", c.ordered, is.Findings)
+				}
+				return
+			}
+			if l.Quantity.String() != c.want+" MTR" || l.Outcome != orders.LineAccepted || l.Amount.Amount.Cmp(l.UnitPrice.Times(l.Quantity.Value).Amount) != 0 {
+				t.Errorf("%s is taken for %s: %+v", c.ordered, l.Quantity, is)
+			}
+			if kept := l.OrderedAs(); (kept == nil) != (c.ordered.Unit == "MTR") || kept != nil && *kept != c.ordered {
+				t.Errorf("of %s %v is kept", c.ordered, kept)
+			}
+			if c.expected != nil && l.ExpectedUnitPrice.String() != "10 USD" {
+				t.Errorf("%s each is %s for one of its own", c.expected, l.ExpectedUnitPrice)
+			}
+		})
+	}
+}
+
 // TestChecks is a table of the checks that need no lock: what changes, and the one finding that
 // must follow.
 func TestChecks(t *testing.T) {

@@ -280,7 +280,7 @@ func (s *Service) Lessened(ctx context.Context, shop string, is PlacedOrder, tel
 func (o *Order) lessIn(is PlacedOrder) []trade.Part {
 	has := map[trade.SKU]trade.Decimal{}
 	for _, l := range is.Draft.Lines {
-		has[l.SKU] = trade.Sum(has[l.SKU], l.Quantity.Value)
+		has[l.SKU] = trade.Sum(has[l.SKU], o.own(l.SKU, l.Quantity))
 	}
 	kept := o.Kept()
 	var less []trade.Part

@@ -633,6 +633,11 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("name", false, func(obj *catalog.Item) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("category", false, func(obj *catalog.Item) string { return obj.Category }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("unit", false, func(obj *catalog.Item) trade.Unit { return obj.Unit }, breadth.Leaf(scalar.AppendUnitCode, "UnitCode!")),
+			breadth.Batch("ordering", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Item_ordering(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*catalog.Item) ([]*catalog.Rule, error) {
+				return env.(*executionContext).Resolvers.Item().Ordering(ctx, objs)
+			}, breadth.Object[catalog.Rule]("Ordering", "")),
 			breadth.Plain("gtin", false, func(obj *catalog.Item) string { return obj.GTIN }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("blocked", false, func(obj *catalog.Item) bool { return obj.Blocked }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("listPrice", false, func(obj *catalog.Item) *trade.Money { return &obj.ListPrice }, breadth.Object[trade.Money]("Money", "Money!")),
@@ -922,6 +927,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("sku", false, func(obj *orders.Line) trade.SKU { return obj.SKU }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("description", false, func(obj *orders.Line) string { return obj.Description }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("quantity", false, func(obj *orders.Line) *trade.Quantity { return &obj.Quantity }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("ordered", true, func(obj *orders.Line) *trade.Quantity { return obj.OrderedAs() }, breadth.Object[trade.Quantity]("Quantity", "")),
 			breadth.Plain("asked", true, func(obj *orders.Line) *trade.Quantity { return obj.AskedQuantity() }, breadth.Object[trade.Quantity]("Quantity", "")),
 			breadth.Plain("unitPrice", false, func(obj *orders.Line) *trade.Money { return &obj.UnitPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("expectedUnitPrice", false, func(obj *orders.Line) *trade.Money { return obj.ExpectedUnitPrice }, breadth.Object[trade.Money]("Money", "")),
@@ -961,6 +967,17 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("source", false, func(obj *orders.Tax) string { return obj.Source }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("certificates", false, func(obj *orders.Tax) []string { return obj.Certificates }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
 			breadth.Plain("asOf", false, func(obj *orders.Tax) time.Time { return obj.AsOf }, breadth.Leaf(scalar.AppendDateTime, "DateTime!")),
+		}},
+		breadth.Type{Name: "OrderUnit", Is: []string{"OrderUnit"}, Fields: []breadth.Field{
+			breadth.Plain("unit", false, func(obj *catalog.Unit) trade.Unit { return obj.Unit }, breadth.Leaf(scalar.AppendUnitCode, "UnitCode!")),
+			breadth.Plain("of", false, func(obj *catalog.Unit) decimal.Decimal { return obj.Of }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("per", false, func(obj *catalog.Unit) decimal.Decimal { return obj.Per }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+		}},
+		breadth.Type{Name: "Ordering", Is: []string{"Ordering"}, Fields: []breadth.Field{
+			breadth.Plain("minimum", false, func(obj *catalog.Rule) decimal.Decimal { return obj.Minimum }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("multiple", false, func(obj *catalog.Rule) decimal.Decimal { return obj.Multiple }, breadth.Leaf(scalar.AppendDecimal, "Decimal!")),
+			breadth.Plain("decimals", false, func(obj *catalog.Rule) int { return obj.Scale }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
+			breadth.Plain("units", false, func(obj *catalog.Rule) []catalog.Unit { return obj.Units }, breadth.Values(breadth.Object[catalog.Unit]("OrderUnit", "OrderUnit!"), "[OrderUnit!]!")),
 		}},
 		breadth.Type{Name: "OtherEventDetails", Is: []string{"OtherEventDetails", "EventDetails"}, Fields: []breadth.Field{
 			breadth.Plain("data", false, func(obj *model.OtherEventDetails) json.RawMessage { return obj.Data }, breadth.Nilable(func(v json.RawMessage) bool { return v == nil }, breadth.Leaf(scalar.AppendRaw, "JSON!"), "JSON!")),

@@ -14,12 +14,15 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // region    ************************** generated!.gotpl **************************
 
 type ItemResolver interface {
+	Ordering(ctx context.Context, objs []*catalog.Item) ([]*catalog.Rule, error)
+
 	Availability(ctx context.Context, objs []*catalog.Item, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 }
 
@@ -166,6 +169,61 @@ func (ec *executionContext) _Item_unit(ctx context.Context, field graphql.Collec
 }
 func (ec *executionContext) fieldContext_Item_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Item", field, false, false, "UnitCode")
+}
+
+func (ec *executionContext) _Item_ordering(ctx context.Context, field graphql.CollectedField, obj *catalog.Item) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Item_ordering(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.resolveBatch_Item_ordering(ctx, field, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *catalog.Rule) graphql.Marshaler {
+			return ec.marshalOOrdering2ᚖcrossdockᚋdomainsᚋcatalogᚐRule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Item_ordering(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Item",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Ordering(ctx, field)
+		},
+	}
+	return fc, nil
+}
+func (ec *executionContext) resolveBatch_Item_ordering(ctx context.Context, field graphql.CollectedField, obj *catalog.Item) (any, error) {
+	resolver := ec.Resolvers.Item()
+	if batch, ok := graphql.BatchParentsFor[*catalog.Item](ctx, "Item"); ok {
+		result := batch.FieldResult(field, func() (any, error) {
+			return resolver.Ordering(ctx, batch.Parents)
+		})
+		return graphql.ResolveBatchGroupResult[*catalog.Rule](
+			ctx,
+			batch.Index,
+			len(batch.Parents),
+			result,
+			"Item.ordering",
+			batch.IndexMap,
+		)
+	}
+	results, err := resolver.Ordering(ctx, []*catalog.Item{obj})
+	return graphql.ResolveBatchSingleResult[*catalog.Rule](
+		ctx,
+		results,
+		err,
+		"Item.ordering",
+	)
 }
 
 func (ec *executionContext) _Item_gtin(ctx context.Context, field graphql.CollectedField, obj *catalog.Item) (ret graphql.Marshaler) {
@@ -519,6 +577,176 @@ func (ec *executionContext) fieldContext_ItemEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _OrderUnit_unit(ctx context.Context, field graphql.CollectedField, obj *catalog.Unit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderUnit_unit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Unit) graphql.Marshaler {
+			return ec.marshalNUnitCode2crossdockᚋdomainsᚋtradeᚐUnit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderUnit_unit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderUnit", field, false, false, "UnitCode")
+}
+
+func (ec *executionContext) _OrderUnit_of(ctx context.Context, field graphql.CollectedField, obj *catalog.Unit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderUnit_of(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Of, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderUnit_of(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderUnit", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _OrderUnit_per(ctx context.Context, field graphql.CollectedField, obj *catalog.Unit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderUnit_per(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Per, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OrderUnit_per(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OrderUnit", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _Ordering_minimum(ctx context.Context, field graphql.CollectedField, obj *catalog.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ordering_minimum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Minimum, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ordering_minimum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ordering", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _Ordering_multiple(ctx context.Context, field graphql.CollectedField, obj *catalog.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ordering_multiple(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Multiple, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ordering_multiple(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ordering", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _Ordering_decimals(ctx context.Context, field graphql.CollectedField, obj *catalog.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ordering_decimals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scale, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ordering_decimals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Ordering", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Ordering_units(ctx context.Context, field graphql.CollectedField, obj *catalog.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Ordering_units(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Units, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []catalog.Unit) graphql.Marshaler {
+			return ec.marshalNOrderUnit2ᚕcrossdockᚋdomainsᚋcatalogᚐUnitᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Ordering_units(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Ordering",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OrderUnit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -567,6 +795,12 @@ func (ec *executionContext) _Item(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "ordering":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Item_ordering(ctx, field, obj)
+				})
 		case "gtin":
 			out.Values[i] = ec._Item_gtin(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -696,6 +930,97 @@ func (ec *executionContext) _ItemEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var orderUnitImplementors = []string{"OrderUnit"}
+
+func (ec *executionContext) _OrderUnit(ctx context.Context, sel ast.SelectionSet, obj *catalog.Unit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderUnitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OrderUnit")
+		case "unit":
+			out.Values[i] = ec._OrderUnit_unit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "of":
+			out.Values[i] = ec._OrderUnit_of(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "per":
+			out.Values[i] = ec._OrderUnit_per(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var orderingImplementors = []string{"Ordering"}
+
+func (ec *executionContext) _Ordering(ctx context.Context, sel ast.SelectionSet, obj *catalog.Rule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, orderingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Ordering")
+		case "minimum":
+			out.Values[i] = ec._Ordering_minimum(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "multiple":
+			out.Values[i] = ec._Ordering_multiple(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "decimals":
+			out.Values[i] = ec._Ordering_decimals(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "units":
+			out.Values[i] = ec._Ordering_units(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -757,6 +1082,26 @@ func (ec *executionContext) marshalNItemEdge2ᚖcrossdockᚋgraphᚋmodelᚐItem
 	return ec._ItemEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOrderUnit2crossdockᚋdomainsᚋcatalogᚐUnit(ctx context.Context, sel ast.SelectionSet, v catalog.Unit) graphql.Marshaler {
+	return ec._OrderUnit(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOrderUnit2ᚕcrossdockᚋdomainsᚋcatalogᚐUnitᚄ(ctx context.Context, sel ast.SelectionSet, v []catalog.Unit) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNOrderUnit2crossdockᚋdomainsᚋcatalogᚐUnit(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOItem2ᚕᚖcrossdockᚋdomainsᚋcatalogᚐItem(ctx context.Context, sel ast.SelectionSet, v []*catalog.Item) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -776,6 +1121,13 @@ func (ec *executionContext) marshalOItem2ᚖcrossdockᚋdomainsᚋcatalogᚐItem
 		return graphql.Null
 	}
 	return ec._Item(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOOrdering2ᚖcrossdockᚋdomainsᚋcatalogᚐRule(ctx context.Context, sel ast.SelectionSet, v *catalog.Rule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Ordering(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -2551,6 +2551,38 @@ func (ec *executionContext) fieldContext_OrderLine_quantity(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _OrderLine_ordered(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OrderLine_ordered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrderedAs(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *trade.Quantity) graphql.Marshaler {
+			return ec.marshalOQuantity2ᚖcrossdockᚋdomainsᚋtradeᚐQuantity(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_OrderLine_ordered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OrderLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Quantity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OrderLine_asked(ctx context.Context, field graphql.CollectedField, obj *orders.Line) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5242,6 +5274,11 @@ func (ec *executionContext) _OrderLine(ctx context.Context, sel ast.SelectionSet
 		case "quantity":
 			out.Values[i] = ec._OrderLine_quantity(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "ordered":
+			out.Values[i] = ec._OrderLine_ordered(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "asked":

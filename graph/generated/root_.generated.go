@@ -413,6 +413,7 @@ type ComplexityRoot struct {
 		GTIN         func(childComplexity int) int
 		ListPrice    func(childComplexity int) int
 		Name         func(childComplexity int) int
+		Ordering     func(childComplexity int) int
 		Provenance   func(childComplexity int) int
 		SKU          func(childComplexity int) int
 		Unit         func(childComplexity int) int
@@ -577,6 +578,7 @@ type ComplexityRoot struct {
 		Item                func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Number              func(childComplexity int) int
 		OpenQuantity        func(childComplexity int) int
+		OrderedAs           func(childComplexity int) int
 		Outcome             func(childComplexity int) int
 		Price               func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Promises            func(childComplexity int) int
@@ -595,6 +597,19 @@ type ComplexityRoot struct {
 		Certificates func(childComplexity int) int
 		Estimated    func(childComplexity int) int
 		Source       func(childComplexity int) int
+	}
+
+	OrderUnit struct {
+		Of   func(childComplexity int) int
+		Per  func(childComplexity int) int
+		Unit func(childComplexity int) int
+	}
+
+	Ordering struct {
+		Minimum  func(childComplexity int) int
+		Multiple func(childComplexity int) int
+		Scale    func(childComplexity int) int
+		Units    func(childComplexity int) int
 	}
 
 	OtherEventDetails struct {
@@ -2534,6 +2549,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Item.Name(childComplexity), true
+	case "Item.ordering":
+		if e.ComplexityRoot.Item.Ordering == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Item.Ordering(childComplexity), true
 	case "Item.provenance":
 		if e.ComplexityRoot.Item.Provenance == nil {
 			break
@@ -3395,6 +3416,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderLine.OpenQuantity(childComplexity), true
+	case "OrderLine.ordered":
+		if e.ComplexityRoot.OrderLine.OrderedAs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderLine.OrderedAs(childComplexity), true
 	case "OrderLine.outcome":
 		if e.ComplexityRoot.OrderLine.Outcome == nil {
 			break
@@ -3491,6 +3518,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderTax.Source(childComplexity), true
+
+	case "OrderUnit.of":
+		if e.ComplexityRoot.OrderUnit.Of == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderUnit.Of(childComplexity), true
+	case "OrderUnit.per":
+		if e.ComplexityRoot.OrderUnit.Per == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderUnit.Per(childComplexity), true
+	case "OrderUnit.unit":
+		if e.ComplexityRoot.OrderUnit.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderUnit.Unit(childComplexity), true
+
+	case "Ordering.minimum":
+		if e.ComplexityRoot.Ordering.Minimum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ordering.Minimum(childComplexity), true
+	case "Ordering.multiple":
+		if e.ComplexityRoot.Ordering.Multiple == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ordering.Multiple(childComplexity), true
+	case "Ordering.decimals":
+		if e.ComplexityRoot.Ordering.Scale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ordering.Scale(childComplexity), true
+	case "Ordering.units":
+		if e.ComplexityRoot.Ordering.Units == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ordering.Units(childComplexity), true
 
 	case "OtherEventDetails.data":
 		if e.ComplexityRoot.OtherEventDetails.Data == nil {
@@ -5840,8 +5911,10 @@ type Item implements Node @key(fields: "id") @owner(system: ERP) {
   name: String!
   "The group it belongs to."
   category: String!
-  "The unit it is ordered in."
+  "The unit that it is counted and priced in."
   unit: UnitCode!
+  "How it may be ordered; null when nothing limits that, and while the ERP does not answer."
+  ordering: Ordering
   "Its bar code."
   gtin: String!
   "Whether the ERP has stopped its sale."
@@ -5852,6 +5925,28 @@ type Item implements Node @key(fields: "id") @owner(system: ERP) {
   availability(maxAge: Int, orLastKnown: Boolean! = true): Availability @owner(system: NODE)
   "Where this comes from."
   provenance: Provenance!
+}
+
+"How an item may be ordered, in its own unit."
+type Ordering @owner(system: ERP) {
+  "The smallest order; zero when there is none."
+  minimum: Decimal!
+  "What a quantity must be a multiple of; zero when that is anything."
+  multiple: Decimal!
+  "How many decimal places a quantity may have."
+  decimals: Int!
+  "The other units in which it may be ordered. What is ordered in one is taken for so many of the item's own, exactly, or refused."
+  units: [OrderUnit!]!
+}
+
+"Another unit in which an item may be ordered: so many of it are so many of the item's own."
+type OrderUnit {
+  "The unit."
+  unit: UnitCode!
+  "How many of the item's own unit."
+  of: Decimal!
+  "How many of this one they are: 1 for a case of twelve, 3 for a piece of an item that is sold by packs of three."
+  per: Decimal!
 }
 
 "A page of items."
@@ -6547,8 +6642,10 @@ type OrderLine @owner(system: CROSSDOCK) {
   sku: String! @owner(system: ORIGIN)
   "What the item was called."
   description: String!
-  "What was asked for."
+  "What was asked for, in the item's own unit; prices are for one of that."
   quantity: Quantity! @owner(system: ORIGIN)
+  "What was ordered, where that was in another unit than the item's own."
+  ordered: Quantity @owner(system: ORIGIN)
   "What the buyer asked for, where the line was taken for another quantity."
   asked: Quantity @owner(system: ORIGIN)
   "The price that the order was taken at."
@@ -8630,6 +8727,8 @@ func (ec *executionContext) childFields_Item(ctx context.Context, field graphql.
 		return ec.fieldContext_Item_category(ctx, field)
 	case "unit":
 		return ec.fieldContext_Item_unit(ctx, field)
+	case "ordering":
+		return ec.fieldContext_Item_ordering(ctx, field)
 	case "gtin":
 		return ec.fieldContext_Item_gtin(ctx, field)
 	case "blocked":
@@ -8884,6 +8983,8 @@ func (ec *executionContext) childFields_OrderLine(ctx context.Context, field gra
 		return ec.fieldContext_OrderLine_description(ctx, field)
 	case "quantity":
 		return ec.fieldContext_OrderLine_quantity(ctx, field)
+	case "ordered":
+		return ec.fieldContext_OrderLine_ordered(ctx, field)
 	case "asked":
 		return ec.fieldContext_OrderLine_asked(ctx, field)
 	case "unitPrice":
@@ -8942,6 +9043,32 @@ func (ec *executionContext) childFields_OrderTax(ctx context.Context, field grap
 		return ec.fieldContext_OrderTax_asOf(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderTax", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderUnit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "unit":
+		return ec.fieldContext_OrderUnit_unit(ctx, field)
+	case "of":
+		return ec.fieldContext_OrderUnit_of(ctx, field)
+	case "per":
+		return ec.fieldContext_OrderUnit_per(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderUnit", field.Name)
+}
+
+func (ec *executionContext) childFields_Ordering(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "minimum":
+		return ec.fieldContext_Ordering_minimum(ctx, field)
+	case "multiple":
+		return ec.fieldContext_Ordering_multiple(ctx, field)
+	case "decimals":
+		return ec.fieldContext_Ordering_decimals(ctx, field)
+	case "units":
+		return ec.fieldContext_Ordering_units(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Ordering", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

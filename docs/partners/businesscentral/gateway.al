@@ -1,4 +1,4 @@
-// The three API pages that Crossdock needs beside API v2.0; prices are in prices.al. Untested against
+// The four API pages that Crossdock needs beside API v2.0; prices are in prices.al. Untested against
 // a tenant. Adjust the object ids to your range.
 
 page 50100 "Crossdock Ship-to Addresses"
@@ -115,6 +115,39 @@ page 50103 "Crossdock Item Sales Rules"
                 field(minimumQuantity; Rec."Sales Minimum Quantity") { }
                 field(orderMultiple; Rec."Sales Order Multiple") { }
                 field(quantityDecimals; Rec."Sales Quantity Decimals") { }
+                part(itemUnits; "Crossdock Item Units")
+                {
+                    EntityName = 'itemUnit';
+                    EntitySetName = 'itemUnits';
+                    SubPageLink = "Item No." = field("No.");
+                }
+            }
+        }
+    }
+}
+
+page 50104 "Crossdock Item Units"
+{
+    PageType = API;
+    APIPublisher = 'crossdock';
+    APIGroup = 'gateway';
+    APIVersion = 'v1.0';
+    EntityName = 'itemUnit';
+    EntitySetName = 'itemUnits';
+    SourceTable = "Item Unit of Measure";
+    ODataKeyFields = SystemId;
+    Editable = false;
+    DelayedInsert = true;
+
+    layout
+    {
+        area(Content)
+        {
+            repeater(Rows)
+            {
+                field(itemNumber; Rec."Item No.") { }
+                field(code; Rec.Code) { }
+                field(quantityPerUnit; Rec."Qty. per Unit of Measure") { }
             }
         }
     }

@@ -177,6 +177,10 @@ type salesRule struct {
 	MinimumQuantity  json.Number `json:"minimumQuantity"`
 	OrderMultiple    json.Number `json:"orderMultiple"`
 	QuantityDecimals int         `json:"quantityDecimals"`
+	ItemUnits        []struct {
+		Code            string      `json:"code"`
+		QuantityPerUnit json.Number `json:"quantityPerUnit"`
+	} `json:"itemUnits"`
 }
 
 func (i item) decode(currency trade.Currency, at lookup.Provenance) catalog.Item {
@@ -224,12 +228,16 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 	if len(skus) == 0 {
 		return out, ctx.Err()
 	}
-	list, err := lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "")
+	list, err := lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "itemUnits")
 	if err != nil {
 		return lookup.AllFailed[trade.SKU, catalog.Rule](skus, err), ctx.Err()
 	}
 	for _, r := range list {
-		out.Found[trade.SKU(r.ItemNumber)] = catalog.Rule{Minimum: amount(r.MinimumQuantity), Multiple: amount(r.OrderMultiple), Scale: r.QuantityDecimals}
+		rule := catalog.Rule{Minimum: amount(r.MinimumQuantity), Multiple: amount(r.OrderMultiple), Scale: r.QuantityDecimals}
+		for _, u := range r.ItemUnits {
+			rule.Units = append(rule.Units, catalog.Unit{Unit: trade.Unit(u.Code), Ratio: trade.Ratio{Of: amount(u.QuantityPerUnit), Per: trade.MustDecimal("1")}})
+		}
+		out.Found[trade.SKU(r.ItemNumber)] = rule
 	}
 	return out, nil
 }
