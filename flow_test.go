@@ -16,6 +16,8 @@ import (
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
+	"crossdock/internal/config"
+	"crossdock/sandbox"
 )
 
 func service() trade.Viewer {
@@ -512,6 +514,33 @@ func TestNothingIsCountedTwiceOrNever(t *testing.T) {
 }
 
 // available is what can be promised of SKU-1000.
+// TestAStorefrontIsNotToldOfItsBuffer: it is told of less than there is, and what it sells of that all the same is taken.
+func TestAStorefrontIsNotToldOfItsBuffer(t *testing.T) {
+	t.Parallel()
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) {
+		for i := range cfg.Sources {
+			if cfg.Sources[i].Name == "webshop" {
+				cfg.Sources[i].Buffer = "7"
+			}
+		}
+	})
+	g := newGraph(t, w)
+	w.start()
+	shown := func() any { return w.admin("GET", "/admin/shop/orders", "")["stock"].(map[string]any)["SKU-1000"] }
+	w.until("the shop is told of less", func() bool {
+		return shown() == trade.Less(w.available(), trade.MustDecimal("7")).String()
+	})
+	there := w.available()
+	const query = `{ availability(skus: ["SKU-1000"], maxAge: 0) { available { value } channels { channel buffer { value unit } available { value } } } }`
+	want := fmt.Sprintf("[map[available:map[value:%s] channels:[map[available:map[value:%s] buffer:map[unit:PCS value:7] channel:webshop]]]]", there, trade.Less(there, trade.MustDecimal("7")))
+	if got := fmt.Sprint(at(g.query("operations", query, nil).Data, "availability")); got != want {
+		t.Errorf("the channels are shown %s, want %s", got, want)
+	}
+	w.admin("POST", "/admin/shop/orders", fmt.Sprintf(`{"po":"ALL","lines":[{"sku":"SKU-1000","quantity":%s}]}`, there))
+	w.until("all that there is was promised to the shop", func() bool { return w.available().IsZero() })
+	w.until("the shop is told that there is none", func() bool { return shown() == "0" })
+}
+
 func (w *world) available() trade.Decimal {
 	w.t.Helper()
 	const sku = trade.SKU("SKU-1000")

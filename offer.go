@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -78,12 +79,15 @@ func (o *offer) tell(ctx context.Context, name string, c shop) error {
 	if err != nil {
 		return err
 	}
+	channel := o.inventory.Channels[slices.IndexFunc(o.inventory.Channels, func(c inventory.Channel) bool { return c.Name == name })]
 	was := o.told[name]
 	if _, compares := c.(inventory.Comparer); compares || time.Since(was.whole) > resync {
 		was = offered{whole: time.Now()}
 	}
 	changed := map[trade.SKU]trade.Decimal{}
 	for sku, q := range available {
+		q = channel.Told(q)
+		available[sku] = q
 		if before, told := was.stock[sku]; !told || !before.Equal(q) {
 			changed[sku] = q
 		}

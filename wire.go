@@ -137,6 +137,9 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	a.catalog = catalog.New(pool, a.erp, agesOf(fresh.Items))
 	a.pricing = pricing.New(pool, a.erp, agesOf(fresh.Prices))
 	a.inventory = inventory.New(pool, route.NewStock(nodes, stock, a.itemsOf), nodes, time.Duration(cfg.Intake.StockStale), agesOf(fresh.Stock))
+	if a.inventory.Channels, err = a.channels(); err != nil {
+		return nil, err
+	}
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), agesOf(fresh.Credit), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, MaxAge: time.Duration(*cfg.Intake.MaxAge)}
 	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
@@ -305,6 +308,26 @@ func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 			*of.into = d
 		}
 		out = append(out, node)
+	}
+	return out, nil
+}
+
+// channels are the storefronts, with what they are not told of.
+func (a *app) channels() ([]inventory.Channel, error) {
+	var out []inventory.Channel
+	for _, s := range a.cfg.Sources {
+		c := inventory.Channel{Name: s.Name}
+		if s.Buffer != "" {
+			var err error
+			if c.Buffer, err = trade.ParseDecimal(s.Buffer); err != nil || c.Buffer.IsNeg() {
+				return nil, fmt.Errorf("source %s: buffer: %q is no quantity", s.Name, s.Buffer)
+			}
+		}
+		if a.shops[s.Name] != nil {
+			out = append(out, c)
+		} else if s.Buffer != "" {
+			return nil, fmt.Errorf("source %s: buffer: only storefronts are told of stock", s.Name)
+		}
 	}
 	return out, nil
 }

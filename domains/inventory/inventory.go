@@ -131,6 +131,38 @@ type Availability struct {
 	Nodes     []AtNode
 	// Unknown lists nodes whose figure is missing: Available is then a lower bound.
 	Unknown []Unknown
+
+	channels []Channel
+}
+
+// Channel is a storefront that is told of stock.
+type Channel struct {
+	Name string
+	// Buffer is how much of each item it is not told of. Its orders are taken out of that all the same: it is there for what is
+	// sold before the storefront hears that there is less.
+	Buffer trade.Decimal
+}
+
+// Told is what the channel is told of so much that can be promised.
+func (c Channel) Told(available trade.Decimal) trade.Decimal {
+	return trade.Less(available, c.Buffer).Max(trade.Decimal{}).Trim(0)
+}
+
+// AtChannel is what a channel is told of an item.
+type AtChannel struct {
+	Channel   string
+	Buffer    trade.Quantity
+	Available trade.Quantity
+}
+
+// Channels are what the channels are told of the item, with what is kept back.
+func (a *Availability) Channels() []AtChannel {
+	out := make([]AtChannel, len(a.channels))
+	for i, c := range a.channels {
+		of := func(d trade.Decimal) trade.Quantity { return trade.Quantity{Value: d, Unit: a.Available.Unit} }
+		out[i] = AtChannel{c.Name, of(c.Buffer), of(c.Told(a.Available.Value))}
+	}
+	return out
 }
 
 // Complete reports whether every node's figure is in the sum.
@@ -164,6 +196,8 @@ type Service struct {
 	// stale bounds the age of a figure that stock is promised from, ages that of one that is shown.
 	stale time.Duration
 	ages  lookup.Ages
+	// Channels are told of what can be promised.
+	Channels []Channel
 	// looking is what is shown to somebody, shared. A promise is made from a read of its own.
 	looking *lookup.Flights[Key, seen]
 
@@ -240,7 +274,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
-		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, Nodes: make([]AtNode, 0, len(s.nodes))}
+		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, Nodes: make([]AtNode, 0, len(s.nodes)), channels: s.Channels}
 		for i := range s.nodes {
 			n := &s.nodes[i]
 			k := Key{n.ID, sku}

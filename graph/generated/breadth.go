@@ -317,6 +317,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("available", false, func(obj *inventory.Availability) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 			breadth.Plain("complete", true, func(obj *inventory.Availability) bool { return obj.Complete() }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 			breadth.Plain("nodes", false, func(obj *inventory.Availability) []inventory.AtNode { return obj.Nodes }, breadth.Values(breadth.Object[inventory.AtNode]("NodeAvailability", "NodeAvailability!"), "[NodeAvailability!]!")),
+			breadth.Plain("channels", true, func(obj *inventory.Availability) []inventory.AtChannel { return obj.Channels() }, breadth.Values(breadth.Object[inventory.AtChannel]("ChannelAvailability", "ChannelAvailability!"), "[ChannelAvailability!]!")),
 			breadth.Plain("unavailable", false, func(obj *inventory.Availability) []inventory.Unknown { return obj.Unknown }, breadth.Values(breadth.Object[inventory.Unknown]("NodeUnavailable", "NodeUnavailable!"), "[NodeUnavailable!]!")),
 			breadth.Batch("atp", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Availability_atp(ctx, f)
@@ -335,6 +336,11 @@ func breadthTables() *breadth.Tables {
 		breadth.Type{Name: "CancelReturnPayload", Is: []string{"CancelReturnPayload"}, Fields: []breadth.Field{
 			breadth.Plain("return", false, func(obj *model.CancelReturnPayload) *returns.Return { return obj.Return }, breadth.Object[returns.Return]("Return", "")),
 			breadth.Plain("errors", false, func(obj *model.CancelReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
+		}},
+		breadth.Type{Name: "ChannelAvailability", Is: []string{"ChannelAvailability"}, Fields: []breadth.Field{
+			breadth.Plain("channel", false, func(obj *inventory.AtChannel) string { return obj.Channel }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("buffer", false, func(obj *inventory.AtChannel) *trade.Quantity { return &obj.Buffer }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("available", false, func(obj *inventory.AtChannel) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
 		}},
 		breadth.Type{Name: "ConflictError", Is: []string{"ConflictError", "Error"}, Fields: []breadth.Field{
 			breadth.Plain("currentVersion", false, func(obj *model.ConflictError) *int { return obj.CurrentVersion }, breadth.Optional(breadth.Leaf(breadth.AppendInt[int], ""), "")),

@@ -112,6 +112,7 @@ type ComplexityRoot struct {
 	Availability struct {
 		Atp       func(childComplexity int) int
 		Available func(childComplexity int) int
+		Channels  func(childComplexity int) int
 		Complete  func(childComplexity int) int
 		Nodes     func(childComplexity int) int
 		SKU       func(childComplexity int) int
@@ -131,6 +132,12 @@ type ComplexityRoot struct {
 	CancelReturnPayload struct {
 		Errors func(childComplexity int) int
 		Return func(childComplexity int) int
+	}
+
+	ChannelAvailability struct {
+		Available func(childComplexity int) int
+		Buffer    func(childComplexity int) int
+		Channel   func(childComplexity int) int
 	}
 
 	ConflictError struct {
@@ -1320,6 +1327,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Availability.Available(childComplexity), true
+	case "Availability.channels":
+		if e.ComplexityRoot.Availability.Channels == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Availability.Channels(childComplexity), true
 	case "Availability.complete":
 		if e.ComplexityRoot.Availability.Complete == nil {
 			break
@@ -1383,6 +1396,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelReturnPayload.Return(childComplexity), true
+
+	case "ChannelAvailability.available":
+		if e.ComplexityRoot.ChannelAvailability.Available == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChannelAvailability.Available(childComplexity), true
+	case "ChannelAvailability.buffer":
+		if e.ComplexityRoot.ChannelAvailability.Buffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChannelAvailability.Buffer(childComplexity), true
+	case "ChannelAvailability.channel":
+		if e.ComplexityRoot.ChannelAvailability.Channel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChannelAvailability.Channel(childComplexity), true
 
 	case "ConflictError.changedFields":
 		if e.ComplexityRoot.ConflictError.ChangedFields == nil {
@@ -6360,10 +6392,22 @@ type Availability @owner(system: NODE) {
   complete: Boolean!
   "Node by node."
   nodes: [NodeAvailability!]!
+  "What storefronts are told of it."
+  channels: [ChannelAvailability!]! @owner(system: CROSSDOCK) @requiresScopes(scopes: [["orders:release"], ["operations"]])
   "Nodes of which nothing is known."
   unavailable: [NodeUnavailable!]!
   "What can be promised day by day (ATP, cumulative with look-ahead), from what is free now, what nodes expect, and what orders wait for. Nodes that do not tell what they expect expect nothing here."
   atp: [PromiseDay!] @owner(system: CROSSDOCK)
+}
+
+"What a storefront is told of an item: what can be promised, less what is kept back for what it sells before it hears that there is less."
+type ChannelAvailability @owner(system: CROSSDOCK) {
+  "The storefront, as its source is named."
+  channel: String!
+  "What it is not told of."
+  buffer: Quantity!
+  "What it is told of."
+  available: Quantity!
 }
 
 "A day from which on something else can be promised than before. available = max(0, the least cumulative of this and all later days)."
@@ -8223,6 +8267,8 @@ func (ec *executionContext) childFields_Availability(ctx context.Context, field 
 		return ec.fieldContext_Availability_complete(ctx, field)
 	case "nodes":
 		return ec.fieldContext_Availability_nodes(ctx, field)
+	case "channels":
+		return ec.fieldContext_Availability_channels(ctx, field)
 	case "unavailable":
 		return ec.fieldContext_Availability_unavailable(ctx, field)
 	case "atp":
@@ -8259,6 +8305,18 @@ func (ec *executionContext) childFields_CancelReturnPayload(ctx context.Context,
 		return ec.fieldContext_CancelReturnPayload_errors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelReturnPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ChannelAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "channel":
+		return ec.fieldContext_ChannelAvailability_channel(ctx, field)
+	case "buffer":
+		return ec.fieldContext_ChannelAvailability_buffer(ctx, field)
+	case "available":
+		return ec.fieldContext_ChannelAvailability_available(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelAvailability", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateQuotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -87,6 +87,9 @@ type Source struct {
 	Account string `yaml:"account"`
 	// Location is where a storefront keeps the stock that it is told of.
 	Location string `yaml:"location"`
+	// Buffer is how much of each item a storefront is not told of, so that there is enough for what it sells before it hears
+	// that there is less.
+	Buffer string `yaml:"buffer"`
 	// Database is Tryton's.
 	Database string `yaml:"database"`
 	// User is who Tryton knows us as.
