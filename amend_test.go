@@ -275,7 +275,7 @@ func TestAnOrderThatWaitsTooLong(t *testing.T) {
 	if o := lapse(); o.Lapsed || o.Lines[0].Allocated.String() != "1" {
 		t.Errorf("before its review it keeps %s", o.Lines[0].Allocated)
 	}
-	if _, err := w.pool.Exec(t.Context(), `UPDATE orders SET doc = jsonb_set(doc::jsonb, '{holds,0,reviewAt}', '"2020-01-01T00:00:00Z"') WHERE id = $1`, a.OrderID); err != nil {
+	if _, err := w.pool.Exec(t.Context(), `UPDATE orders SET doc = jsonb_set(doc::jsonb, '{holds,0,reviewAt}', '"2020-01-01T00:00:00Z"'), review_at = '2020-01-01' WHERE id = $1`, a.OrderID); err != nil {
 		t.Fatal(err)
 	}
 	if o := lapse(); !o.Lapsed || o.Status != orders.OnHold || !o.Lines[0].Allocated.IsZero() || o.Lines[0].Backordered.String() != "1" {

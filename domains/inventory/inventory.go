@@ -328,7 +328,7 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (failed map[trade.NodeID]error, read bool, err error) {
 	keys := s.keys(skus)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		known, err := s.store.figures(ctx, keys)
+		known, err := s.store.bare(ctx, keys)
 		if err != nil {
 			return nil, false, err
 		}

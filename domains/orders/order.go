@@ -331,6 +331,19 @@ func (o *Order) short() bool {
 	return !o.finished() && o.backordered()
 }
 
+// review is when the first of its holds is to be looked at; nil when it does not wait, or has let its stock go.
+func (o *Order) review() (first *time.Time) {
+	if !o.waits() || o.Lapsed {
+		return nil
+	}
+	for _, h := range o.ActiveHolds() {
+		if first == nil || h.ReviewAt.Before(*first) {
+			first = &h.ReviewAt
+		}
+	}
+	return first
+}
+
 // Line returns the line with the number, or nil.
 func (o *Order) Line(number int) *Line {
 	i := slices.IndexFunc(o.Lines, func(l Line) bool { return l.Number == number })

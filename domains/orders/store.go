@@ -51,9 +51,9 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 		channelRef = &ref
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus, short)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus(), o.short())
+		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus, short, review_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus(), o.short(), o.review())
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
@@ -162,9 +162,9 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	if err := tx.QueryRow(ctx, `
-		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9, short = $10
+		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9, short = $10, review_at = $11
 		WHERE id = $1 RETURNING updated_at`,
-		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus(), o.short()).Scan(&o.UpdatedAt); err != nil {
+		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus(), o.short(), o.review()).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)

@@ -265,9 +265,7 @@ func (s *store) quotes(ctx context.Context, who trade.Viewer, accounts []trade.A
 // lapsing are orders that wait beyond the review of a hold and keep stock.
 func (s *store) lapsing(ctx context.Context, now time.Time, limit int) ([]trade.OrderID, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id::text FROM orders WHERE status IN ('ON_HOLD', 'PENDING_APPROVAL') AND doc->'lapsed' IS NULL AND EXISTS (
-			SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND (h->>'reviewAt')::timestamptz < $1)
-		ORDER BY updated_at LIMIT $2`, now, limit)
+		SELECT id::text FROM orders WHERE review_at < $1 ORDER BY review_at LIMIT $2`, now, limit)
 	if err != nil {
 		return nil, fmt.Errorf("orders that wait beyond their review: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"crossdock/domains/event"
 )
@@ -16,7 +17,11 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 // stream. The caller must hold the lock on the row that the stream is about, so that two
 // transactions never number one stream at once.
 func Append(ctx context.Context, tx Tx, events ...event.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	origin := OriginOf(ctx)
+	batch := &pgx.Batch{}
 	for _, e := range events {
 		if e.ID == "" {
 			e.ID = NewID()
@@ -30,22 +35,17 @@ func Append(ctx context.Context, tx Tx, events ...event.Event) error {
 		if e.Causation == "" {
 			e.Causation = origin.Causation
 		}
-		_, err := tx.Exec(ctx, `
+		batch.Queue(`
 			INSERT INTO events (id, stream_kind, stream_id, sequence, type, version, occurred_at, source, actor,
 			                    account_id, order_id, correlation, causation, payload)
 			SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
 			FROM events WHERE stream_kind = $2 AND stream_id = $3`,
 			e.ID, e.Stream.Kind, e.Stream.ID, string(e.Type), e.Version, e.OccurredAt, e.Source, e.Actor,
 			e.AccountID, e.OrderID, e.Correlation, e.Causation, e.Payload)
-		if err != nil {
-			return fmt.Errorf("journal %s %s: %w", e.Stream, e.Type, err)
-		}
 	}
-	if len(events) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `SELECT pg_notify('crossdock_outbox', '')`); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	batch.Queue(`SELECT pg_notify('crossdock_outbox', '')`)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("journal %s %s: %w", events[0].Stream, events[0].Type, err)
 	}
 	return nil
 }
