@@ -513,7 +513,6 @@ func TestNothingIsCountedTwiceOrNever(t *testing.T) {
 	}
 }
 
-// available is what can be promised of SKU-1000.
 // TestAStorefrontIsNotToldOfItsBuffer: it is told of less than there is, and what it sells of that all the same is taken.
 func TestAStorefrontIsNotToldOfItsBuffer(t *testing.T) {
 	t.Parallel()
@@ -541,6 +540,7 @@ func TestAStorefrontIsNotToldOfItsBuffer(t *testing.T) {
 	w.until("the shop is told that there is none", func() bool { return shown() == "0" })
 }
 
+// available is what can be promised of SKU-1000.
 func (w *world) available() trade.Decimal {
 	w.t.Helper()
 	const sku = trade.SKU("SKU-1000")

@@ -42,7 +42,7 @@ func (r *queryResolver) Items(ctx context.Context, search *string, first *int, a
 	var cursors []string
 	for i := range list.Items {
 		item := &list.Items[i]
-		scopeOf(ctx).announceItem(item.SKU)
+		scopeOf(ctx).announceBeneath(item.SKU)
 		cursors = append(cursors, string(item.SKU))
 		out.Nodes = append(out.Nodes, item)
 		out.Edges = append(out.Edges, &model.ItemEdge{Cursor: string(item.SKU), Node: item})

@@ -239,6 +239,11 @@ func (s *scope) announce(list ...*orders.Order) {
 // announceItem says that an item is asked for, and fields beneath it those that are selected.
 func (s *scope) announceItem(sku trade.SKU) {
 	s.items.Announce(sku)
+	s.announceBeneath(sku)
+}
+
+// announceBeneath says that fields beneath an item are asked for, those that are selected.
+func (s *scope) announceBeneath(sku trade.SKU) {
 	announce(s, "Item.availability", s.availability, sku)
 	announce(s, "Item.ordering", s.rules, sku)
 }

@@ -235,7 +235,7 @@ func (b *bc) extension(r *http.Request, set string) (int, any, *bcError) {
 		return b.listing(r, rows)
 	case set == "itemSalesRules" && r.Method == http.MethodGet:
 		return b.listing(r, each(r, b.world.items, itemKey, func(i *item) object {
-			rule := object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals}
+			rule := object{"itemNumber": i.Number, "minimumQuantity": number(i.Minimum), "orderMultiple": number(i.Multiple), "quantityDecimals": i.Decimals, "baseUnit": i.Unit}
 			if expands(r, "itemUnits") {
 				units := []object{{"code": i.Unit, "quantityPerUnit": 1}}
 				for _, u := range i.Units {

@@ -236,17 +236,29 @@ func (f *Facts) inItemUnits(ctx context.Context, d orders.Draft, g *gathering) {
 		l := &own.Lines[i]
 		l.Gone = l.Gone || !g.facts.Items[l.SKU].InItsUnit(l)
 		if !l.Gone {
-			needs[l.SKU] = trade.Sum(needs[l.SKU], l.Quantity.Value)
+			needs[l.SKU] = trade.Decimal{}
 			delete(g.facts.Prices, i) // of another quantity
 		}
 	}
 	if len(needs) == 0 {
 		return
 	}
+	for i, l := range own.Lines {
+		if need, other := needs[l.SKU]; other && !d.Lines[i].Gone {
+			needs[l.SKU] = trade.Sum(need, l.Quantity.Value)
+		}
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { f.prices(ctx, own, g) })
 	f.arrivals(ctx, d, f.lacking(ctx, needs), g)
 	wg.Wait()
+	for i, l := range d.Lines {
+		if _, priced := g.facts.Prices[i]; !priced && !l.Gone {
+			return
+		}
+	}
+	// What failed was to price another unit.
+	g.facts.Missing = slices.DeleteFunc(g.facts.Missing, func(m orders.Missing) bool { return m.What == "prices" })
 }
 
 // prices asks for the prices, beside the items: a line without a unit is priced in the one that the ERP sells the item in.

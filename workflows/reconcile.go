@@ -53,7 +53,8 @@ func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders
 				Code: "CANCELLED_AFTER_SHIPMENT", Severity: "ERROR", Title: fmt.Sprintf("order %s was cancelled in %s after goods had left", o.Number, shop), Key: "called off/" + o.Number, Source: shop,
 			}, struct{}{})
 		})
-	} else {
+	}
+	if err == nil {
 		err = p.Orders.Lessened(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
 			key := "less in shop/" + o.Number
 			if len(o.LessInShop) == 0 {
@@ -108,8 +109,28 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 			quantities[l.Number] = trade.Decimal{}
 		}
 	}
+	var foreign []int
 	for _, l := range r.Lines {
-		quantities[l.Line] = trade.Sum(quantities[l.Line], l.Quantity.Value)
+		q := l.Quantity.Value
+		if ours := o.Line(l.Line); ours != nil {
+			var ok bool
+			if q, ok = ours.Own(l.Quantity); !ok {
+				foreign = append(foreign, l.Line)
+			}
+		}
+		quantities[l.Line] = trade.Sum(quantities[l.Line], q)
+	}
+	for _, n := range foreign {
+		delete(quantities, n) // what it says is not known
+	}
+	if len(foreign) > 0 {
+		if err := postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
+			return p.raise(ctx, tx, o, operations.Exception{
+				Code: "AMENDED_IN_ANOTHER_UNIT", Severity: "ERROR", Title: fmt.Sprintf("order %s has a line in %s in a unit that it was not ordered in: set it to the line's own there", o.Number, r.Source), Key: "unit/" + o.Number, Source: r.Source,
+			}, map[string]any{"lines": foreign})
+		}); err != nil {
+			return err
+		}
 	}
 	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
 	if err != nil || len(conflicts) == 0 {

@@ -79,6 +79,7 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 	s.Parts = slices.Clone(s.Parts)
 	for i := range s.Parts {
 		if l := o.Line(s.Parts[i].Line); l != nil {
+			s.Parts[i] = l.AsOrdered(s.Parts[i])
 			s.Parts[i].SKU = cmp.Or(l.Called, l.SKU)
 		}
 	}

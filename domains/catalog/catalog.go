@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -75,6 +76,9 @@ func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
 }
 
+// maxScale is the most decimal places that a quantity can have.
+const maxScale = 9
+
 // askRules asks for rules, and remembers which items have none.
 func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
 	return func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, ruling], error) {
@@ -91,6 +95,11 @@ func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
 			}
 			r := ruling{SKU: sku, Provenance: lookup.Provenance{AsOf: at, Freshness: lookup.Live}}
 			if rule, ok := answers.Found[sku]; ok {
+				if rule.Scale < 0 || rule.Scale > maxScale {
+					out.Failed[sku] = fault.New(fault.BadResponse, "item %s has quantities of %d decimal places; 0 to %d are possible", sku, rule.Scale, maxScale)
+					continue
+				}
+				rule.Units = slices.DeleteFunc(rule.Units, func(u Unit) bool { return u.Unit == "" || !u.Valid() })
 				r.Rule = &rule
 			}
 			out.Found[sku] = r

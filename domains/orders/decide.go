@@ -167,6 +167,9 @@ func (o *Order) turnedDown() bool {
 func (o *Order) wants(f Facts) []Want {
 	var out []Want
 	for _, l := range o.Lines {
+		if item, known := f.Items[l.SKU]; known && l.Quantity.Unit != item.Unit {
+			continue // how many they are is not known
+		}
 		if need := trade.Sum(l.Open(), l.Backordered); l.Outcome != LineRejected && need.IsPos() {
 			out = append(out, Want{Line: l.Number, SKU: l.SKU, Category: f.Items[l.SKU].Category, Quantity: need})
 		}

@@ -237,6 +237,9 @@ func (e *evaluation) line(i int) Line {
 		if check(l); l.Outcome == LineRejected {
 			return rejected(l.Line)
 		}
+		if l.Outcome == LineHeld && l.Quantity.Unit != item.Unit {
+			return l.Line // nothing can be said of a quantity in a unit that is not known
+		}
 	}
 	if item.Rule == nil && e.facts.missing(needRules) {
 		l.Outcome = LineHeld
@@ -427,6 +430,9 @@ func (e *evaluation) price(l *lining) {
 		return
 	}
 	unit := trade.Less(l.UnitPrice.Amount, want.Amount)
+	if l.Ordered != nil {
+		unit = unit.Round(pricePlaces / 2) // what one of another unit costs may have no end in the item's own
+	}
 	line := trade.Money{Amount: unit, Currency: e.currency}.Times(l.Quantity.Value)
 	s := sight{
 		path: l.at("expectedUnitPrice"), message: fmt.Sprintf("expected %s, the price is %s", want, l.UnitPrice), source: is.Source, asOf: is.AsOf,

@@ -74,10 +74,31 @@ func TestOtherUnits(t *testing.T) {
 			if kept := l.OrderedAs(); (kept == nil) != (c.ordered.Unit == "MTR") || kept != nil && *kept != c.ordered {
 				t.Errorf("of %s %v is kept", c.ordered, kept)
 			}
+			if own, ok := l.Own(c.ordered); !ok || !own.Equal(l.Quantity.Value) {
+				t.Errorf("%s of the line are %s", c.ordered, own)
+			}
+			if back := l.AsOrdered(trade.Part{Quantity: l.Quantity.Value, Unit: l.Quantity.Unit}); back.Measure().String() != c.ordered.String() {
+				t.Errorf("all of it is told as %s, not as %s", back.Measure(), c.ordered)
+			}
+			if _, ok := l.Own(quantity("1", "PAL")); ok {
+				t.Error("a unit that nobody knows is known")
+			}
 			if c.expected != nil && l.ExpectedUnitPrice.String() != "10 USD" {
 				t.Errorf("%s each is %s for one of its own", c.expected, l.ExpectedUnitPrice)
 			}
 		})
+	}
+}
+
+// TestAUnitThatIsNotKnownYet holds the line; nothing else is said of so many of it.
+func TestAUnitThatIsNotKnownYet(t *testing.T) {
+	t.Parallel()
+	f := facts()
+	f.Items["A"] = orders.ItemFact{SKU: "A", Unit: "MTR", TaxClass: "T"}
+	f.Missing = []orders.Missing{{What: "rules", Source: "erp", Reason: "SOURCE_TIMEOUT"}}
+	is := orders.Evaluate(draft(quantity("150", "FOT"), money("1")), f, by(t, `{"quantityLimits": [{"items": {"skus": ["A"]}, "maximum": "100"}]}`))
+	if found := made(is.Findings); is.Lines[0].Outcome != orders.LineHeld || len(found) != 1 || found[0].Code != "SOURCE_UNAVAILABLE" {
+		t.Errorf("it is %s: %+v", is.Lines[0].Outcome, found)
 	}
 }
 

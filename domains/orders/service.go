@@ -282,6 +282,9 @@ func (o *Order) lessIn(is PlacedOrder) []trade.Part {
 	for _, l := range is.Draft.Lines {
 		has[l.SKU] = trade.Sum(has[l.SKU], o.own(l.SKU, l.Quantity))
 	}
+	if is.Cancelled {
+		return nil // which is another matter
+	}
 	kept := o.Kept()
 	var less []trade.Part
 	for _, l := range o.Lines {

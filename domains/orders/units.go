@@ -22,6 +22,27 @@ func (l *Line) OrderedAs() *trade.Quantity {
 	return &l.Ordered.Quantity
 }
 
+// AsOrdered is a part of the line in the unit that was ordered.
+func (l *Line) AsOrdered(p trade.Part) trade.Part {
+	if l.Ordered != nil {
+		p.Quantity, _ = l.Ordered.Ratio.Back().Convert(p.Quantity, pricePlaces)
+		p.Unit = l.Ordered.Quantity.Unit
+	}
+	return p
+}
+
+// Own is a quantity of the line, told in whatever unit, in the line's own; false when nothing is known of that unit.
+func (l *Line) Own(q trade.Quantity) (trade.Decimal, bool) {
+	switch {
+	case q.Unit == "" || l.Quantity.Unit == "" || q.Unit == l.Quantity.Unit:
+		return q.Value, true
+	case l.Ordered != nil && l.Ordered.Quantity.Unit == q.Unit:
+		return l.Ordered.Ratio.Convert(q.Value, pricePlaces)
+	default:
+		return trade.Decimal{}, false
+	}
+}
+
 // pricePlaces are those of a price that is told for another unit, in the item's own.
 const pricePlaces = 10
 
@@ -57,14 +78,20 @@ func (i ItemFact) InItsUnit(l *DraftLine) bool {
 	if !exact || own.Cmp(most()) > 0 {
 		return false
 	}
-	ordered := l.Quantity
-	l.Ordered, l.Quantity = &Ordered{ordered, ratio}, trade.Quantity{Value: own, Unit: i.Unit}
-	if want := l.ExpectedUnitPrice; want != nil {
-		l.ExpectedUnitPrice = &trade.Money{Amount: priceOf(want.Amount, ratio), Currency: want.Currency}
+	want, set := l.ExpectedUnitPrice, l.Override
+	if want != nil {
+		p, ok := priceOf(*want, ratio)
+		if want = &p; !ok {
+			return false
+		}
 	}
-	if set := l.Override; set != nil {
-		l.Override = &PriceOverride{UnitPrice: trade.Money{Amount: priceOf(set.UnitPrice.Amount, ratio), Currency: set.UnitPrice.Currency}, Reason: set.Reason}
+	if set != nil {
+		p, ok := priceOf(set.UnitPrice, ratio)
+		if set = &(PriceOverride{p, set.Reason}); !ok {
+			return false
+		}
 	}
+	l.Ordered, l.Quantity, l.ExpectedUnitPrice, l.Override = &Ordered{l.Quantity, ratio}, trade.Quantity{Value: own, Unit: i.Unit}, want, set
 	return true
 }
 
@@ -77,27 +104,31 @@ func (l *lining) inItsUnit(d *DraftLine) {
 	l.Quantity, l.Ordered, l.ExpectedUnitPrice, l.Override = d.Quantity, d.Ordered, d.ExpectedUnitPrice, d.Override
 }
 
-// own is a quantity of an item as it was ordered, in the unit of the order's line.
+// own is a quantity of an item as its shop tells it, in the unit of the order's lines.
 func (o *Order) own(sku trade.SKU, q trade.Quantity) trade.Decimal {
-	for _, l := range o.Lines {
-		if l.SKU == sku && l.Ordered != nil && l.Ordered.Quantity.Unit == q.Unit {
-			d, _ := l.Ordered.Ratio.Convert(q.Value, pricePlaces)
-			return d
+	for i := range o.Lines {
+		if o.Lines[i].SKU == sku {
+			if d, ok := o.Lines[i].Own(q); ok {
+				return d
+			}
 		}
 	}
 	return q.Value
 }
 
-// priceOf is the price of one of the item's unit, of what one of another costs.
-func priceOf(p trade.Decimal, r trade.Ratio) trade.Decimal {
-	d, _ := r.Back().Convert(p, pricePlaces)
-	return d
+// priceOf is the price of one of the item's unit, of what one of another costs; false when it has too many digits.
+func priceOf(p trade.Money, r trade.Ratio) (trade.Money, bool) {
+	d, exact := r.Back().Convert(p.Amount, pricePlaces)
+	return trade.Money{Amount: d, Currency: p.Currency}, exact || d.IsPos() || p.Amount.IsZero()
 }
 
 // nearest says that a quantity has no exact value in the item's unit, and which on either side can be ordered.
 func (i ItemFact) nearest(q trade.Quantity, r trade.Ratio) (message, remedy string) {
-	near, _ := r.Convert(q.Value, i.Rule.Scale)
+	near, exact := r.Convert(q.Value, i.Rule.Scale)
 	over, _ := r.Convert(q.Value, pricePlaces)
+	if exact || over.IsZero() || near.Cmp(most()) > 0 {
+		return fmt.Sprintf("%s of %s, or what is paid for one, cannot be counted in %s", q, i.SKU, i.Unit), "order less, or in " + string(i.Unit)
+	}
 	message = fmt.Sprintf("%s of %s are %s %s, which is no quantity that it has", q, i.SKU, over, i.Unit)
 	legal := func(own trade.Decimal) string {
 		if theirs, exact := r.Back().Convert(own, pricePlaces); exact {

@@ -266,7 +266,7 @@ func wished(i int, w Wish, from Origin, earlier []*Return, sofar []Line) (Line, 
 		return Line{}, fault.New(fault.Invalid, "order %s has no line %d", from.Number, w.Line).At(fmt.Sprintf("lines.%d.line", i))
 	}
 	if w.Quantity.Unit != "" && w.Quantity.Unit != o.Unit {
-		return Line{}, fault.New(fault.Invalid, "line %d was ordered in %s: return it in %s, not in %s", w.Line, o.Unit, o.Unit, w.Quantity.Unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
+		return Line{}, fault.New(fault.Invalid, "line %d is counted in %s: return it in %s, not in %s", w.Line, o.Unit, o.Unit, w.Quantity.Unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
 	}
 	asked := w.Quantity.Value
 	if !asked.IsPos() {

@@ -20,7 +20,7 @@ func (r Ratio) Valid() bool { return r.Of.IsPos() && r.Per.IsPos() }
 func (r Ratio) Back() Ratio { return Ratio{r.Per, r.Of} }
 
 // Convert is q × Of ÷ Per, rounded down to scale places. exact says that there was nothing to round; it is false, with zero, of
-// what has more than 18 digits.
+// what is too large to be counted so.
 func (r Ratio) Convert(q Decimal, scale int) (d Decimal, exact bool) {
 	places := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
 	is := new(big.Rat).Mul(rational(q), rational(r.Of))

@@ -6392,7 +6392,7 @@ type Availability @owner(system: NODE) {
   complete: Boolean!
   "Node by node."
   nodes: [NodeAvailability!]!
-  "What storefronts are told of it."
+  "What storefronts are told of it, by these figures."
   channels: [ChannelAvailability!]! @owner(system: CROSSDOCK) @requiresScopes(scopes: [["orders:release"], ["operations"]])
   "Nodes of which nothing is known."
   unavailable: [NodeUnavailable!]!
@@ -6406,7 +6406,7 @@ type ChannelAvailability @owner(system: CROSSDOCK) {
   channel: String!
   "What it is not told of."
   buffer: Quantity!
-  "What it is told of."
+  "What it is told of, by the figures that this is from."
   available: Quantity!
 }
 

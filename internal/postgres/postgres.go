@@ -42,8 +42,10 @@ func Open(ctx context.Context, url string, maxConns int32) (*Pool, error) {
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.AfterConnect = shorter
-	// Each connection makes room for as many at once. Descriptions are only kept where statements are not.
-	cfg.ConnConfig.StatementCacheCapacity, cfg.ConnConfig.DescriptionCacheCapacity = 256, 0
+	if c := cfg.ConnConfig; c.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		// Each connection makes room for as many at once.
+		c.StatementCacheCapacity, c.DescriptionCacheCapacity = min(c.StatementCacheCapacity, 256), 0
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)

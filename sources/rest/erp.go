@@ -94,13 +94,13 @@ func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[cat
 	return since(ctx, c, "itemsSince", cursor, func(r row) catalog.Item { return c.item(r, at) })
 }
 
-// Rules needs the operation "rules": sku, minimum, multiple, scale, and units, with the shape "unit" (unit, of, per: so many of the
+// Rules needs the operation "rules": sku, minimum, multiple, scale, and units, with the shape "itemUnit" (unit, of, per: so many of the
 // item's own are so many of it; per is 1 when it is left out).
 func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Rule], error) {
 	return ask(ctx, c, "rules", skus, func(r row, into map[trade.SKU]catalog.Rule) trade.SKU {
 		sku := trade.SKU(r.text("sku"))
 		rule := catalog.Rule{Minimum: r.number("minimum"), Multiple: r.number("multiple"), Scale: r.integer("scale")}
-		for _, u := range r.rows(c, "units", "unit") {
+		for _, u := range r.rows(c, "units", "itemUnit") {
 			unit := catalog.Unit{Unit: trade.Unit(u.text("unit")), Ratio: trade.Ratio{Of: u.number("of"), Per: u.number("per")}}
 			if unit.Per.IsZero() {
 				unit.Per = trade.MustDecimal("1")

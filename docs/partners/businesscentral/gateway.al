@@ -115,6 +115,7 @@ page 50103 "Crossdock Item Sales Rules"
                 field(minimumQuantity; Rec."Sales Minimum Quantity") { }
                 field(orderMultiple; Rec."Sales Order Multiple") { }
                 field(quantityDecimals; Rec."Sales Quantity Decimals") { }
+                field(baseUnit; Rec."Base Unit of Measure") { }
                 part(itemUnits; "Crossdock Item Units")
                 {
                     EntityName = 'itemUnit';

@@ -177,6 +177,7 @@ type salesRule struct {
 	MinimumQuantity  json.Number `json:"minimumQuantity"`
 	OrderMultiple    json.Number `json:"orderMultiple"`
 	QuantityDecimals int         `json:"quantityDecimals"`
+	BaseUnit         string      `json:"baseUnit"`
 	ItemUnits        []struct {
 		Code            string      `json:"code"`
 		QuantityPerUnit json.Number `json:"quantityPerUnit"`
@@ -229,12 +230,18 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 		return out, ctx.Err()
 	}
 	list, err := lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "itemUnits")
+	if fault.KindOf(err) == fault.Invalid { // an extension of before it told of units
+		list, err = lookIn[salesRule](ctx, c, "item rules", c.extension(), "itemSalesRules", "itemNumber", skus, "")
+	}
 	if err != nil {
 		return lookup.AllFailed[trade.SKU, catalog.Rule](skus, err), ctx.Err()
 	}
 	for _, r := range list {
 		rule := catalog.Rule{Minimum: amount(r.MinimumQuantity), Multiple: amount(r.OrderMultiple), Scale: r.QuantityDecimals}
 		for _, u := range r.ItemUnits {
+			if u.Code == r.BaseUnit {
+				continue
+			}
 			rule.Units = append(rule.Units, catalog.Unit{Unit: trade.Unit(u.Code), Ratio: trade.Ratio{Of: amount(u.QuantityPerUnit), Per: trade.MustDecimal("1")}})
 		}
 		out.Found[trade.SKU(r.ItemNumber)] = rule
