@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -37,9 +36,9 @@ func (o *offer) round(ctx context.Context) {
 	if err := o.refresh(ctx); err != nil && ctx.Err() == nil {
 		o.log.WarnContext(ctx, "read stock to offer", "error", err)
 	}
-	for name, c := range o.shops {
-		if err := o.tell(ctx, name, c); err != nil && ctx.Err() == nil {
-			o.log.WarnContext(ctx, "publish stock", "source", name, "error", err)
+	for _, c := range o.inventory.Channels {
+		if err := o.tell(ctx, c, o.shops[c.Name]); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "publish stock", "source", c.Name, "error", err)
 		}
 	}
 }
@@ -74,12 +73,12 @@ func (o *offer) unsent(ctx context.Context, cause error) error {
 }
 
 // tell says what may be sold, where that has changed.
-func (o *offer) tell(ctx context.Context, name string, c shop) error {
+func (o *offer) tell(ctx context.Context, channel inventory.Channel, c shop) error {
+	name := channel.Name
 	available, err := o.inventory.Sellable(ctx)
 	if err != nil {
 		return err
 	}
-	channel := o.inventory.Channels[slices.IndexFunc(o.inventory.Channels, func(c inventory.Channel) bool { return c.Name == name })]
 	was := o.told[name]
 	if _, compares := c.(inventory.Comparer); compares || time.Since(was.whole) > resync {
 		was = offered{whole: time.Now()}

@@ -123,22 +123,21 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	for _, n := range foreign {
 		delete(quantities, n) // what it says is not known
 	}
-	if len(foreign) > 0 {
-		if err := postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
-			return p.raise(ctx, tx, o, operations.Exception{
-				Code: "AMENDED_IN_ANOTHER_UNIT", Severity: "ERROR", Title: fmt.Sprintf("order %s has a line in %s in a unit that it was not ordered in: set it to the line's own there", o.Number, r.Source), Key: "unit/" + o.Number, Source: r.Source,
-			}, map[string]any{"lines": foreign})
-		}); err != nil {
-			return err
+	// settle has a person settle lines, where there are any.
+	settle := func(lines []int, code, key, title string) error {
+		if len(lines) == 0 {
+			return nil
 		}
+		return postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
+			return p.raise(ctx, tx, o, operations.Exception{Code: code, Severity: "ERROR", Title: title, Key: key + "/" + o.Number, Source: r.Source}, map[string]any{"lines": lines})
+		})
 	}
-	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
-	if err != nil || len(conflicts) == 0 {
+	if err := settle(foreign, "AMENDED_IN_ANOTHER_UNIT", "unit", fmt.Sprintf("order %s has a line in %s in a unit that it was not ordered in: set it to the line's own there", o.Number, r.Source)); err != nil {
 		return err
 	}
-	return postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error {
-		return p.raise(ctx, tx, o, operations.Exception{
-			Code: "AMENDED_AFTER_RELEASE", Severity: "ERROR", Title: fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source), Key: "amended/" + o.Number, Source: r.Source,
-		}, map[string]any{"lines": conflicts})
-	})
+	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
+	if err != nil {
+		return err
+	}
+	return settle(conflicts, "AMENDED_AFTER_RELEASE", "amended", fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source))
 }

@@ -70,23 +70,25 @@ func split(keys []Key) (nodes, skus []string) {
 	return nodes, skus
 }
 
-// told are the figures of keys with what is promised of them, as so much SQL says.
-func told(promised string) string {
-	return `
-	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end, ` + promised + `,
+// Figures of keys, with what is promised of them, or bare of that.
+const (
+	selectFigures = figureColumns + `coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0)` + fromFigures
+	selectBare    = figureColumns + `0` + fromFigures
+
+	figureColumns = `
+	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end, `
+	fromFigures = `,
 	       extract(epoch FROM clock_timestamp() - f.read_start), f.outdated >= f.read_start
 	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity'`
-}
-
-const promised = `coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0)`
+)
 
 // bare are figures of which nobody asks what is promised.
 func (s *store) bare(ctx context.Context, keys []Key) (map[Key]counted, error) {
-	return query(ctx, s.pool, told(`0`), keys)
+	return query(ctx, s.pool, selectBare, keys)
 }
 
 func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error) {
-	return query(ctx, s.pool, told(promised), keys)
+	return query(ctx, s.pool, selectFigures, keys)
 }
 
 // standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
@@ -296,7 +298,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	if err != nil {
 		return Plan{}, fmt.Errorf("lock stock figures: %w", err)
 	}
-	known, err := query(ctx, tx, told(promised), locked)
+	known, err := query(ctx, tx, selectFigures, locked)
 	if err != nil {
 		return Plan{}, err
 	}

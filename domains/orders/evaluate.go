@@ -336,6 +336,11 @@ func (r QuantityRule) step() trade.Decimal {
 	if r.Multiple.IsPos() {
 		return r.Multiple
 	}
+	return r.smallest()
+}
+
+// smallest is the least that a quantity can have of the last of its places.
+func (r QuantityRule) smallest() trade.Decimal {
 	one, err := trade.MustDecimal("1").QuoExact(pow10(r.Scale), r.Scale)
 	if err != nil {
 		return trade.MustDecimal("1")

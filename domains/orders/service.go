@@ -278,12 +278,12 @@ func (s *Service) Lessened(ctx context.Context, shop string, is PlacedOrder, tel
 
 // lessIn is what a shop's order has less of than the order keeps, by item, in the order of the lines.
 func (o *Order) lessIn(is PlacedOrder) []trade.Part {
+	if is.Cancelled {
+		return nil // which is another matter
+	}
 	has := map[trade.SKU]trade.Decimal{}
 	for _, l := range is.Draft.Lines {
 		has[l.SKU] = trade.Sum(has[l.SKU], o.own(l.SKU, l.Quantity))
-	}
-	if is.Cancelled {
-		return nil // which is another matter
 	}
 	kept := o.Kept()
 	var less []trade.Part

@@ -136,13 +136,9 @@ func (i ItemFact) nearest(q trade.Quantity, r trade.Ratio) (message, remedy stri
 		}
 		return fmt.Sprintf("%s %s", own.Trim(0), i.Unit)
 	}
-	step, err := trade.MustDecimal("1").QuoExact(pow10(i.Rule.Scale), i.Rule.Scale)
-	if err != nil {
-		step = trade.MustDecimal("1")
-	}
-	remedy = "order " + legal(i.Rule.above(trade.Sum(near, step)))
+	up := legal(i.Rule.above(trade.Sum(near, i.Rule.smallest())))
 	if down, ok := i.Rule.below(near); ok {
-		remedy = "order " + legal(down) + " or " + legal(i.Rule.above(trade.Sum(near, step)))
+		return message, "order " + legal(down) + " or " + up
 	}
-	return message, remedy
+	return message, "order " + up
 }

@@ -80,7 +80,8 @@ func (k *Key) UnmarshalJSON(raw []byte) error {
 func ByContext(keys []Key) map[Context][]Key {
 	out := map[Context][]Key{}
 	for _, k := range lookup.Unique(keys) {
-		out[k.Context()] = append(out[k.Context()], k)
+		in := k.Context()
+		out[in] = append(out[in], k)
 	}
 	return out
 }
