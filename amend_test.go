@@ -84,7 +84,7 @@ func TestAnOrderIsAmendedBeforeItLeaves(t *testing.T) {
 	if want := []string{"SKU-1003 1", "SKU-1000 2", "SKU-1001 3"}; !slices.Equal(got, want) {
 		t.Errorf("%v have left, want %v", got, want)
 	}
-	if _, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal("2")}}); fault.KindOf(err) != fault.Conflict {
+	if _, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Quantity{1: {Value: trade.MustDecimal("2")}}}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("an order that is done is changed: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestAnOrderOnItsWayIsOnlyLowered(t *testing.T) {
 		return o.Lines[0].Released.String() == "1" && o.Lines[1].Released.String() == "2" && len(o.References) == 1
 	})
 	lower := func(line int, to string) error {
-		_, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{line: trade.MustDecimal(to)}})
+		_, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Quantity{line: {Value: trade.MustDecimal(to)}}})
 		return err
 	}
 	if err := lower(1, "6"); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "lowered from 5") {
@@ -122,11 +122,11 @@ func TestAnOrderOnItsWayIsOnlyLowered(t *testing.T) {
 		return err == nil && len(found.Found[w.order(a.OrderID).Number].Lines) == 2 && found.Found[w.order(a.OrderID).Number].Lines[0].Quantity.Value.String() == "3"
 	})
 	held := w.place("gone", draft("C10001", line("SKU-1013", "100000"), line("SKU-1000", "2")))
-	r, err := w.revise(held.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: {}}})
+	r, err := w.revise(held.OrderID, orders.Change{Lines: map[int]trade.Quantity{1: {}}})
 	if err != nil || r.Order.Status != orders.Accepted || r.Order.Lines[0].Outcome != orders.LineDeleted || r.Order.Lines[1].Outcome != orders.LineAccepted {
 		t.Fatalf("a line that is taken off: %+v, %v", r, err)
 	}
-	if _, err := w.revise(held.OrderID, orders.Change{Version: 1, Lines: map[int]trade.Decimal{2: {}}}); !errors.As(err, new(*fault.VersionError)) {
+	if _, err := w.revise(held.OrderID, orders.Change{Version: 1, Lines: map[int]trade.Quantity{2: {}}}); !errors.As(err, new(*fault.VersionError)) {
 		t.Errorf("the first version is changed: %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestWhatAPersonLetGoStaysSo(t *testing.T) {
 	for _, c := range []struct {
 		to, active string
 	}{{"19", "[ATP_SHORT]"}, {"30", "[ATP_SHORT CREDIT_LIMIT_EXCEEDED]"}} {
-		r, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal(c.to)}})
+		r, err := w.revise(a.OrderID, orders.Change{Lines: map[int]trade.Quantity{1: {Value: trade.MustDecimal(c.to)}}})
 		if err != nil || fmt.Sprint(code(r.Order, orders.HoldActive)) != c.active {
 			t.Fatalf("with %s: %v, %v, want %s", c.to, code(r.Order, orders.HoldActive), err, c.active)
 		}
@@ -238,7 +238,7 @@ func TestOrdersAreApproved(t *testing.T) {
 	if o := w.order(late.OrderID); o.Status != orders.PendingApproval {
 		t.Errorf("an order that was worth nothing while the ERP was down is %s with holds %+v", o.Status, o.Holds)
 	}
-	if _, err := w.revise(late.OrderID, orders.Change{Lines: map[int]trade.Decimal{1: trade.MustDecimal("1")}}); err != nil {
+	if _, err := w.revise(late.OrderID, orders.Change{Lines: map[int]trade.Quantity{1: {Value: trade.MustDecimal("1")}}}); err != nil {
 		t.Fatal(err)
 	}
 	mine := buyer("C10001")

@@ -25,7 +25,7 @@ func asks() map[string]string {
 		"Query.account": "accounts", "Viewer.accounts": "accounts", "Order.account": "accounts", "Query.node": "accounts items", "Query.nodes": "accounts items", "Query._entities": "accounts items",
 		"Query.item": "items", "OrderLine.item": "items", "Query.availability": "stock", "Item.availability": "stock", "OrderLine.availability": "stock",
 		"OrderLine.price": "prices", "Query.priceQuote": "prices", "Account.credit": "credit", "Account.shipTos": "shipTos",
-		"Item.ordering": "rules", "Availability.atp": "arrivals", "NodeAvailability.arrivals": "arrivals",
+		"Item.ordering": "rules", "Availability.atp": "arrivals", "NodeAvailability.arrivals": "arrivals", "NodeAvailability.lots": "lots",
 	}
 }
 
@@ -47,7 +47,7 @@ func lawful(accounts int) map[string]struct {
 	return map[string]call{
 		"erp accounts": {"accounts", 1}, "erp items": {"items", 1}, "erp item rules": {"rules", 1}, "erp prices": {"prices", accounts}, "erp credit": {"credit", 1}, "erp ship-tos": {"shipTos", 1},
 		"wms stock": {"stock", 1}, "threepl stock": {"stock", 1}, "threepl-south stock": {"stock", 1}, "threepl inventory ids": {"stock", 1}, "threepl-south inventory ids": {"stock", 1},
-		"wms arrivals": {"arrivals", 1},
+		"wms arrivals": {"arrivals", 1}, "wms lots": {"lots", 1}, "threepl lots": {"lots", 1}, "threepl-south lots": {"lots", 1},
 	}
 }
 
@@ -168,7 +168,7 @@ func (w *writer) lawful(kind string) int {
 	if len(ways) == 0 {
 		return 0
 	}
-	for _, typ := range map[string][]string{"accounts": {"Order"}, "items": {"Order"}, "prices": {"Order"}, "stock": {"Order", "Item"}, "rules": {"Item"}, "arrivals": {"Order", "Item"}, "credit": {"Account"}, "shipTos": {"Account"}}[kind] {
+	for _, typ := range map[string][]string{"accounts": {"Order"}, "items": {"Order"}, "prices": {"Order"}, "stock": {"Order", "Item"}, "rules": {"Item"}, "arrivals": {"Order", "Item"}, "lots": {"Order", "Item"}, "credit": {"Account"}, "shipTos": {"Account"}}[kind] {
 		maps.Copy(ways, w.brought[typ])
 	}
 	return len(ways)

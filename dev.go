@@ -202,7 +202,7 @@ func (c *devCmd) surround(s *shell, own *config.Config, addr string) (*surroundi
 		box.stop()
 		return nil, err
 	}
-	cfg.Nodes = box.nodes()
+	cfg.Nodes = box.nodes(cfg.Nodes)
 	return &surroundings{cfg: cfg, guide: box.Guide, url: box.URL, about: box.World, exited: box.exited, stop: box.stop}, nil
 }
 
@@ -271,11 +271,14 @@ func (t told) fill(yaml, listen string) string {
 	return strings.NewReplacer("{base}", t.URL, "{listen}", listen, "{company}", t.Company, "{currency}", t.Currency, "{shop}", t.Guide.Shop).Replace(yaml)
 }
 
-// nodes are the sandbox's places as Crossdock's configuration has them.
-func (t told) nodes() []config.Node {
+// nodes are the sandbox's places as Crossdock's configuration has them, with the services of those that it names.
+func (t told) nodes(configured []config.Node) []config.Node {
 	out := make([]config.Node, len(t.Sites))
 	for i, s := range t.Sites {
 		out[i] = config.Node{ID: s.Node, Name: s.Name, Kind: "WAREHOUSE", Source: "wms", Location: s.Code, Priority: i + 1, TimeZone: s.TimeZone}
+		if n := slices.IndexFunc(configured, func(n config.Node) bool { return n.ID == s.Node }); n >= 0 {
+			out[i].Services = configured[n].Services
+		}
 		if source, ok := map[string]string{"shipbob": "threepl", "shipbob-south": "threepl-south"}[s.System]; ok {
 			out[i].Kind, out[i].Source = "THIRD_PARTY", source
 		}

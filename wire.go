@@ -291,6 +291,12 @@ func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 	for _, n := range cfg.Nodes {
 		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone, Lag: time.Duration(n.Lag)}
 		node.Calendar, node.Near, node.Refuses = inventory.Calendar{CutOff: n.Calendar.CutOff, Closed: n.Calendar.Closed, PerDay: n.Calendar.PerDay}, n.Near, n.Refuses
+		for _, s := range n.Services {
+			if _, twice := node.Service(s.Name); s.Name == "" || twice {
+				return nil, fmt.Errorf("line %d: node %s: services: %q is no name, or is there twice", n.Line, n.ID, s.Name)
+			}
+			node.Services = append(node.Services, inventory.CarrierService{Name: s.Name, Code: cmp.Or(s.Code, s.Name), Refuses: s.Refuses})
+		}
 		if err := node.Calendar.Check(); err != nil {
 			return nil, fmt.Errorf("line %d: node %s: calendar: %w", n.Line, n.ID, err)
 		}

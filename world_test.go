@@ -74,7 +74,7 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Nodes = said.nodes()
+	cfg.Nodes = said.nodes(cfg.Nodes)
 	cfg.Freshness = config.Freshness{Accounts: always(), Items: always(), Prices: always(), Stock: always(), Credit: always()}
 	cfg.Intake.MaxAge = new(config.Duration)
 	change(&said, cfg)

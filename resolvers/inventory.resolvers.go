@@ -8,6 +8,7 @@ import (
 	"crossdock/domains/inventory"
 	"crossdock/domains/trade"
 	"crossdock/graph/generated"
+	"crossdock/graph/model"
 )
 
 func (r *availabilityResolver) Atp(ctx context.Context, objs []*inventory.Availability) ([][]*trade.PromiseDay, error) {
@@ -40,6 +41,10 @@ func (r *nodeAvailabilityResolver) Arrivals(ctx context.Context, objs []*invento
 
 func (r *nodeAvailabilityResolver) Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {
 	return load(ctx, scopeOf(ctx).lots, keysOf(objs, func(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }))
+}
+
+func (r *queryResolver) CarrierServices(ctx context.Context) ([]*model.CarrierService, error) {
+	return carrierServices(r.Inventory.Nodes()), nil
 }
 
 func (r *queryResolver) Availability(ctx context.Context, skus []string, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {

@@ -81,7 +81,8 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
-	d.Terms, d.Quote, d.ShipComplete = value(in.Terms), value(in.Quote), in.ShipComplete
+	d.Service = strings.TrimSpace(value(in.CarrierService))
+	d.Terms, d.Quote, d.Promotion, d.ShipComplete = value(in.Terms), value(in.Quote), strings.TrimSpace(value(in.Promotion)), in.ShipComplete
 	if in.Currency != nil {
 		d.Currency = *in.Currency
 	}
@@ -99,11 +100,11 @@ func draftLines(in []*model.PlaceOrderLine) []orders.DraftLine {
 
 func orderChange(in model.AmendOrderInput) orders.Change {
 	c := orders.Change{
-		Version: in.ExpectedVersion, Lines: map[int]trade.Decimal{}, Add: draftLines(in.Add), RequestedDate: in.RequestedDate, PONumber: in.PoNumber,
-		ShipToID: in.ShipToID, ShipTo: in.ShipTo, Reason: in.Reason,
+		Version: in.ExpectedVersion, Lines: map[int]trade.Quantity{}, Add: draftLines(in.Add), RequestedDate: in.RequestedDate, PONumber: in.PoNumber,
+		ShipToID: in.ShipToID, ShipTo: in.ShipTo, Service: in.CarrierService, Reason: in.Reason,
 	}
 	for _, l := range in.Lines {
-		c.Lines[l.Number] = l.Quantity
+		c.Lines[l.Number] = trade.Quantity{Value: l.Quantity, Unit: value(l.Unit)}
 	}
 	return c
 }

@@ -22,7 +22,7 @@ func (r *mutationResolver) CreateQuote(ctx context.Context, input model.CreateQu
 	return &model.CreateQuotePayload{Quote: q, Findings: list, Errors: append(errs, refused...)}, err
 }
 
-func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error) {
+func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, promotion *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error) {
 	ctx, err := aged(ctx, maxAge, orLastKnown)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,9 @@ func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines
 	if !viewer(ctx).MaySee(account) {
 		return nil, fault.New(fault.Denied, "account %s is not yours to see", account).At("accountId")
 	}
-	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key { return quoteKey(account, l, date, currency, branch) })
+	keys := keysOf(lines, func(l *model.PriceQuoteLine) pricing.Key {
+		return quoteKey(account, l, date, currency, branch, promotion)
+	})
 	scopeOf(ctx).prices.Announce(keys...)
 	prices, err := load(ctx, scopeOf(ctx).prices, keys)
 	prices, err = partial(ctx, prices, err)

@@ -7,7 +7,7 @@ import (
 )
 
 // quoteKey is the whole key of one line's question.
-func quoteKey(account trade.AccountID, l *model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string) pricing.Key {
-	in := pricing.Context{Account: account, Date: value(date), Branch: value(branch), Currency: value(currency)}
+func quoteKey(account trade.AccountID, l *model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch, promotion *string) pricing.Key {
+	in := pricing.Context{Account: account, Date: value(date), Branch: value(branch), Currency: value(currency), Promotion: value(promotion)}
 	return in.Key(trade.SKU(l.Sku), *l.Quantity)
 }

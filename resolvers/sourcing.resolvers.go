@@ -8,7 +8,7 @@ import (
 )
 
 func (r *queryResolver) SimulateSourcing(ctx context.Context, input model.SimulateSourcingInput) (*inventory.Plan, error) {
-	d, err := orderDraft(viewer(ctx), model.PlaceOrderInput{AccountID: input.AccountID, RequestedDate: input.RequestedDate, ShipTo: input.ShipTo, Lines: input.Lines})
+	d, err := orderDraft(viewer(ctx), model.PlaceOrderInput{AccountID: input.AccountID, RequestedDate: input.RequestedDate, ShipTo: input.ShipTo, CarrierService: input.CarrierService, Lines: input.Lines})
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +41,8 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/erp/tax", s.tax)
 	s.mux.HandleFunc("POST /admin/wms/count", s.count)
 	s.mux.HandleFunc("POST /admin/wms/receive", s.receive)
+	s.mux.HandleFunc("POST /admin/wms/lot", s.lot)
+	s.mux.HandleFunc("POST /admin/erp/promotion", s.promote)
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
@@ -163,6 +167,41 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	st.OnHand, st.Inbound, st.Due, st.PO = trade.Sum(st.OnHand, st.Inbound), trade.Decimal{}, "", ""
 	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// lot sets what lies at a place of one lot of an item.
+func (s *Server) lot(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	q := r.URL.Query()
+	system := cmp.Or(q.Get("system"), "wms")
+	st := s.world.stock[stockKey(system, q.Get("site"), q.Get("sku"))]
+	on, err := trade.ParseDecimal(q.Get("quantity"))
+	if _, e := time.Parse(time.DateOnly, q.Get("expires")); st == nil || q.Get("number") == "" || err != nil || on.IsNeg() || e != nil && q.Get("expires") != "" {
+		http.Error(w, `{"error":"say site, sku, number, quantity, and expires as 2027-01-31 and blocked where they are so"}`, http.StatusBadRequest)
+		return
+	}
+	l := lot{Number: q.Get("number"), Expires: q.Get("expires"), OnHand: on, Blocked: q.Get("blocked") == "true"}
+	st.Lots = append(slices.DeleteFunc(slices.Clone(st.Lots), func(is lot) bool { return is.Number == l.Number }), l)
+	s.world.keep(record("stock", stockKey(st.System, st.Site, st.SKU), st))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// promote puts an item on promotion.
+func (s *Server) promote(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	q := r.URL.Query()
+	i := s.world.items[q.Get("sku")]
+	percent, err := trade.ParseDecimal(q.Get("percent"))
+	if i == nil || q.Get("code") == "" || err != nil || percent.IsNeg() || percent.Cmp(whole(100)) >= 0 {
+		http.Error(w, `{"error":"say sku, code and percent, and where they are so starts, ends and closed"}`, http.StatusBadRequest)
+		return
+	}
+	p := promotion{Code: q.Get("code"), Percent: percent, Starts: trade.Date(q.Get("starts")), Ends: trade.Date(q.Get("ends")), Closed: q.Get("closed") == "true"}
+	i.Promotions = append(slices.DeleteFunc(slices.Clone(i.Promotions), func(is promotion) bool { return is.Code == p.Code }), p)
+	s.world.keep(record("item", i.Number, i))
 	w.WriteHeader(http.StatusNoContent)
 }
 

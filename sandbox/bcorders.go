@@ -108,7 +108,7 @@ func (b *bc) line(c *customer, in lineInput, sequence int) (*orderLine, *bcError
 	if in.Sequence != 0 {
 		sequence = in.Sequence
 	}
-	l := &orderLine{ID: guid(), ItemNumber: i.Number, Name: i.Name, Unit: i.Unit, Sequence: sequence, Quantity: q, Price: b.priceOf(c, i, q, trade.Date(b.world.now().Format(time.DateOnly)))}
+	l := &orderLine{ID: guid(), ItemNumber: i.Number, Name: i.Name, Unit: i.Unit, Sequence: sequence, Quantity: q, Price: b.priceOf(c, i, q, trade.Date(b.world.now().Format(time.DateOnly)), "").price}
 	if in.UnitPrice != "" {
 		if l.Price, err = trade.ParseDecimal(string(in.UnitPrice)); err != nil {
 			return nil, &bcError{http.StatusBadRequest, "BadRequest", "Unable to convert value to Decimal"}

@@ -8,9 +8,36 @@ import (
 	"crossdock/domains/trade"
 )
 
-// priceOf is the customer's price on a day: the lowest of the price list lines that apply, or else
-// the item's price less the customer's discount less the quantity break.
-func (b *bc) priceOf(c *customer, i *item, q trade.Decimal, day trade.Date) trade.Decimal {
+// bcPrice is what a customer pays for one, and why.
+type bcPrice struct {
+	price trade.Decimal
+	// until is the last day of it, empty when it has none.
+	until trade.Date
+	// promotion is what is off within it, nil when nothing is.
+	promotion *promotion
+}
+
+// priceOf is the customer's price on a day: the lowest of the price list lines that apply, or else the item's price less the
+// customer's discount less the quantity break; less the best promotion of those that are open, or the one that is named.
+func (b *bc) priceOf(c *customer, i *item, q trade.Decimal, day trade.Date, campaign string) bcPrice {
+	out := b.listed(c, i, q, day)
+	for n := range i.Promotions {
+		p := &i.Promotions[n]
+		if within(day, p.Starts, p.Ends) && (!p.Closed || p.Code == campaign) && (out.promotion == nil || p.Percent.Cmp(out.promotion.Percent) > 0) {
+			out.promotion = p
+		}
+	}
+	if p := out.promotion; p != nil {
+		out.price = less(out.price, p.Percent)
+		if p.Ends != "" && (out.until == "" || p.Ends < out.until) {
+			out.until = p.Ends
+		}
+	}
+	return out
+}
+
+// listed is the price before promotions.
+func (b *bc) listed(c *customer, i *item, q trade.Decimal, day trade.Date) bcPrice {
 	var best *priceLine
 	for n := range i.Prices {
 		if p := &i.Prices[n]; p.applies(c.Number, day) && p.From.Cmp(q) <= 0 && (best == nil || p.Price.Cmp(best.Price) < 0) {
@@ -18,32 +45,41 @@ func (b *bc) priceOf(c *customer, i *item, q trade.Decimal, day trade.Date) trad
 		}
 	}
 	if best != nil {
-		return best.Price
+		return bcPrice{price: best.Price, until: best.Ends}
 	}
 	off := c.Discount
 	if i.BreakFrom.IsPos() && q.Cmp(i.BreakFrom) >= 0 {
 		off = trade.Sum(off, i.BreakOff)
 	}
-	keep, err := trade.Less(whole(100), off).Quo(whole(100))
+	return bcPrice{price: less(i.Price, off)}
+}
+
+// less is a price with so many percent off.
+func less(price, percent trade.Decimal) trade.Decimal {
+	keep, err := trade.Less(whole(100), percent).Quo(whole(100))
 	if err != nil {
-		return i.Price
+		return price
 	}
-	p, err := i.Price.Mul(keep)
+	p, err := price.Mul(keep)
 	if err != nil {
-		return i.Price
+		return price
 	}
 	return p.Round(4).Trim(2)
 }
 
+func within(day, starts, ends trade.Date) bool {
+	return (starts == "" || starts <= day) && (ends == "" || day <= ends)
+}
+
 func (p *priceLine) applies(customer string, day trade.Date) bool {
-	return (p.Customer == "" || p.Customer == customer) && (p.Starts == "" || p.Starts <= day) && (p.Ends == "" || day <= p.Ends)
+	return (p.Customer == "" || p.Customer == customer) && within(day, p.Starts, p.Ends)
 }
 
 // breakOf is the next quantity from which the customer pays less; zero when there is none.
-func (b *bc) breakOf(c *customer, i *item, q trade.Decimal, day trade.Date) trade.Decimal {
+func (b *bc) breakOf(c *customer, i *item, q trade.Decimal, day trade.Date, campaign string) trade.Decimal {
 	next := trade.Decimal{}
 	consider := func(from trade.Decimal) {
-		if from.Cmp(q) > 0 && (next.IsZero() || from.Cmp(next) < 0) && b.priceOf(c, i, from, day).Cmp(b.priceOf(c, i, q, day)) < 0 {
+		if from.Cmp(q) > 0 && (next.IsZero() || from.Cmp(next) < 0) && b.priceOf(c, i, from, day, campaign).price.Cmp(b.priceOf(c, i, q, day, campaign).price) < 0 {
 			next = from
 		}
 	}
@@ -66,8 +102,8 @@ func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var in struct {
-		CustomerNumber, CurrencyCode, PriceDate string
-		Lines                                   []struct {
+		CustomerNumber, CurrencyCode, PriceDate, CampaignNumber string
+		Lines                                                   []struct {
 			LineNo                        int
 			ItemNumber, UnitOfMeasureCode string
 			Quantity                      json.Number
@@ -99,11 +135,16 @@ func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
 			lines = append(lines, object{"lineNo": l.LineNo, "itemNumber": l.ItemNumber, "found": false})
 			continue
 		}
-		from := b.breakOf(c, i, q, day)
-		lines = append(lines, object{
-			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(b.priceOf(c, i, q, day)), "listPrice": number(i.Price),
-			"priceListCode": "PL-" + c.Discount.String(), "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day)),
-		})
+		from, is := b.breakOf(c, i, q, day, in.CampaignNumber), b.priceOf(c, i, q, day, in.CampaignNumber)
+		line := object{
+			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(is.price), "listPrice": number(i.Price),
+			"priceListCode": "PL-" + c.Discount.String(), "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day, in.CampaignNumber).price),
+			"validUntil": is.until, "discountPercent": number(trade.Decimal{}), "discountCode": "", "discountSource": "",
+		}
+		if p := is.promotion; p != nil {
+			line["discountPercent"], line["discountCode"], line["discountSource"] = number(p.Percent), p.Code, "Campaign"
+		}
+		lines = append(lines, line)
 	}
 	value, err := json.Marshal(object{"customerNumber": c.Number, "currencyCode": currency, "lines": lines})
 	if err != nil {

@@ -121,8 +121,8 @@ func (h *house) credit(r *http.Request) (int, any) {
 
 func (h *house) prices(r *http.Request) (int, any) {
 	var in struct {
-		Customer, Date, Currency string
-		Lines                    []struct {
+		Customer, Date, Currency, Deal string
+		Lines                          []struct {
 			N         int
 			SKU, Unit string
 			Qty       json.Number
@@ -144,9 +144,13 @@ func (h *house) prices(r *http.Request) (int, any) {
 		if i == nil || err != nil || (l.Unit != "" && l.Unit != i.Unit) {
 			continue
 		}
-		row := object{"n": l.N, "unit": i.Unit, "price": number(h.books.priceOf(c, i, q, day)), "list": number(i.Price), "currency": c.Currency, "steps": []object{}}
-		if from := h.books.breakOf(c, i, q, day); from.IsPos() {
-			row["steps"] = []object{{"from": number(from), "price": number(h.books.priceOf(c, i, from, day))}}
+		is := h.books.priceOf(c, i, q, day, in.Deal)
+		row := object{"n": l.N, "unit": i.Unit, "price": number(is.price), "list": number(i.Price), "currency": c.Currency, "good_until": is.until, "steps": []object{}, "off": []object{}}
+		if from := h.books.breakOf(c, i, q, day, in.Deal); from.IsPos() {
+			row["steps"] = []object{{"from": number(from), "price": number(h.books.priceOf(c, i, from, day, in.Deal).price)}}
+		}
+		if p := is.promotion; p != nil {
+			row["off"] = []object{{"deal": p.Code, "amount": number(trade.Less(h.books.listed(c, i, q, day).price, is.price))}}
 		}
 		rows = append(rows, row)
 	}

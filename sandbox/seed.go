@@ -178,7 +178,7 @@ func (s *seeding) past(c *customer, n int, day time.Time) *salesOrder {
 func (b *bc) price(o *salesOrder, c *customer) {
 	for _, l := range o.Lines {
 		if l.Price.IsZero() {
-			l.Price = b.priceOf(c, b.world.items[l.ItemNumber], l.Quantity, trade.Date(o.OrderDate))
+			l.Price = b.priceOf(c, b.world.items[l.ItemNumber], l.Quantity, trade.Date(o.OrderDate), "").price
 		}
 	}
 }

@@ -87,6 +87,8 @@ func (srv *Server) shipBob(system string, secrets Secrets) {
 	s.mux.HandleFunc("GET "+v+"/inventory-level", guard(s.sbLevels))
 	// developer.shipbob.com/2026-01/api/inventory/get-all-inventory-levels-grouped-by-fulfillment-center
 	s.mux.HandleFunc("GET "+v+"/inventory-level/locations", guard(s.sbLocations))
+	// developer.shipbob.com/2026-01/api/inventory/get-all-inventory-levels-grouped-by-lot
+	s.mux.HandleFunc("GET "+v+"/inventory-level/lots", guard(s.sbLots))
 	// developer.shipbob.com/2026-01/api/returns/create-return-order
 	s.mux.HandleFunc("POST "+v+"/return", guard(s.sbReturn))
 	// developer.shipbob.com/2026-01/api/returns/get-return-orders
@@ -335,6 +337,37 @@ func (s *shipBobs) sbLocations(w http.ResponseWriter, r *http.Request) {
 			})
 		}
 		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, "locations": places})
+	}
+	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
+}
+
+func (s *shipBobs) sbLots(w http.ResponseWriter, r *http.Request) {
+	ids := strings.Split(r.URL.Query().Get("InventoryIds"), ",")
+	items := []object{}
+	for _, sku := range slices.Sorted(slices.Values(s.world.skus)) {
+		i := s.world.items[sku]
+		if !slices.Contains(ids, fmt.Sprint(i.InventoryID)) {
+			continue
+		}
+		lots := []object{}
+		for _, site := range s.world.codes(s.system) {
+			st := s.world.stock[stockKey(s.system, site, sku)]
+			if st == nil {
+				continue
+			}
+			id, _ := strconv.Atoi(site)
+			for _, l := range st.Lots {
+				var date any
+				if l.Expires != "" {
+					date = l.Expires + "T00:00:00Z"
+				}
+				lots = append(lots, object{
+					"lot_number": l.Number, "lot_date": date, "on_hand_quantity": number(l.OnHand),
+					"locations": []object{{"location_id": id, "name": "Center " + site, "on_hand_quantity": number(l.OnHand)}},
+				})
+			}
+		}
+		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, "lots": lots})
 	}
 	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
 }

@@ -28,6 +28,7 @@ func (s *Server) warehouse(secrets Secrets) {
 	}
 	s.mux.HandleFunc("GET /wms/v1/stock", guard(s.wmsStock))
 	s.mux.HandleFunc("GET /wms/v1/arrivals", guard(s.wmsArrivals))
+	s.mux.HandleFunc("GET /wms/v1/lots", guard(s.wmsLots))
 	s.mux.HandleFunc("POST /wms/v1/outbound-orders", guard(s.wmsCreate))
 	s.mux.HandleFunc("GET /wms/v1/outbound-orders", guard(s.wmsList))
 	s.mux.HandleFunc("POST /wms/v1/outbound-orders/{id}/cancel", guard(s.wmsCancel))
@@ -90,22 +91,31 @@ func (s *Server) shelves() (at func(key string) (stock, bool), asOf time.Time) {
 }
 
 func (s *Server) wmsStock(w http.ResponseWriter, r *http.Request) {
-	s.wmsShelves(w, r, func(st stock) object {
-		return object{"uom": s.world.items[st.SKU].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)}
+	s.wmsShelves(w, r, func(st stock) []object {
+		return []object{{"uom": s.world.items[st.SKU].Unit, "on_hand": number(st.OnHand), "allocated": number(st.Allocated), "inbound": number(st.Inbound)}}
 	})
 }
 
 func (s *Server) wmsArrivals(w http.ResponseWriter, r *http.Request) {
-	s.wmsShelves(w, r, func(st stock) object {
+	s.wmsShelves(w, r, func(st stock) []object {
 		if !st.Inbound.IsPos() || st.Due == "" {
 			return nil
 		}
-		return object{"qty": number(st.Inbound), "expected_on": st.Due, "purchase_order": st.PO}
+		return []object{{"qty": number(st.Inbound), "expected_on": st.Due, "purchase_order": st.PO}}
+	})
+}
+
+func (s *Server) wmsLots(w http.ResponseWriter, r *http.Request) {
+	s.wmsShelves(w, r, func(st stock) (out []object) {
+		for _, l := range st.Lots {
+			out = append(out, object{"lot": l.Number, "qty": number(l.OnHand), "uom": s.world.items[st.SKU].Unit, "best_before": l.Expires, "on_hold": l.Blocked})
+		}
+		return out
 	})
 }
 
 // wmsShelves tells something of each shelf of the items asked for.
-func (s *Server) wmsShelves(w http.ResponseWriter, r *http.Request, of func(stock) object) {
+func (s *Server) wmsShelves(w http.ResponseWriter, r *http.Request, of func(stock) []object) {
 	skus := strings.Split(r.URL.Query().Get("skus"), ",")
 	if len(skus) > 200 {
 		reply(w, http.StatusBadRequest, object{"error": object{"code": "TOO_MANY_SKUS", "message": "at most 200"}})
@@ -116,7 +126,7 @@ func (s *Server) wmsShelves(w http.ResponseWriter, r *http.Request, of func(stoc
 	for _, sku := range skus {
 		for _, site := range s.world.codes("wms") {
 			if st, ok := at(stockKey("wms", site, sku)); ok {
-				if o := of(st); o != nil {
+				for _, o := range of(st) {
 					o["site"], o["sku"] = site, sku
 					items = append(items, o)
 				}
@@ -128,9 +138,9 @@ func (s *Server) wmsShelves(w http.ResponseWriter, r *http.Request, of func(stoc
 
 func (s *Server) wmsCreate(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Reference, Site string
-		ShipTo          trade.Address `json:"ship_to"`
-		Lines           []struct {
+		Reference, Site, Service string
+		ShipTo                   trade.Address `json:"ship_to"`
+		Lines                    []struct {
 			LineNo int `json:"line_no"`
 			SKU    string
 			Qty    json.Number
@@ -158,6 +168,8 @@ func (s *Server) wmsCreate(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusUnprocessableEntity, object{"error": object{"code": "UNKNOWN_SKU", "message": err.Error()}})
 		return
 	}
+	k.Method = in.Service
+	s.world.keep(record("work", workKey(k), k))
 	reply(w, http.StatusCreated, wmsOrder(k))
 }
 
@@ -202,7 +214,7 @@ func wmsOrder(k *work) object {
 			status = "SHIPPED_SHORT"
 		}
 	}
-	out := object{"id": strconv.FormatInt(k.ID, 10), "reference": k.Reference, "site": k.Site, "status": status, "note": k.Note, "lines": lines, "updated_at": stampOf(k.Modified)}
+	out := object{"id": strconv.FormatInt(k.ID, 10), "service": k.Method, "reference": k.Reference, "site": k.Site, "status": status, "note": k.Note, "lines": lines, "updated_at": stampOf(k.Modified)}
 	if k.Shipped != nil {
 		scans := []object{}
 		for _, s := range k.Scans {

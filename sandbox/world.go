@@ -67,6 +67,8 @@ type (
 		Price, Minimum, Multiple                         trade.Decimal
 		BreakFrom, BreakOff                              trade.Decimal
 		Prices                                           []priceLine
+		// Promotions are what is off for a time.
+		Promotions []promotion `json:",omitempty"`
 		// Decimals is how many decimal places a quantity may have.
 		Decimals int
 		// Units are the other units that it comes in.
@@ -84,6 +86,13 @@ type (
 		Customer     string
 		From, Price  trade.Decimal
 		Starts, Ends trade.Date
+	}
+	// promotion is a campaign: what is off the price of an item for a time. One that is closed is for orders that name it.
+	promotion struct {
+		Code         string
+		Percent      trade.Decimal
+		Starts, Ends trade.Date
+		Closed       bool
 	}
 	orderLine struct {
 		ID, ItemNumber, Name, Unit string
@@ -116,6 +125,14 @@ type (
 		OnHand, Allocated, Inbound trade.Decimal
 		// Due is the day on which what is inbound is expected, PO what it was ordered with.
 		Due, PO string
+		// Lots are what lies there by lot, where it is kept in lots.
+		Lots []lot `json:",omitempty"`
+	}
+	// lot is what lies at a place of one lot.
+	lot struct {
+		Number, Expires string
+		OnHand          trade.Decimal
+		Blocked         bool
 	}
 	workLine struct {
 		Line              int

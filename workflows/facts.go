@@ -33,13 +33,18 @@ type Facts struct {
 }
 
 // Gather implements orders.Gatherer.
-func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
+func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orders.Facts {
 	terms := ctx // as old as the catalogue has them
 	ctx = lookup.WithMaxAge(ctx, f.MaxAge)
 	g := gathering{facts: orders.Facts{Items: map[trade.SKU]orders.ItemFact{}, Prices: map[int]orders.PriceFact{}}}
 	skus := make([]trade.SKU, 0, len(d.Lines))
 	for _, l := range d.Lines {
 		skus = append(skus, l.SKU)
+	}
+	for _, n := range f.Inventory.Nodes() {
+		for _, s := range n.Services {
+			g.facts.Services = append(g.facts.Services, orders.ServiceFact{Name: s.Name, Node: n.ID, Refuses: s.Refuses})
+		}
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { f.account(ctx, d.Account, &g) })
@@ -67,6 +72,9 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft) orders.Facts {
 		}
 	})
 	wg.Go(func() { f.stock(ctx, d, &g) })
+	if n.Lots {
+		wg.Go(func() { f.lots(ctx, skus, &g) })
+	}
 	wg.Wait()
 	for sku, r := range rules {
 		if fact, ok := g.facts.Items[sku]; ok {
@@ -112,6 +120,35 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 		return
 	}
 	f.arrivals(ctx, d, slices.DeleteFunc(f.lacking(ctx, needs), func(sku trade.SKU) bool { return slices.Contains(before, sku) }), g)
+}
+
+// lots asks the nodes for the lots of the items.
+func (f *Facts) lots(ctx context.Context, skus []trade.SKU, g *gathering) {
+	keys := make([]inventory.Key, 0, len(skus)*len(f.Inventory.Nodes()))
+	for _, sku := range lookup.Unique(skus) {
+		for _, n := range f.Inventory.Nodes() {
+			keys = append(keys, inventory.Key{Node: n.ID, SKU: sku})
+		}
+	}
+	answers, err := f.Inventory.Lots(ctx, keys)
+	for _, e := range answers.Failed {
+		err = e
+	}
+	if err != nil {
+		g.miss("lots", err)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.facts.Lots = map[trade.SKU]map[trade.NodeID][]orders.LotFact{}
+	for k, list := range answers.Found {
+		if g.facts.Lots[k.SKU] == nil {
+			g.facts.Lots[k.SKU] = map[trade.NodeID][]orders.LotFact{}
+		}
+		for _, l := range list {
+			g.facts.Lots[k.SKU][k.Node] = append(g.facts.Lots[k.SKU][k.Node], orders.LotFact{Number: l.Number, OnHand: l.OnHand.Value, Expires: l.Expires, Blocked: l.Blocked})
+		}
+	}
 }
 
 // lacking are the items that there is too little of, by figures at hand; none when that cannot be told.
@@ -265,11 +302,12 @@ func (f *Facts) inItemUnits(ctx context.Context, d orders.Draft, g *gathering) {
 func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
 	keys := make([]pricing.Key, 0, len(d.Lines))
 	at := map[pricing.Key][]int{}
+	in := pricing.Context{Account: d.Account, Currency: d.Currency, Promotion: d.Promotion}
 	for i, l := range d.Lines {
 		if l.Gone {
 			continue
 		}
-		k := pricing.NewKey(d.Account, l.SKU, l.Quantity, "", d.Currency)
+		k := in.Key(l.SKU, l.Quantity)
 		keys, at[k] = append(keys, k), append(at[k], i)
 	}
 	prices, err := f.Pricing.Prices(lookup.WithoutLastKnown(ctx), trade.System("intake"), keys)
@@ -285,9 +323,18 @@ func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
 	defer g.mu.Unlock()
 	for k, p := range prices.Found {
 		for _, i := range at[k] {
-			g.facts.Prices[i] = orders.PriceFact{Unit: p.Unit, UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
+			g.facts.Prices[i] = orders.PriceFact{Unit: p.Unit, UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Until: p.Until, Promotions: promotions(p), Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
 		}
 	}
+}
+
+func promotions(p pricing.Price) (codes []string) {
+	for _, d := range p.Discounts {
+		if d.Promotion {
+			codes = append(codes, d.Code)
+		}
+	}
+	return codes
 }
 
 func breaks(p pricing.Price) []orders.PriceBreak {
@@ -312,7 +359,7 @@ func (s Stock) Simulate(ctx context.Context, what orders.Sourcing) (orders.Sourc
 }
 
 func request(s orders.Sourcing) inventory.Request {
-	out := inventory.Request{Avoid: s.Avoid, ShipTo: s.ShipTo, Wanted: s.Wanted, Criteria: s.Criteria, MaxNodes: s.MaxNodes}
+	out := inventory.Request{Avoid: s.Avoid, ShipTo: s.ShipTo, Wanted: s.Wanted, Criteria: s.Criteria, MaxNodes: s.MaxNodes, Service: s.Service, Eligible: s.Eligible}
 	for _, w := range s.Wants {
 		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity})
 	}
@@ -366,7 +413,7 @@ func credit(p finance.Position, err error) (orders.CreditPosition, error) {
 		Currency: p.Balance.Currency, Source: p.Provenance.Source, AsOf: p.Provenance.AsOf,
 	}
 	if p.Limit != nil {
-		out.Limit = &p.Limit.Amount
+		out.Limit, out.LimitUntil = &p.Limit.Amount, p.LimitUntil
 	}
 	for _, l := range p.Late {
 		out.Late = append(out.Late, orders.LateInvoice(l))

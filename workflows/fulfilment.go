@@ -168,6 +168,10 @@ func (p *Processes) Accepted(ctx context.Context, tx Tx, o *orders.Order) error 
 	}
 	for i, w := range newWork(o, works) {
 		w.Number = fmt.Sprintf("%s-%d", o.Number, len(works)+i+1)
+		if node, ok := p.Inventory.Node(w.Node); ok {
+			by, _ := node.Service(o.Service)
+			w.Service = by.Code
+		}
 		if err := p.Shipments.Plan(ctx, tx, w); err != nil {
 			return err
 		}

@@ -32,7 +32,11 @@ func (p *Processes) Origin(ctx context.Context, tx Tx, id trade.OrderID) (return
 	}
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		from.Lines[l.Number] = returns.OriginLine{SKU: l.SKU, Unit: l.Quantity.Unit, UnitPrice: l.UnitPrice, Returnable: l.Returnable()}
+		line := returns.OriginLine{SKU: l.SKU, Unit: l.Quantity.Unit, UnitPrice: l.UnitPrice, Returnable: l.Returnable()}
+		if l.Ordered != nil {
+			line.OrderedIn, line.Ratio = l.Ordered.Quantity.Unit, l.Ordered.Ratio
+		}
+		from.Lines[l.Number] = line
 	}
 	return from, nil
 }

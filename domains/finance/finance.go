@@ -24,9 +24,11 @@ type Credit struct {
 	Source   string          `json:"source"`
 	Currency trade.Currency  `json:"currency"`
 	// Limit is nil when none is set, which is not the same as a limit of zero.
-	Limit   *trade.Decimal `json:"limit,omitempty"`
-	Balance trade.Decimal  `json:"balance"`
-	Overdue trade.Decimal  `json:"overdue"`
+	Limit *trade.Decimal `json:"limit,omitempty"`
+	// LimitUntil is the last day on which it may be used; empty where it has no end.
+	LimitUntil trade.Date    `json:"limitUntil,omitempty"`
+	Balance    trade.Decimal `json:"balance"`
+	Overdue    trade.Decimal `json:"overdue"`
 	// OpenOrders is what is ordered and not invoiced.
 	OpenOrders trade.Decimal `json:"openOrders"`
 }
@@ -40,7 +42,9 @@ type CreditSource interface {
 type Position struct {
 	Account trade.AccountID
 	// Limit is nil when none is set.
-	Limit      *trade.Money
+	Limit *trade.Money
+	// LimitUntil is the last day on which it may be used; empty where it has no end.
+	LimitUntil trade.Date
 	Balance    trade.Money
 	Overdue    trade.Money
 	OpenOrders trade.Money

@@ -41,14 +41,14 @@ func (s *store) adopt(ctx context.Context, start time.Time, c Credit, stale time
 		}
 		_, err := tx.Exec(ctx, `
 			WITH adopted AS (
-				UPDATE credit_figures SET source = $2, currency = $3, credit_limit = $4, balance = $5, overdue = $6, open_orders = $7,
+				UPDATE credit_figures SET source = $2, currency = $3, credit_limit = $4, balance = $5, overdue = $6, open_orders = $7, limit_until = $10,
 				       read_start = $8, read_end = clock_timestamp()
 				WHERE account_id = $1 AND read_start < $8 AND (
 					read_start > '-infinity' AND read_start < $8::timestamptz - $9::interval OR NOT EXISTS (
 					SELECT FROM exposures e WHERE e.account_id = $1 AND e.release_start IS NOT NULL AND (e.release_end IS NULL OR e.release_end >= $8)))
 				RETURNING account_id)
 			DELETE FROM exposures e USING adopted a WHERE e.account_id = a.account_id AND e.release_end < $8`,
-			c.Account, c.Source, c.Currency, c.Limit, c.Balance, c.Overdue, c.OpenOrders, start, stale/2)
+			c.Account, c.Source, c.Currency, c.Limit, c.Balance, c.Overdue, c.OpenOrders, start, stale/2, c.LimitUntil)
 		if err != nil {
 			return fmt.Errorf("adopt credit of %s: %w", c.Account, err)
 		}
@@ -77,10 +77,10 @@ func (s *store) position(ctx context.Context, q conn, account trade.AccountID, w
 	var currency trade.Currency
 	var age float64
 	err := q.QueryRow(ctx, `
-		SELECT source, currency, credit_limit, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
+		SELECT source, currency, credit_limit, limit_until, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
 		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id AND e.order_id::text <> $2), 0)
 		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account, string(without)).
-		Scan(&p.Provenance.Source, &currency, &limit, &p.Balance.Amount, &p.Overdue.Amount, &p.OpenOrders.Amount, &p.Provenance.AsOf, &age, &p.Exposed.Amount)
+		Scan(&p.Provenance.Source, &currency, &limit, &p.LimitUntil, &p.Balance.Amount, &p.Overdue.Amount, &p.OpenOrders.Amount, &p.Provenance.AsOf, &age, &p.Exposed.Amount)
 	if postgres.NoRows(err) {
 		return p, nil
 	}

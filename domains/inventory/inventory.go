@@ -59,6 +59,10 @@ type Source interface {
 type Lot struct {
 	Number string
 	OnHand trade.Quantity
+	// Expires is the last day on which it may be used; empty where it has none, or the node does not tell.
+	Expires trade.Date
+	// Blocked is whether the node does not send of it.
+	Blocked bool
 }
 
 // LotSource is a source that knows lots. Items that are not kept in lots are left out.
@@ -87,6 +91,26 @@ type Node struct {
 	Cost trade.Decimal `json:"cost"`
 	// Refuses are categories of items that it does not handle.
 	Refuses []string `json:"refuses,omitempty"`
+	// Services are how it can send, by the names that orders ask for.
+	Services []CarrierService `json:"services,omitempty"`
+}
+
+// CarrierService is a way in which a node can send.
+type CarrierService struct {
+	Name string `json:"name"`
+	// Code is what the node's system calls it.
+	Code string `json:"code"`
+	// Refuses are categories of items that are not sent so.
+	Refuses []string `json:"refuses,omitempty"`
+}
+
+// Service is the node's service of a name.
+func (n Node) Service(name string) (CarrierService, bool) {
+	i := slices.IndexFunc(n.Services, func(s CarrierService) bool { return s.Name == name })
+	if i < 0 {
+		return CarrierService{}, false
+	}
+	return n.Services[i], true
 }
 
 // AtNode is what one node can promise of an item.

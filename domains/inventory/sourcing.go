@@ -28,10 +28,15 @@ type Request struct {
 	Avoid  []trade.NodeID
 	ShipTo trade.Address
 	// Wanted is the day that the goods are wanted; empty for as soon as can be.
-	Wanted   trade.Date
+	Wanted trade.Date
+	// Service is how they are sent; empty for how each node likes.
+	Service  string
 	Criteria []trade.Criterion
 	// MaxNodes bounds the nodes that send; 0 does not.
 	MaxNodes int
+	// Eligible is how much of what lies at nodes may be sent, of items of which not every lot may; none of one that a node is
+	// missing for.
+	Eligible map[trade.SKU]map[trade.NodeID]trade.Decimal
 }
 
 // Supply is what a node could promise, at the moment of planning.
@@ -43,6 +48,8 @@ type Supply struct {
 	// Ships is the first day that it could send on, Waits how many days that is away.
 	Ships trade.Date
 	Waits int
+	// Barred are items that it has, but no lot of which may be sent.
+	Barred map[trade.SKU]bool
 	// Full is true when it could not send before the day after the one that the goods are wanted on.
 	Full bool
 }
@@ -101,6 +108,8 @@ const (
 	ExcludedAvoided = "GAVE_IT_BACK"
 	ExcludedFull    = "FULL_UNTIL_AFTER_WANTED"
 	ExcludedRefused = "DOES_NOT_HANDLE"
+	ExcludedLots    = "NO_ELIGIBLE_LOT"
+	ExcludedService = "NOT_BY_THAT_SERVICE"
 )
 
 // Score is how good a set of nodes is; less is better throughout.
@@ -210,7 +219,7 @@ func (r Request) search(supplies []Supply) *search {
 	for _, supply := range supplies {
 		row := make([]trade.Decimal, len(at))
 		for i, n := range r.Needs {
-			if n.may(supply.Node) {
+			if n.may(supply.Node) && n.goes(supply.Node, r.Service) {
 				row[s.column[i]] = supply.Free[n.SKU].Max(trade.Decimal{})
 			}
 		}
@@ -325,8 +334,12 @@ func (p *Plan) candidates(r Request, supplies []Supply) []Supply {
 			switch {
 			case !n.may(s.Node):
 				reason = ExcludedRefused
+			case !n.goes(s.Node, r.Service):
+				reason = ExcludedService
 			case !told:
 				reason = ExcludedUnknown
+			case !has.IsPos() && s.Barred[n.SKU]:
+				reason = ExcludedLots
 			case !has.IsPos():
 				reason = ExcludedNoStock
 			}
@@ -350,6 +363,15 @@ func (p *Plan) candidates(r Request, supplies []Supply) []Supply {
 // may reports whether the line may be promised from the node at all.
 func (n Need) may(node Node) bool {
 	return n.Category == "" || !slices.Contains(node.Refuses, n.Category)
+}
+
+// goes reports whether the node sends the line by the service; by none where it is empty.
+func (n Need) goes(node Node, service string) bool {
+	if service == "" {
+		return true
+	}
+	by, has := node.Service(service)
+	return has && (n.Category == "" || !slices.Contains(by.Refuses, n.Category))
 }
 
 func (r Request) total() trade.Decimal {

@@ -396,9 +396,14 @@ func (s *store) rooms(ctx context.Context, q postgres.Querier, lock bool) (rooms
 func (s *Service) supplies(r Request, known map[Key]counted, at rooms) []Supply {
 	out := make([]Supply, 0, len(s.nodes))
 	for _, n := range s.nodes {
-		supply := Supply{Node: n, Free: map[trade.SKU]trade.Decimal{}, Ages: map[trade.SKU]time.Duration{}}
+		supply := Supply{Node: n, Free: map[trade.SKU]trade.Decimal{}, Ages: map[trade.SKU]time.Duration{}, Barred: map[trade.SKU]bool{}}
 		for _, sku := range r.skus() {
 			if c, ok := known[Key{n.ID, sku}]; ok && c.age+n.Lag <= s.stale && c.Source != "" {
+				if lots, limited := r.Eligible[sku]; limited {
+					all := c.free(n.Safety)
+					c.OnHand = trade.Min(c.OnHand, lots[n.ID])
+					supply.Barred[sku] = all.IsPos() && !c.free(n.Safety).IsPos()
+				}
 				supply.Free[sku], supply.Ages[sku] = c.free(n.Safety), c.age+n.Lag
 			}
 		}

@@ -81,7 +81,7 @@ func (s *Service) Decide(ctx context.Context, who trade.Viewer, id trade.OrderID
 		return nil, err
 	}
 	d := seen.draft()
-	facts, err := s.gather(ctx, d)
+	facts, err := s.gather(ctx, d, rules.For(d.Account))
 	if err != nil {
 		return nil, err
 	}

@@ -57,51 +57,60 @@ const (
 	needPrices  = "prices"
 	needCredit  = "credit"
 	needStock   = "availability"
+	needLots    = "lots"
 )
 
 // The codes that the code itself speaks of.
 const (
-	sanity            = "SANITY"
-	tooManyLines      = "TOO_MANY_LINES"
-	customerUnknown   = "CUSTOMER_UNKNOWN"
-	customerStopped   = "CUSTOMER_STOPPED"
-	poRequired        = "PO_REQUIRED"
-	duplicatePO       = "DUPLICATE_PO"
-	currencyMismatch  = "CURRENCY_MISMATCH"
-	termsMismatch     = "PAYMENT_TERMS_MISMATCH"
-	shipToInvalid     = "SHIP_TO_INVALID"
-	shipToRestricted  = "SHIP_TO_RESTRICTED"
-	orderMin          = "ORDER_MIN_VALUE"
-	orderMax          = "ORDER_MAX_VALUE"
-	itemUnknown       = "ITEM_UNKNOWN"
-	itemBlocked       = "ITEM_BLOCKED"
-	notInAssortment   = "ITEM_NOT_IN_ASSORTMENT"
-	itemRestricted    = "ITEM_RESTRICTED"
-	duplicateLine     = "DUPLICATE_LINE"
-	uomInvalid        = "UOM_INVALID"
-	uomNotConvertible = "UOM_NOT_CONVERTIBLE"
-	qtyPrecision      = "QTY_PRECISION"
-	qtyMin            = "QTY_MIN"
-	qtyMax            = "QTY_MAX"
-	qtyMultiple       = "QTY_MULTIPLE"
-	priceMissing      = "PRICE_MISSING"
-	priceTolerance    = "PRICE_TOLERANCE"
-	priceOverridden   = "PRICE_OVERRIDDEN"
-	quoteUnknown      = "QUOTE_UNKNOWN"
-	quoteExpired      = "QUOTE_EXPIRED"
-	quoteNotMet       = "QUOTE_NOT_MET"
-	marginFloor       = "MARGIN_BELOW_FLOOR"
-	taxContext        = "TAX_CONTEXT_INCOMPLETE"
-	taxExemption      = "TAX_EXEMPT_CERT"
-	atpShort          = "ATP_SHORT"
-	dateInfeasible    = "DATE_INFEASIBLE"
-	creditExceeded    = "CREDIT_LIMIT_EXCEEDED"
-	creditNone        = "CREDIT_LIMIT_NONE"
-	creditWatch       = "CREDIT_WATCH"
-	overdueBalance    = "OVERDUE_BALANCE"
-	approvalRequired  = "APPROVAL_REQUIRED"
-	sourceUnavailable = "SOURCE_UNAVAILABLE"
-	shortPick         = "SHORT_PICK"
+	sanity               = "SANITY"
+	tooManyLines         = "TOO_MANY_LINES"
+	customerUnknown      = "CUSTOMER_UNKNOWN"
+	customerStopped      = "CUSTOMER_STOPPED"
+	buyerNotAuthorized   = "BUYER_NOT_AUTHORIZED"
+	poRequired           = "PO_REQUIRED"
+	blanketExhausted     = "BLANKET_EXHAUSTED"
+	duplicatePO          = "DUPLICATE_PO"
+	currencyMismatch     = "CURRENCY_MISMATCH"
+	termsMismatch        = "PAYMENT_TERMS_MISMATCH"
+	shipToInvalid        = "SHIP_TO_INVALID"
+	shipToRestricted     = "SHIP_TO_RESTRICTED"
+	orderMin             = "ORDER_MIN_VALUE"
+	orderMax             = "ORDER_MAX_VALUE"
+	itemUnknown          = "ITEM_UNKNOWN"
+	itemBlocked          = "ITEM_BLOCKED"
+	notInAssortment      = "ITEM_NOT_IN_ASSORTMENT"
+	itemRestricted       = "ITEM_RESTRICTED"
+	duplicateLine        = "DUPLICATE_LINE"
+	uomInvalid           = "UOM_INVALID"
+	uomNotConvertible    = "UOM_NOT_CONVERTIBLE"
+	qtyPrecision         = "QTY_PRECISION"
+	qtyMin               = "QTY_MIN"
+	qtyMax               = "QTY_MAX"
+	qtyMultiple          = "QTY_MULTIPLE"
+	priceMissing         = "PRICE_MISSING"
+	priceExpired         = "PRICE_EXPIRED"
+	promoInvalid         = "PROMO_INVALID"
+	priceTolerance       = "PRICE_TOLERANCE"
+	priceOverridden      = "PRICE_OVERRIDDEN"
+	quoteUnknown         = "QUOTE_UNKNOWN"
+	quoteExpired         = "QUOTE_EXPIRED"
+	quoteNotMet          = "QUOTE_NOT_MET"
+	marginFloor          = "MARGIN_BELOW_FLOOR"
+	serviceInvalid       = "CARRIER_SERVICE_INVALID"
+	taxContext           = "TAX_CONTEXT_INCOMPLETE"
+	taxExemption         = "TAX_EXEMPT_CERT"
+	atpShort             = "ATP_SHORT"
+	lotRules             = "LOT_RULES"
+	shipCompleteConflict = "SHIP_COMPLETE_CONFLICT"
+	dateInfeasible       = "DATE_INFEASIBLE"
+	creditExceeded       = "CREDIT_LIMIT_EXCEEDED"
+	creditNone           = "CREDIT_LIMIT_NONE"
+	creditExpired        = "CREDIT_LIMIT_EXPIRED"
+	creditWatch          = "CREDIT_WATCH"
+	overdueBalance       = "OVERDUE_BALANCE"
+	approvalRequired     = "APPROVAL_REQUIRED"
+	sourceUnavailable    = "SOURCE_UNAVAILABLE"
+	shortPick            = "SHORT_PICK"
 )
 
 // review is what a finding that is not for buyers' eyes is called in front of them.
@@ -115,11 +124,14 @@ func Catalogue() []Check {
 		{Code: sourceUnavailable, Effect: Holds, Least: Holds, About: "every source that is needed has answered, with figures that are young enough", Most: Holds},
 		{Code: customerUnknown, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "the account exists"},
 		{Code: customerStopped, Effect: Rejects, Least: Holds, Needs: []string{needAccount}, About: "the account takes new orders"},
+		{Code: buyerNotAuthorized, Effect: Rejects, Least: Warns, Needs: []string{needItems, needPrices}, About: "the buyer may order this, and for so much"},
 		{Code: poRequired, Effect: Rejects, Least: Off, Needs: []string{needAccount}, About: "there is a PO number where the account's terms need one"},
+		{Code: blanketExhausted, Effect: Holds, Least: Warns, Needs: []string{needPrices}, About: "the agreement that the PO number stands for is valid, and has enough left"},
 		{Code: currencyMismatch, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "order, account and prices are in one currency"},
 		{Code: termsMismatch, Effect: Holds, Least: Off, Needs: []string{needAccount}, About: "the payment terms asked for are the account's"},
 		{Code: shipToInvalid, Effect: Rejects, Least: Rejects, Needs: []string{needAccount}, About: "the ship-to is complete, and one of the account's where it is named"},
 		{Code: shipToRestricted, Effect: Holds, Least: Warns, About: "goods may be sent there"},
+		{Code: serviceInvalid, Effect: Holds, Least: Holds, About: "a node sends by the service that is asked for, what is ordered among it"},
 		{Code: taxContext, Effect: Holds, Least: Warns, Needs: []string{needAccount, needItems}, About: "account and items have what a tax is calculated from"},
 		{Code: taxExemption, Effect: Warns, Least: Off, Needs: []string{needAccount, needItems}, About: "a valid certificate covers what the account is exempt from tax for", Most: Holds},
 		{Code: approvalRequired, Effect: Holds, Least: Holds, About: "somebody on the buyer's side approves the order, where the account's approval rules say so", Most: Holds},
@@ -138,6 +150,8 @@ func Catalogue() []Check {
 		{Code: qtyMax, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the quantity is not above the largest order"},
 		{Code: qtyMultiple, Effect: Rejects, Least: Off, Needs: []string{needItems, needRules}, About: "the quantity is whole packs"},
 		{Code: priceMissing, Effect: Holds, Least: Holds, Needs: []string{needPrices}, About: "there is a price"},
+		{Code: priceExpired, Effect: Holds, Least: Warns, Needs: []string{needPrices}, About: "the price is valid on the day of the order; that it ends before the day that the goods are wanted on is remarked"},
+		{Code: promoInvalid, Effect: Warns, Least: Off, Needs: []string{needPrices}, About: "the promotion that the buyer orders by takes something off"},
 		{Code: quoteUnknown, Effect: Rejects, Least: Rejects, About: "the quote that the order names is the account's"},
 		{Code: quoteExpired, Effect: Holds, Least: Warns, About: "the quote is valid when the order is placed"},
 		{Code: quoteNotMet, Effect: Warns, Least: Off, About: "every line orders at least what was quoted", Most: Holds},
@@ -146,7 +160,10 @@ func Catalogue() []Check {
 		{Code: marginFloor, Effect: Holds, Least: Off, Needs: []string{needPrices, needItems}, About: "the price leaves enough above the cost; not shown to buyers", Most: Holds},
 		{Code: dateInfeasible, Effect: Warns, Least: Off, Needs: []string{needStock}, About: "what is promised can be sent by the day that it is wanted on", Most: Holds},
 		{Code: atpShort, Effect: Holds, Least: Holds, Needs: []string{needStock}, About: "everything can be promised; what happens otherwise is the account's backorder policy", Most: Holds},
+		{Code: lotRules, Effect: Warns, Least: Off, Needs: []string{needLots}, About: "there is enough in lots that the account takes", Most: Holds},
+		{Code: shipCompleteConflict, Effect: Holds, Least: Holds, Needs: []string{needStock}, About: "an order that is sent as a whole has no line that is short"},
 		{Code: creditNone, Effect: Off, Least: Off, Needs: []string{needCredit}, About: "a credit limit is set", Most: Holds},
+		{Code: creditExpired, Effect: Holds, Least: Off, Needs: []string{needCredit}, About: "the credit limit may still be used", Most: Holds},
 		{Code: creditExceeded, Effect: Holds, Least: Warns, Needs: []string{needCredit}, About: "the order fits in the available credit"},
 		{Code: creditWatch, Effect: Warns, Least: Off, Needs: []string{needCredit}, About: "not nearly all of the credit is used", Most: Holds},
 		{Code: overdueBalance, Effect: Holds, Least: Off, Needs: []string{needCredit}, About: "nothing is overdue beyond what is tolerated"},

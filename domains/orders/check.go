@@ -25,6 +25,10 @@ type Draft struct {
 	ShipTo        *trade.Address  `json:"shipTo,omitempty"`
 	// Terms are the payment terms that the buyer asks for; empty for the account's.
 	Terms string `json:"terms,omitempty"`
+	// Service is how the goods are to be sent, by a name that nodes know; empty for how they like.
+	Service string `json:"service,omitempty"`
+	// Promotion is what the buyer orders by, by the ERP's name for it.
+	Promotion string `json:"promotion,omitempty"`
 	// ShipComplete is whether nothing is to be sent before everything can be.
 	ShipComplete bool `json:"shipComplete,omitempty"`
 	// Whole is whether it is turned down as a whole when a line is.
@@ -69,14 +73,33 @@ type Facts struct {
 	Prices map[int]PriceFact
 	// Quote is the quote that the draft names, nil when there is none.
 	Quote *Quote
+	// Services are how nodes can send.
+	Services []ServiceFact `json:",omitempty"`
+	// Lots are what lies at nodes by lot, of items that are kept in lots, where it matters.
+	Lots map[trade.SKU]map[trade.NodeID][]LotFact `json:",omitempty"`
 	// Arrivals are what nodes expect of the items that there is too little of now.
 	Arrivals map[trade.SKU][]trade.Dated `json:",omitempty"`
 	Missing  []Missing
 }
 
+// ServiceFact is a way in which a node can send, and the categories of items that it does not send so.
+type ServiceFact struct {
+	Name    string
+	Node    trade.NodeID
+	Refuses []string `json:",omitempty"`
+}
+
+// LotFact is what lies at a node of one lot of an item.
+type LotFact struct {
+	Number  string
+	OnHand  trade.Decimal
+	Expires trade.Date `json:",omitempty"`
+	Blocked bool       `json:",omitempty"`
+}
+
 // Missing is a fact that its source did not give.
 type Missing struct {
-	// What is "account", "items", "prices", "credit" or "availability".
+	// What is "account", "items", "rules", "prices", "credit", "availability" or "lots".
 	What   string
 	Source string
 	Reason string
@@ -146,8 +169,12 @@ type PriceFact struct {
 	// Breaks are the prices from quantities on, in the order's unit.
 	Breaks []PriceBreak
 	List   string
-	Source string
-	AsOf   time.Time
+	// Until is the last day on which it is the price; empty where it has no end.
+	Until trade.Date `json:",omitempty"`
+	// Promotions are those that it comes about by.
+	Promotions []string `json:",omitempty"`
+	Source     string
+	AsOf       time.Time
 }
 
 // PriceBreak is the price from a quantity on.
@@ -176,6 +203,9 @@ func Structure(d Draft, today trade.Date) []Finding {
 		fs.add(sanity, "requestedDate", fmt.Sprintf("%q is not a date", d.RequestedDate), "write it as 2026-12-31")
 	} else if d.RequestedDate != "" && d.RequestedDate < today && !d.DateKept {
 		fs.add(sanity, "requestedDate", fmt.Sprintf("%s is in the past", d.RequestedDate), "ask for today or later, or leave the date out")
+	}
+	if len(d.Promotion) > maxText {
+		fs.add(sanity, "promotion", fmt.Sprintf("a promotion of %d characters; the limit is %d", len(d.Promotion), maxText), "use its name, or leave it out")
 	}
 	if d.Currency != "" && !d.Currency.Valid() {
 		fs.add(currencyMismatch, "currency", fmt.Sprintf("%q is not an ISO 4217 code", d.Currency), "use a code such as USD")

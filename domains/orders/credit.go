@@ -12,7 +12,9 @@ type CreditPosition struct {
 	// Known is false when the ERP's figure is missing or too old to decide on.
 	Known bool
 	// Limit is nil when the account has none set; the ERP's zero means that too.
-	Limit      *trade.Decimal
+	Limit *trade.Decimal
+	// LimitUntil is the last day on which it may be used; empty where it has no end.
+	LimitUntil trade.Date
 	Balance    trade.Decimal
 	OpenOrders trade.Decimal
 	// Exposed is what was accepted here and is not in the ERP's figure yet.
@@ -62,6 +64,9 @@ func (e *evaluation) credit(p CreditPosition, total trade.Money) {
 				trade.Evidence{"name": "openOrders", "amount": p.OpenOrders.String(), "source": p.Source, "asOf": asOf, "counts": rule.OpenOrders},
 				trade.Evidence{"name": "acceptedHere", "amount": p.Exposed.String(), "source": "crossdock", "counts": true},
 			},
+		}
+		if until := p.LimitUntil; until != "" && until < trade.DateOf(p.AsOf) {
+			see(creditExpired, "accountId", fmt.Sprintf("the account's credit limit could be used until %s", until), "have the limit reviewed in the ERP", trade.Evidence{"limit": p.Limit.String(), "until": string(until)})
 		}
 		switch {
 		case value.IsZero() && available.IsNeg():

@@ -40,6 +40,8 @@ type Taken struct {
 	Plan    json.RawMessage `json:"plan,omitempty"`
 	Credit  CreditPosition  `json:"credit"`
 	Earlier []Earlier       `json:"earlier,omitempty"`
+	// Blanket is what other orders are worth under the blanket order that it is placed under.
+	Blanket trade.Decimal `json:"blanket,omitzero"`
 }
 
 // settleOrder takes stock and credit for what may be accepted and sets the order's outcome.
@@ -49,7 +51,7 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 		return o.conclude(policy, now), nil
 	}
 	e := &evaluation{draft: c.Draft, facts: c.Facts, policy: policy, currency: o.Currency}
-	sourcing := o.sourcing(o.wants(c.Facts), policy)
+	sourcing := o.sourcing(c.Facts, policy, now)
 	c.Taken = Taken{Settled: true, Wanted: map[int]trade.Decimal{}}
 	for _, w := range sourcing.Wants {
 		c.Taken.Wanted[w.Line] = w.Quantity
@@ -79,6 +81,9 @@ func (s *Service) settleOrder(ctx context.Context, tx postgres.Tx, o *Order, c *
 	c.Taken.Credit = position
 	// The account's orders are decided one after the other from here on.
 	if c.Taken.Earlier, err = s.store.samePO(ctx, tx, o, now.AddDate(0, 0, -policy.DuplicatePODays)); err != nil {
+		return nil, err
+	}
+	if c.Taken.Blanket, err = s.store.underBlanket(ctx, tx, o, policy); err != nil {
 		return nil, err
 	}
 	e.settle(o.Total, c.Taken)
@@ -134,7 +139,7 @@ func (c *Considered) under(policy Policy, now time.Time) *Order {
 func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 	d := c.Draft
 	o := &Order{
-		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Quote: d.Quote, Terms: d.Terms,
+		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Quote: d.Quote, Promotion: d.Promotion, Service: d.Service, Terms: d.Terms,
 		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, Whole: d.Whole, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
 	if o.Findings = Structure(d, trade.DateOf(now)); len(o.Findings) == 0 {
@@ -178,8 +183,12 @@ func (o *Order) wants(f Facts) []Want {
 }
 
 // sourcing is what the order is sourced by.
-func (o *Order) sourcing(wants []Want, p Policy) Sourcing {
-	return Sourcing{Wants: wants, ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
+func (o *Order) sourcing(f Facts, p Policy, now time.Time) Sourcing {
+	service := o.Service
+	if !f.serves(service) {
+		service = "" // what nobody offers holds the order, and leaves its stock to it
+	}
+	return Sourcing{Wants: o.wants(f), Service: service, Eligible: o.eligible(f, p, now), ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
 }
 
 // count sums up what the lines cost that were not turned down.
@@ -196,6 +205,8 @@ func (o *Order) count() {
 func (e *evaluation) settle(total trade.Money, t Taken) {
 	if !e.facts.missing(needPrices) && !e.facts.missing(needItems) {
 		e.value(total)
+		e.maySpend(total)
+		e.withinBlanket(t.Blanket, total)
 	}
 	e.approvals(total)
 	e.repeats(t.Earlier)
@@ -235,6 +246,7 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 	if !o.refusable() && (policy == BackorderNone || policy == FillOrKill) || whole {
 		policy = BackorderHold
 	}
+	var partial []int // lines that are short of an order that is sent as a whole
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if l.Outcome == LineRejected {
@@ -261,6 +273,7 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 			path: path(i, "quantity.value"), message: fmt.Sprintf("%s of %s is not available", short, l.SKU), remedy: fmt.Sprintf("order %s, or wait for stock", l.Allocated),
 			evidence: trade.Evidence{"ordered": l.Quantity.Value.String(), "available": l.Allocated.String(), "short": short.String(), "policy": string(policy)},
 		}
+		e.otherLots(o, l, today)
 		if expected != "" {
 			s.remedy += fmt.Sprintf(", or want it on %s", expected)
 			s.evidence["expected"] = string(expected)
@@ -278,6 +291,9 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 			continue
 		case policy == BackorderLine:
 			e.seeAs(atpShort, ChangesIt, s)
+		case whole:
+			e.seeAs(atpShort, Warns, s) // the order is held, not the line
+			partial = append(partial, l.Number)
 		default:
 			e.see(atpShort, s)
 		}
@@ -289,6 +305,12 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 		default:
 			l.Outcome = LineBackordered
 		}
+	}
+	if len(partial) > 0 {
+		e.see(shipCompleteConflict, sight{
+			path: "shipComplete", message: fmt.Sprintf("the order is sent as a whole, and there is too little for %d of its lines", len(partial)), remedy: "wait for stock, or let it be sent in parts",
+			evidence: trade.Evidence{"lines": partial},
+		})
 	}
 	if wanted := o.RequestedDate; wanted != "" && t.Ships > wanted {
 		e.see(dateInfeasible, sight{
@@ -382,7 +404,7 @@ func (o *Order) hold(f Finding, policy Policy, now time.Time) {
 	}
 	switch {
 	case f.Severity != trade.Hold: // what is turned down does not come right by itself
-	case slices.Contains([]string{sourceUnavailable, atpShort, creditExceeded, overdueBalance, taxContext, taxExemption, dateInfeasible, priceMissing, shortPick, amendedInSource}, f.Code):
+	case slices.Contains([]string{sourceUnavailable, atpShort, shipCompleteConflict, blanketExhausted, creditExceeded, creditExpired, overdueBalance, taxContext, taxExemption, dateInfeasible, priceMissing, priceExpired, lotRules, shortPick, amendedInSource}, f.Code):
 		h.AutoClears = true
 	}
 	if !o.refusable() {
@@ -397,11 +419,7 @@ func (o *Order) newHold(f Finding, policy Policy, now time.Time) Hold {
 	if f.ruled != "" {
 		code = f.ruled
 	}
-	rule := policy.holdRule(code)
-	if f.Code == atpShort && (o.ShipComplete || policy.Sourcing.ShipComplete) {
-		rule.Level = HoldsOrder
-	}
-	return newHold(f, rule, now)
+	return newHold(f, policy.holdRule(code), now)
 }
 
 func newHold(f Finding, rule HoldRule, now time.Time) Hold {

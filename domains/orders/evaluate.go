@@ -80,9 +80,10 @@ func Evaluate(d Draft, f Facts, p Policy) Evaluation {
 	e.draft.Lines = slices.Clone(d.Lines) // in the items' own units, when their turn comes
 	e.currency = e.orderCurrency()
 	e.missing()
-	for _, check := range []func(){e.soldTo, e.terms, e.poNumber, e.oneCurrency, e.shipTo, e.taxArea, e.quote, e.duplicateLines} {
+	for _, check := range []func(){e.soldTo, e.terms, e.poNumber, e.oneCurrency, e.shipTo, e.service, e.taxArea, e.quote, e.duplicateLines} {
 		check()
 	}
+	e.promotion()
 	lines := make([]Line, len(d.Lines))
 	for i := range d.Lines {
 		lines[i] = e.line(i)
@@ -184,6 +185,39 @@ func place(a trade.Address) string {
 	return a.Country + "-" + a.Region
 }
 
+// serves reports whether some node sends by the service.
+func (f Facts) serves(service string) bool {
+	return service == "" || slices.ContainsFunc(f.Services, func(s ServiceFact) bool { return s.Name == service })
+}
+
+func (e *evaluation) service() {
+	if e.facts.serves(e.draft.Service) {
+		return
+	}
+	var names []string
+	for _, s := range e.facts.Services {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	remedy := "leave it out: no node has services to choose from"
+	if len(names) > 0 {
+		remedy = "use one of " + strings.Join(names, ", ") + ", or leave it out"
+	}
+	e.see(serviceInvalid, sight{path: "carrierService", message: fmt.Sprintf("no node sends by %q", e.draft.Service), remedy: remedy, evidence: trade.Evidence{"asked": e.draft.Service, "offered": names}})
+}
+
+// serviced holds a line that no node sends by the service that is asked for.
+func (e *evaluation) serviced(l *lining) {
+	asked := e.draft.Service
+	if asked == "" || !e.facts.serves(asked) || slices.ContainsFunc(e.facts.Services, func(s ServiceFact) bool {
+		return s.Name == asked && !slices.Contains(s.Refuses, l.item.Category)
+	}) {
+		return
+	}
+	e.sees(l, serviceInvalid, sight{path: l.at("sku"), message: fmt.Sprintf("%s is not sent by %s", l.SKU, asked), remedy: "choose another service, or leave the line out", evidence: trade.Evidence{"asked": asked, "category": l.item.Category}})
+}
+
 func (e *evaluation) taxArea() {
 	if a := e.facts.Account; a != nil && !a.TaxContext {
 		e.see(taxContext, sight{path: "accountId", message: fmt.Sprintf("account %s has no tax area", a.ID), remedy: "complete the account's tax set-up in the ERP", source: a.Source, asOf: a.AsOf})
@@ -233,7 +267,7 @@ func (e *evaluation) line(i int) Line {
 	}
 	l.item, l.Description = item, item.Name
 	l.inItsUnit(&e.draft.Lines[i])
-	for _, check := range []func(*lining){e.blocked, e.assortment, e.restricted, e.unit, e.limit, e.quantities, e.taxClass, e.price, e.margin} {
+	for _, check := range []func(*lining){e.blocked, e.assortment, e.mayBuy, e.restricted, e.serviced, e.unit, e.limit, e.quantities, e.taxClass, e.price, e.margin} {
 		if check(l); l.Outcome == LineRejected {
 			return rejected(l.Line)
 		}
@@ -261,8 +295,7 @@ func (e *evaluation) blocked(l *lining) {
 }
 
 func (e *evaluation) assortment(l *lining) {
-	a := e.policy.Assortment
-	if a != nil && (a.Only != nil && !a.Only.has(l.item) || a.Never != nil && a.Never.has(l.item)) {
+	if a := e.policy.Assortment; a != nil && !a.sells(l.item) {
 		e.sees(l, notInAssortment, sight{path: l.at("sku"), message: fmt.Sprintf("item %s is not sold to account %s", l.SKU, e.draft.Account), remedy: "choose another item", evidence: trade.Evidence{"category": l.item.Category}})
 	}
 }
@@ -420,6 +453,7 @@ func (e *evaluation) price(l *lining) {
 		}
 		return
 	}
+	e.inTime(l, is)
 	l.UnitPrice = is.of(l.Quantity.Value, l.Asked)
 	l.Amount = l.UnitPrice.Times(l.Quantity.Value).Round()
 	want := l.ExpectedUnitPrice
@@ -455,6 +489,42 @@ func (e *evaluation) price(l *lining) {
 		s.remedy = "accept the price, or ask for a contract price"
 		e.sees(l, priceTolerance, s)
 	}
+}
+
+// inTime holds the line against the time for which its price is valid.
+func (e *evaluation) inTime(l *lining, is PriceFact) {
+	if is.Until == "" {
+		return
+	}
+	s := sight{path: l.at("sku"), source: is.Source, asOf: is.AsOf, evidence: trade.Evidence{"validUntil": string(is.Until), "priceList": is.List}}
+	switch wanted := e.draft.RequestedDate; {
+	case is.Until < trade.DateOf(e.draft.At):
+		s.message, s.remedy = fmt.Sprintf("the price of %s was valid until %s", l.SKU, is.Until), "extend it in the ERP"
+		e.sees(l, priceExpired, s)
+	case wanted != "" && is.Until < wanted && e.policy.effect(priceExpired) != Off:
+		s.message = fmt.Sprintf("the price of %s is valid until %s, and the order is wanted on %s: it is kept", l.SKU, is.Until, wanted)
+		e.seeAs(priceExpired, Warns, s)
+	}
+}
+
+// promotion looks whether what the buyer orders by takes something off a line.
+func (e *evaluation) promotion() {
+	asked := e.draft.Promotion
+	if asked == "" || e.facts.missing(needPrices) {
+		return
+	}
+	var given []string
+	for _, p := range e.facts.Prices {
+		given = append(given, p.Promotions...)
+	}
+	if slices.ContainsFunc(given, func(code string) bool { return strings.EqualFold(code, asked) }) {
+		return
+	}
+	slices.Sort(given)
+	e.see(promoInvalid, sight{
+		path: "promotion", message: fmt.Sprintf("promotion %q takes nothing off this order", asked), remedy: "use one that is open to the account now, or leave it out",
+		evidence: trade.Evidence{"asked": asked, "given": slices.Compact(given)},
+	})
 }
 
 // of is the price of a quantity: where another one was asked for, that of the break that it is in.
@@ -520,8 +590,8 @@ type Earlier struct {
 
 // repeats holds an order that was placed under the same PO number lately, and remarks a PO number that is used again.
 func (e *evaluation) repeats(earlier []Earlier) {
-	if e.policy.effect(duplicatePO) == Off || len(earlier) == 0 {
-		return
+	if e.policy.effect(duplicatePO) == Off || len(earlier) == 0 || e.policy.blanket(e.draft.PONumber) != nil {
+		return // many orders are placed under a blanket order's number
 	}
 	same := slices.IndexFunc(earlier, func(o Earlier) bool { return o.Same })
 	numbers := make([]string, len(earlier))

@@ -159,6 +159,8 @@ func TestRules(t *testing.T) {
 		"a stopped account is held":    {`{"checks": {"CUSTOMER_STOPPED": "HOLD"}}`, "4", func(f *orders.Facts) { f.Account.Stopped = "blocked" }, "CUSTOMER_STOPPED", trade.Hold, "4"},
 		"no tax area is let through":   {`{"checks": {"TAX_CONTEXT_INCOMPLETE": "WARN"}}`, "4", func(f *orders.Facts) { f.Account.TaxContext = false }, "TAX_CONTEXT_INCOMPLETE", trade.Warn, "4"},
 		"a rounded quantity's break":   {`{"rounding": "UP"}`, "9", nil, "QTY_MULTIPLE", trade.Change, "10"},
+		"what its buyer may not order": {`{"buyers": [{"name": "yard", "buyers": ["*"], "only": {"categories": ["PIPE"]}}]}`, "4", nil, "BUYER_NOT_AUTHORIZED", trade.Reject, ""},
+		"a promotion that is not open": {`{}`, "4", nil, "PROMO_INVALID", trade.Warn, "4"},
 		"in order":                     {`{}`, "4", nil, "", "", "4"},
 	} {
 		f := facts()
@@ -166,7 +168,11 @@ func TestRules(t *testing.T) {
 		if c.change != nil {
 			c.change(&f)
 		}
-		is := orders.Evaluate(draft(quantity(c.quantity, "PCS"), nil), f, by(t, c.policy))
+		d := draft(quantity(c.quantity, "PCS"), nil)
+		if c.code == "PROMO_INVALID" {
+			d.Promotion = "SPRING"
+		}
+		is := orders.Evaluate(d, f, by(t, c.policy))
 		got := codes(is.Findings)
 		if c.code == "" && len(got) > 0 || c.code != "" && (len(got) != 1 || got[c.code] != c.severity) {
 			t.Errorf("%s: %v, want %s %s", name, got, c.severity, c.code)
@@ -310,5 +316,34 @@ func TestAPONumberTwice(t *testing.T) {
 	}
 	if got := codes(orders.CheckRepeats(by(t, `{"checks": {"DUPLICATE_PO": "OFF"}}`), "PO-1", earlier(true))); len(got) > 0 {
 		t.Errorf("switched off: %v", got)
+	}
+}
+
+// TestACreditLimitHasAnEnd: on its last day it may be used, and not after.
+func TestACreditLimitHasAnEnd(t *testing.T) {
+	t.Parallel()
+	limit := trade.MustDecimal("10000")
+	for until, severity := range map[trade.Date]trade.Severity{"": "", "2026-11-26": "", "2026-11-25": trade.Hold} {
+		position := orders.CreditPosition{Known: true, Limit: &limit, LimitUntil: until, Currency: "USD", AsOf: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC)}
+		if got := codes(orders.CheckCredit(orders.BuiltIn().Default, position, *money("1"))); got["CREDIT_LIMIT_EXPIRED"] != severity {
+			t.Errorf("until %q: %v, want %q", until, got, severity)
+		}
+	}
+}
+
+// TestAPriceHasAnEnd: after its last day it holds, and one that ends before the goods are wanted is remarked and kept.
+func TestAPriceHasAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		until, wanted trade.Date
+		severity      trade.Severity
+	}{{"", "2026-12-24", ""}, {"2026-11-25", "", trade.Hold}, {"2026-11-26", "", ""}, {"2026-11-26", "2026-11-26", ""}, {"2026-11-26", "2026-11-27", trade.Warn}} {
+		f := facts()
+		f.Prices[0] = orders.PriceFact{UnitPrice: *money("10"), Until: c.until}
+		d := draft(quantity("4", "PCS"), nil)
+		d.At, d.RequestedDate = time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC), c.wanted
+		if got := codes(orders.Evaluate(d, f, orders.BuiltIn().Default).Findings); got["PRICE_EXPIRED"] != c.severity {
+			t.Errorf("until %q, wanted on %q: %v, want %q", c.until, c.wanted, got, c.severity)
+		}
 	}
 }

@@ -18,7 +18,13 @@ import (
 // not answer is a Missing fact, not an error. It also refreshes the figures that Reserver and
 // Exposure decide on.
 type Gatherer interface {
-	Gather(ctx context.Context, d Draft) Facts
+	Gather(ctx context.Context, d Draft, n Needs) Facts
+}
+
+// Needs are facts that only some decisions need.
+type Needs struct {
+	// Lots is whether it matters which lots lie at nodes.
+	Lots bool
 }
 
 // Want is a quantity of a line to promise from somewhere.
@@ -36,10 +42,14 @@ type Sourcing struct {
 	Avoid  []trade.NodeID
 	ShipTo trade.Address
 	// Wanted is the day that the goods are wanted; empty for as soon as can be.
-	Wanted   trade.Date
+	Wanted trade.Date
+	// Service is how they are sent; empty for how each node likes.
+	Service  string
 	Criteria []trade.Criterion
 	// MaxNodes bounds the nodes that send; 0 does not.
 	MaxNodes int
+	// Eligible is how much of what lies at nodes may be sent, of items of which not every lot may.
+	Eligible map[trade.SKU]map[trade.NodeID]trade.Decimal
 }
 
 // Sourced is what was promised by line, and why so, as JSON for whoever must explain it.
@@ -190,7 +200,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 	policy := rules.For(d.Account)
 	var facts Facts
 	if len(Structure(d, trade.DateOf(now))) == 0 {
-		if facts, err = s.gather(ctx, d); err != nil {
+		if facts, err = s.gather(ctx, d, policy); err != nil {
 			return nil, err
 		}
 	}

@@ -101,6 +101,10 @@ type Order struct {
 	ShipComplete bool `json:"shipComplete,omitempty"`
 	// Whole is whether it is turned down as a whole when a line is.
 	Whole bool `json:"whole,omitempty"`
+	// Service is how the goods are sent; empty for how nodes like.
+	Service string `json:"service,omitempty"`
+	// Promotion is what the buyer ordered by.
+	Promotion string `json:"promotion,omitempty"`
 	// Quote is the number of the quote that it was placed by.
 	Quote string `json:"quote,omitempty"`
 	// AmendedBy is who changed it last here; empty for nobody.

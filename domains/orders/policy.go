@@ -61,6 +61,12 @@ type Policy struct {
 	Sourcing SourcingRule `json:"sourcing"`
 	// Approvals are the orders that somebody on the buyer's side approves. They do not hold what a storefront has sold.
 	Approvals []ApprovalRule `json:"approvals,omitempty"`
+	// Buyers are what some buyers may order.
+	Buyers []BuyerRule `json:"buyers,omitempty"`
+	// ShelfLife is for how long goods must keep when they are sent; items that it does not name are sent from any lot.
+	ShelfLife []ShelfLife `json:"shelfLife,omitempty"`
+	// Blankets are the agreements that orders are placed under.
+	Blankets []Blanket `json:"blankets,omitempty"`
 	// Holds are how findings hold, by code.
 	Holds map[string]HoldRule `json:"holds,omitempty"`
 }
@@ -155,6 +161,11 @@ type QuantityLimit struct {
 type Assortment struct {
 	Only  *Selector `json:"only,omitempty"`
 	Never *Selector `json:"never,omitempty"`
+}
+
+// sells reports whether an item is part of it.
+func (a Assortment) sells(i ItemFact) bool {
+	return (a.Only == nil || a.Only.has(i)) && (a.Never == nil || !a.Never.has(i))
 }
 
 // Restriction is what may not be sent to some countries or regions. Without items it is the whole order.
@@ -274,6 +285,7 @@ func (p Policy) makes(code string) bool {
 	there := map[string]bool{
 		orderMin: p.OrderValue.Minimum != nil, orderMax: p.OrderValue.Maximum != nil, marginFloor: p.MarginFloor != nil, creditWatch: p.Credit.Watch.IsPos(),
 		notInAssortment: p.Assortment != nil, itemRestricted: len(p.Restrictions) > 0, qtyMax: len(p.QuantityLimits) > 0,
+		buyerNotAuthorized: len(p.Buyers) > 0, blanketExhausted: len(p.Blankets) > 0, lotRules: len(p.ShelfLife) > 0,
 	}
 	is, said := there[code]
 	return p.effect(code) != Off && (is || !said)
@@ -371,6 +383,7 @@ func over(p Policy, raw json.RawMessage, at string) (Policy, error) {
 		for name, empty := range map[string]func(){
 			"quantityLimits": func() { out.QuantityLimits = nil }, "assortment": func() { out.Assortment = nil },
 			"restrictions": func() { out.Restrictions = nil }, "approvals": func() { out.Approvals = nil }, "taxes": func() { out.Taxes = nil },
+			"buyers": func() { out.Buyers = nil }, "blankets": func() { out.Blankets = nil }, "shelfLife": func() { out.ShelfLife = nil },
 		} {
 			if _, ok := named[name]; ok {
 				empty()
@@ -477,6 +490,21 @@ func (p Policy) check(at string) error {
 	for i, a := range p.Approvals {
 		if strings.TrimSpace(a.Name) == "" || a.Tiers < 0 || a.Tiers > maxTiers {
 			return fault.New(fault.Invalid, "an approval rule needs a name, and 1 to %d tiers", maxTiers).At(fmt.Sprintf("%s.approvals.%d", at, i))
+		}
+	}
+	for i, b := range p.Buyers {
+		if strings.TrimSpace(b.Name) == "" || len(b.Buyers) == 0 || b.Maximum != nil && b.Maximum.IsNeg() {
+			return fault.New(fault.Invalid, "a rule for buyers needs a name, buyers, and a maximum of 0 or more where it has one").At(fmt.Sprintf("%s.buyers.%d", at, i))
+		}
+	}
+	for i, l := range p.ShelfLife {
+		if len(l.Items.SKUs)+len(l.Items.Categories) == 0 || l.Days < 0 || l.Days > 3650 {
+			return fault.New(fault.Invalid, "a shelf life needs items, and 0 to 3650 days").At(fmt.Sprintf("%s.shelfLife.%d", at, i))
+		}
+	}
+	for i, b := range p.Blankets {
+		if _, err := time.Parse(time.DateOnly, string(b.Until)); strings.TrimSpace(b.PONumber) == "" || !b.Maximum.IsPos() || b.Until != "" && err != nil {
+			return fault.New(fault.Invalid, "a blanket order needs a poNumber, a maximum above 0, and an until such as 2027-12-31 where it ends").At(fmt.Sprintf("%s.blankets.%d", at, i))
 		}
 	}
 	for i, r := range p.Restrictions {

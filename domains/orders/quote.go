@@ -146,7 +146,7 @@ func (s *Service) MakeQuote(ctx context.Context, who trade.Viewer, d Draft, unti
 	d.By, d.At = who.Subject, now
 	c := &Considered{Draft: d}
 	if len(Structure(d, trade.DateOf(now))) == 0 {
-		c.Facts = s.facts.Gather(ctx, d)
+		c.Facts = s.facts.Gather(ctx, d, Needs{})
 	}
 	o, _ := c.order(rules.For(d.Account), now)
 	if slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Severity == trade.Reject }) ||

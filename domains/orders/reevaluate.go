@@ -23,7 +23,7 @@ func (s *Service) Reevaluate(ctx context.Context, id trade.OrderID) (bool, error
 		return false, err
 	}
 	d := found[id].draft()
-	facts, err := s.gather(ctx, d)
+	facts, err := s.gather(ctx, d, rules.For(d.Account))
 	if err != nil {
 		return false, err
 	}
@@ -138,7 +138,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
 		return nil, err
 	}
-	sourcing := o.sourcing(o.wants(facts), policy)
+	sourcing := o.sourcing(facts, policy, s.now())
 	sourcing.Avoid = avoid
 	got, err := s.reserver.Reserve(ctx, tx, o.ID, sourcing)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		return nil, err
 	}
 	e.allocate(o, Taken{Promised: got.Lines, Waiting: waiting, Ships: got.Ships}, trade.DateOf(s.now()))
-	short := slices.ContainsFunc(e.findings[before:], func(f Finding) bool { return f.Code == atpShort })
+	short := slices.ContainsFunc(e.findings[before:], func(f Finding) bool { return f.Code == atpShort || f.Code == shipCompleteConflict })
 	o.count()
 	e.tax(o)
 	still := map[against]bool{{code: shortPick}: short}
@@ -180,7 +180,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			return nil, err
 		}
 		e.credit(position, o.Total)
-	case !amended.IsZero() || o.heldFor(creditExceeded, creditNone, overdueBalance):
+	case !amended.IsZero() || o.heldFor(creditExceeded, creditExpired, creditNone, overdueBalance):
 		position, err := s.exposure.Owed(ctx, tx, o.Account)
 		if err != nil {
 			return nil, err
@@ -196,10 +196,18 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	if decided || !amended.IsZero() {
 		// What it is worth is known only now.
 		e.value(o.Total)
+		e.maySpend(o.Total)
 		e.approvals(o.Total)
 		if err := s.store.reviewed(ctx, tx, o.ID, is.Internal); err != nil {
 			return nil, err
 		}
+	}
+	if decided || !amended.IsZero() || o.heldFor(blanketExhausted) {
+		used, err := s.store.underBlanket(ctx, tx, o, policy)
+		if err != nil {
+			return nil, err
+		}
+		e.withinBlanket(used, o.Total)
 	}
 	if !o.waits() && len(o.ActiveHolds()) == 0 && (!short || !byDate) {
 		// It was agreed that it waits for stock, and not that it comes too late.
@@ -252,7 +260,7 @@ func (o *Order) heldBefore(at against, since time.Time) bool {
 }
 
 func (o *Order) draft() Draft {
-	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, At: o.PlacedAt, Quote: o.Quote, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
+	d := Draft{Account: o.Account, PONumber: o.PONumber, Currency: o.Currency, ShipToID: o.ShipToID, Terms: o.Terms, ShipComplete: o.ShipComplete, Whole: o.Whole, By: o.PlacedBy, At: o.PlacedAt, Quote: o.Quote, Promotion: o.Promotion, Service: o.Service, RequestedDate: o.RequestedDate, Channel: o.Channel, ChannelRef: o.ChannelRef, ChannelSource: o.ChannelSource}
 	d.DateKept = true
 	if o.ShipTo.Line1 != "" {
 		d.ShipTo, d.ShipToKept = &o.ShipTo, true

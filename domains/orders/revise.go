@@ -20,13 +20,14 @@ import (
 type Change struct {
 	// Version is the version of the order that the buyer saw.
 	Version int
-	// Lines are new quantities by line number; zero takes a line off.
-	Lines         map[int]trade.Decimal
+	// Lines are new quantities by line number, in the line's own unit, or in the one that it was ordered in; zero takes a line off.
+	Lines         map[int]trade.Quantity
 	Add           []DraftLine
 	RequestedDate *trade.Date
 	PONumber      *string
 	ShipToID      *string
 	ShipTo        *trade.Address
+	Service       *string
 	Reason        string
 }
 
@@ -65,7 +66,7 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 	if err != nil {
 		return nil, err
 	}
-	facts, err := s.gather(ctx, d)
+	facts, err := s.gather(ctx, d, rules.For(d.Account))
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +114,10 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 		d.Lines[i].Gone = d.Lines[i].Gone || l.Outcome == LineRejected
 	}
 	for _, n := range slices.Sorted(maps.Keys(c.Lines)) {
-		q := c.Lines[n]
-		l := o.Line(n)
+		l, q, err := o.wanted(n, c.Lines[n])
 		switch {
-		case l == nil || l.Outcome == LineDeleted:
-			return d, fault.New(fault.NotFound, "order %s has no line %d", o.Number, n).At("lines")
+		case err != nil:
+			return d, err
 		case q.IsNeg():
 			return d, fault.New(fault.Invalid, "line %d: a quantity of %s", n, q).At("lines")
 		case q.IsZero():
@@ -127,7 +127,7 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 			if q.Cmp(line.Quantity.Value) > 0 && !who.Has(OverridePrices) {
 				line.Override = nil // the price was set for less
 			}
-			line.Quantity.Value, line.Ordered, line.Gone = q, nil, false
+			line.Quantity.Value, line.Ordered, line.Gone = q, l.ordered(c.Lines[n]), false
 		}
 	}
 	if d.Lines = append(d.Lines, c.Add...); len(d.Lines) > MaxLines {
@@ -145,6 +145,9 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 	if c.PONumber != nil {
 		d.PONumber = *c.PONumber
 	}
+	if c.Service != nil {
+		d.Service = *c.Service
+	}
 	if c.ShipToID != nil {
 		d.ShipToID, d.ShipTo, d.ShipToKept = *c.ShipToID, nil, false
 	}
@@ -152,6 +155,33 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 		d.ShipToID, d.ShipTo, d.ShipToKept = "", c.ShipTo, false
 	}
 	return d, nil
+}
+
+// wanted is a line with the quantity that is wanted of it, in its own unit.
+func (o *Order) wanted(number int, q trade.Quantity) (*Line, trade.Decimal, error) {
+	l := o.Line(number)
+	if l == nil || l.Outcome == LineDeleted {
+		return nil, trade.Decimal{}, fault.New(fault.NotFound, "order %s has no line %d", o.Number, number).At("lines")
+	}
+	own, exact := l.Own(q)
+	switch {
+	case exact:
+		return l, own, nil
+	case l.Ordered == nil:
+		return nil, own, fault.New(fault.Invalid, "line %d is in %s, not in %s", number, l.Quantity.Unit, q.Unit).At("lines")
+	case q.Unit != l.Ordered.Quantity.Unit:
+		return nil, own, fault.New(fault.Invalid, "line %d is in %s and was ordered in %s: change it in one of them, not in %s", number, l.Quantity.Unit, l.Ordered.Quantity.Unit, q.Unit).At("lines")
+	default:
+		return nil, own, fault.New(fault.Invalid, "%s of line %d cannot be counted in %s: change it in %s", q, number, l.Quantity.Unit, l.Quantity.Unit).At("lines")
+	}
+}
+
+// ordered is a quantity of the line as it was ordered, nil where it is in the line's own unit.
+func (l *Line) ordered(q trade.Quantity) *Ordered {
+	if l.Ordered == nil || q.Unit != l.Ordered.Quantity.Unit || q.Unit == l.Quantity.Unit {
+		return nil
+	}
+	return &Ordered{Quantity: q, Ratio: l.Ordered.Ratio}
 }
 
 // revise changes an order that is locked.
@@ -236,7 +266,7 @@ func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
 func (o *Order) carries(was Hold, now *Order, h Hold) bool {
 	cheaper := now.Total.Amount.Cmp(o.Total.Amount) <= 0
 	switch h.Code {
-	case creditExceeded, overdueBalance, orderMax, atpShort:
+	case creditExceeded, overdueBalance, orderMax, atpShort, shipCompleteConflict, buyerNotAuthorized, blanketExhausted:
 		return cheaper
 	case approvalRequired:
 		had := o.items()
@@ -250,11 +280,14 @@ func (o *Order) carries(was Hold, now *Order, h Hold) bool {
 
 // lower takes quantities off lines of an order that is on its way, as far as no node has them.
 func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, change Change, facts Facts, kept map[int]map[trade.NodeID]trade.Decimal) ([]event.Event, error) {
-	if len(change.Add) > 0 || change.RequestedDate != nil || change.PONumber != nil || change.ShipTo != nil || change.ShipToID != nil {
+	if len(change.Add) > 0 || change.RequestedDate != nil || change.PONumber != nil || change.ShipTo != nil || change.ShipToID != nil || change.Service != nil {
 		return nil, o.refuse("order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number)
 	}
 	for _, number := range slices.Sorted(maps.Keys(change.Lines)) {
-		l, q := o.Line(number), change.Lines[number]
+		l, q, err := o.wanted(number, change.Lines[number])
+		if err != nil {
+			return nil, err
+		}
 		wanted := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
 		worked := trade.Sum(l.Released, l.Shipped)
 		held := trade.Decimal{}

@@ -47,8 +47,8 @@ func (s *Service) one(ctx context.Context, who trade.Viewer, id trade.OrderID) (
 }
 
 // gather asks for the facts about a draft, the quote that it names among them.
-func (s *Service) gather(ctx context.Context, d Draft) (facts Facts, err error) {
-	facts = s.facts.Gather(ctx, d)
+func (s *Service) gather(ctx context.Context, d Draft, p Policy) (facts Facts, err error) {
+	facts = s.facts.Gather(ctx, d, p.needs())
 	facts.Quote, err = s.store.quote(ctx, d)
 	return facts, err
 }
@@ -526,9 +526,9 @@ func (s *Service) SimulateSourcing(ctx context.Context, who trade.Viewer, d Draf
 	if maxNodes > 0 {
 		policy.Sourcing.MaxNodes = maxNodes
 	}
-	c := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d)}
+	c := &Considered{Draft: d, Facts: s.facts.Gather(ctx, d, policy.needs())}
 	o, _ := c.order(policy, now)
-	promised, err := s.reserver.Simulate(ctx, o.sourcing(o.wants(c.Facts), policy))
+	promised, err := s.reserver.Simulate(ctx, o.sourcing(c.Facts, policy, now))
 	return promised.Plan, err
 }
 

@@ -39,6 +39,20 @@ func (s *store) samePO(ctx context.Context, tx postgres.Tx, o *Order, since time
 	return out, nil
 }
 
+// underBlanket is what the account's other orders are worth under the blanket order that this one is placed under, before tax.
+func (s *store) underBlanket(ctx context.Context, tx postgres.Tx, o *Order, p Policy) (used trade.Decimal, err error) {
+	if p.blanket(o.PONumber) == nil {
+		return used, nil
+	}
+	if err := tx.QueryRow(ctx, `
+		SELECT coalesce(sum((l->'unitPrice'->>'amount')::numeric * ((l->'quantity'->>'value')::numeric - (l->>'cancelled')::numeric - (l->>'rejected')::numeric)), 0)
+		FROM orders, json_array_elements(doc->'lines') AS l
+		WHERE account_id = $1 AND po_number = $2 AND id <> $3 AND status NOT IN ('REJECTED', 'CANCELLED')`, o.Account, o.PONumber, o.ID).Scan(&used); err != nil {
+		return used, fmt.Errorf("orders under blanket order %s: %w", o.PONumber, err)
+	}
+	return used.Trim(0), nil
+}
+
 // consider keeps what an order was decided from.
 func (s *store) consider(ctx context.Context, tx postgres.Tx, o *Order, c *Considered) error {
 	raw, err := json.Marshal(c)

@@ -31,6 +31,8 @@ type Context struct {
 	Date     trade.Date
 	Branch   string
 	Currency trade.Currency
+	// Promotion is what the buyer orders by, by the ERP's name for it; empty for what everybody gets.
+	Promotion string
 }
 
 // NewKey returns the key of a question.
@@ -53,26 +55,27 @@ func (k Key) Context() Context {
 
 // flat is how a key is stored.
 type flat struct {
-	Account  trade.AccountID
-	SKU      trade.SKU
-	Unit     trade.Unit
-	Quantity string
-	Date     trade.Date
-	Branch   string
-	Currency trade.Currency
+	Account   trade.AccountID
+	SKU       trade.SKU
+	Unit      trade.Unit
+	Quantity  string
+	Date      trade.Date
+	Branch    string
+	Currency  trade.Currency
+	Promotion string `json:",omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
 func (k Key) MarshalJSON() ([]byte, error) {
 	in := k.Context()
-	return json.Marshal(flat{in.Account, k.SKU, k.Unit, k.Quantity, in.Date, in.Branch, in.Currency})
+	return json.Marshal(flat{in.Account, k.SKU, k.Unit, k.Quantity, in.Date, in.Branch, in.Currency, in.Promotion})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (k *Key) UnmarshalJSON(raw []byte) error {
 	var f flat
 	err := json.Unmarshal(raw, &f)
-	*k = Key{unique.Make(Context{f.Account, f.Date, f.Branch, f.Currency}), f.SKU, f.Unit, f.Quantity}
+	*k = Key{unique.Make(Context{f.Account, f.Date, f.Branch, f.Currency, f.Promotion}), f.SKU, f.Unit, f.Quantity}
 	return err
 }
 
@@ -90,12 +93,25 @@ func ByContext(keys []Key) map[Context][]Key {
 type Price struct {
 	Key Key
 	// Unit is what UnitPrice is for one of.
-	Unit       trade.Unit
-	UnitPrice  trade.Money
-	ListPrice  trade.Money
-	List       string
-	Breaks     []Break
+	Unit      trade.Unit
+	UnitPrice trade.Money
+	ListPrice trade.Money
+	List      string
+	Breaks    []Break
+	// Discounts are what is off within UnitPrice.
+	Discounts []Discount `json:",omitempty"`
+	// Until is the last day on which it is the price; empty where it has no end, or the ERP does not say.
+	Until      trade.Date `json:",omitempty"`
 	Provenance lookup.Provenance
+}
+
+// Discount is what is off the price of one.
+type Discount struct {
+	// Code is what the ERP calls it.
+	Code string `json:"code"`
+	// Promotion is whether it is for a time or for who asks, rather than the account's for good.
+	Promotion bool        `json:"promotion,omitempty"`
+	Amount    trade.Money `json:"amount"`
 }
 
 // Break is the price from a quantity on.

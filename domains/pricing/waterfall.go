@@ -24,10 +24,12 @@ const (
 	StepList      StepKind = "LIST"
 	StepAgreement StepKind = "AGREEMENT"
 	StepBreak     StepKind = "QUANTITY_BREAK"
+	StepDiscount  StepKind = "DISCOUNT"
+	StepPromotion StepKind = "PROMOTION"
 )
 
 // Waterfall is how the price comes about, as far as the ERP tells: from the list price, by the price list or contract that applies,
-// to the quantity break. The steps' amounts add up to the unit price.
+// to the quantity break, and what is off that. The steps' amounts add up to the unit price.
 func (p *Price) Waterfall() []Step {
 	list := p.ListPrice
 	if list.Currency != p.UnitPrice.Currency || list.Amount.IsZero() {
@@ -40,12 +42,28 @@ func (p *Price) Waterfall() []Step {
 			out = append(out, Step{kind, label, trade.Money{Amount: d, Currency: to.Currency}, to})
 		}
 	}
-	if at, base := p.applied(), p.base(); at != nil && base != nil && base.From.Value.Cmp(at.From.Value) < 0 && at.UnitPrice == p.UnitPrice {
-		add(StepAgreement, p.List, base.UnitPrice)
-		add(StepBreak, fmt.Sprintf("from %s", at.From), p.UnitPrice)
-		return out
+	before := func(to trade.Money) trade.Money { // what is off is off last
+		for _, d := range p.Discounts {
+			to.Amount = trade.Sum(to.Amount, d.Amount.Amount)
+		}
+		return to
 	}
-	add(StepAgreement, p.List, p.UnitPrice)
+	if at, base := p.applied(), p.base(); at != nil && base != nil && base.From.Value.Cmp(at.From.Value) < 0 && at.UnitPrice == p.UnitPrice {
+		add(StepAgreement, p.List, before(base.UnitPrice))
+		add(StepBreak, fmt.Sprintf("from %s", at.From), before(p.UnitPrice))
+	} else {
+		add(StepAgreement, p.List, before(p.UnitPrice))
+	}
+	for i, d := range p.Discounts {
+		kind, last := StepDiscount, out[len(out)-1].Result
+		if d.Promotion {
+			kind = StepPromotion
+		}
+		if last.Amount = trade.Less(last.Amount, d.Amount.Amount); i == len(p.Discounts)-1 {
+			last = p.UnitPrice
+		}
+		add(kind, d.Code, last)
+	}
 	return out
 }
 

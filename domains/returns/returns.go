@@ -145,6 +145,9 @@ type OriginLine struct {
 	UnitPrice trade.Money
 	// Returnable is shipped and not received back.
 	Returnable trade.Decimal
+	// OrderedIn is the unit that it was ordered in, where that was another one, and Ratio how many of the line's own one is.
+	OrderedIn trade.Unit
+	Ratio     trade.Ratio
 }
 
 // Orders tells what can come back of an order, and locks the order for the transaction.
@@ -228,6 +231,10 @@ func (s *Service) Request(ctx context.Context, who trade.Viewer, key string, ord
 		if err != nil {
 			return err
 		}
+		wishes, err := from.own(wishes)
+		if err != nil {
+			return err
+		}
 		now := s.now()
 		id := identity(who, order, key)
 		if i := slices.IndexFunc(earlier, func(r *Return) bool { return r.ID == id }); i >= 0 {
@@ -259,14 +266,34 @@ func (s *Service) Request(ctx context.Context, who trade.Viewer, key string, ord
 	return out, err
 }
 
+// own are the wishes in the lines' own units.
+func (o Origin) own(wishes []Wish) ([]Wish, error) {
+	out := slices.Clone(wishes)
+	for i, w := range out {
+		l, known := o.Lines[w.Line]
+		unit := w.Quantity.Unit
+		switch {
+		case !known || unit == "" || unit == l.Unit:
+			continue
+		case l.OrderedIn == "":
+			return nil, fault.New(fault.Invalid, "line %d is counted in %s: return it in %s, not in %s", w.Line, l.Unit, l.Unit, unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
+		case unit != l.OrderedIn:
+			return nil, fault.New(fault.Invalid, "line %d is counted in %s and was ordered in %s: return it in one of them, not in %s", w.Line, l.Unit, l.OrderedIn, unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
+		}
+		is, exact := l.Ratio.Convert(w.Quantity.Value, w.Quantity.Value.Scale())
+		if !exact {
+			return nil, fault.New(fault.Invalid, "%s of line %d cannot be counted in %s: return it in %s", w.Quantity, w.Line, l.Unit, l.Unit).At(fmt.Sprintf("lines.%d.quantity.value", i))
+		}
+		out[i].Quantity = trade.Quantity{Value: is, Unit: l.Unit}
+	}
+	return out, nil
+}
+
 // wished checks one wish against what can still come back.
 func wished(i int, w Wish, from Origin, earlier []*Return, sofar []Line) (Line, error) {
 	o, ok := from.Lines[w.Line]
 	if !ok {
 		return Line{}, fault.New(fault.Invalid, "order %s has no line %d", from.Number, w.Line).At(fmt.Sprintf("lines.%d.line", i))
-	}
-	if w.Quantity.Unit != "" && w.Quantity.Unit != o.Unit {
-		return Line{}, fault.New(fault.Invalid, "line %d is counted in %s: return it in %s, not in %s", w.Line, o.Unit, o.Unit, w.Quantity.Unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
 	}
 	asked := w.Quantity.Value
 	if !asked.IsPos() {

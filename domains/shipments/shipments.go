@@ -69,6 +69,8 @@ type Work struct {
 	ShippedParts  []trade.Part    `json:"shippedParts,omitempty"`
 	ShipTo        trade.Address   `json:"shipTo"`
 	RequestedDate trade.Date      `json:"requestedDate,omitempty"`
+	// Service is how it is to be sent, as the node's system calls that; empty for how the node likes.
+	Service string `json:"service"`
 	// NodeRef is what the node calls the work, empty until it has taken it.
 	NodeRef string `json:"nodeRef,omitempty"`
 	// ReportedBy is the source that last reported the work, empty until one has.

@@ -740,6 +740,29 @@ func (ec *executionContext) fieldContext_Credit_limit(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Credit_limitUntil(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Credit_limitUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LimitUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalODate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Credit_limitUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Credit", field, false, false, "Date")
+}
+
 func (ec *executionContext) _Credit_balance(ctx context.Context, field graphql.CollectedField, obj *finance.Position) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1488,6 +1511,11 @@ func (ec *executionContext) _Credit(ctx context.Context, sel ast.SelectionSet, o
 			out.Values[i] = graphql.MarshalString("Credit")
 		case "limit":
 			out.Values[i] = ec._Credit_limit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "limitUntil":
+			out.Values[i] = ec._Credit_limitUntil(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

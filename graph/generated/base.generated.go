@@ -62,12 +62,13 @@ type QueryResolver interface {
 	Item(ctx context.Context, sku string, maxAge *int, orLastKnown bool) (*catalog.Item, error)
 	Items(ctx context.Context, search *string, first *int, after *string) (*model.ItemConnection, error)
 	OrderImport(ctx context.Context, id string) (*imports.Import, error)
+	CarrierServices(ctx context.Context) ([]*model.CarrierService, error)
 	Availability(ctx context.Context, skus []string, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error)
 	Exceptions(ctx context.Context, status *operations.Status, first *int, after *string) (*model.ExceptionConnection, error)
 	Order(ctx context.Context, id *string, number *string) (*orders.Order, error)
 	Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error)
 	ValidateOrder(ctx context.Context, input model.PlaceOrderInput) (*model.ValidateOrderPayload, error)
-	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error)
+	PriceQuote(ctx context.Context, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, promotion *string, maxAge *int, orLastKnown bool) ([]*model.QuotedPrice, error)
 	References(ctx context.Context, filter *model.ReferenceFilter, first *int, after *string) (*model.ExternalReferenceConnection, error)
 	Return(ctx context.Context, id string) (*returns.Return, error)
 	Returns(ctx context.Context, first *int, after *string) (*model.ReturnConnection, error)
@@ -683,22 +684,30 @@ func (ec *executionContext) field_Query_priceQuote_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["branch"] = arg4
-	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "maxAge",
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "promotion",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["promotion"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "maxAge",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["maxAge"] = arg5
-	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
+	args["maxAge"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orLastKnown",
 		func(ctx context.Context, v any) (bool, error) {
 			return ec.unmarshalNBoolean2bool(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["orLastKnown"] = arg6
+	args["orLastKnown"] = arg7
 	return args, nil
 }
 
@@ -2809,6 +2818,38 @@ func (ec *executionContext) fieldContext_Query_orderImport(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_carrierServices(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_carrierServices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().CarrierServices(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CarrierService) graphql.Marshaler {
+			return ec.marshalNCarrierService2ᚕᚖcrossdockᚋgraphᚋmodelᚐCarrierServiceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_carrierServices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CarrierService(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_availability(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3039,7 +3080,7 @@ func (ec *executionContext) _Query_priceQuote(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
+			return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string), fc.Args["promotion"].(*string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.QuotedPrice) graphql.Marshaler {
@@ -4836,6 +4877,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_orderImport(ctx, field)
 				})
+		case "carrierServices":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_carrierServices(ctx, field)
+				})
 		case "availability":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -5504,6 +5551,24 @@ func (ec *executionContext) marshalOUnitCode2crossdockᚋdomainsᚋtradeᚐUnit(
 	_ = sel
 	_ = ctx
 	res := scalar.MarshalUnitCode(v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOUnitCode2ᚖcrossdockᚋdomainsᚋtradeᚐUnit(ctx context.Context, v any) (*trade.Unit, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalUnitCode(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUnitCode2ᚖcrossdockᚋdomainsᚋtradeᚐUnit(ctx context.Context, sel ast.SelectionSet, v *trade.Unit) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalUnitCode(*v)
 	return res
 }
 

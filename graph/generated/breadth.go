@@ -337,6 +337,10 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("return", false, func(obj *model.CancelReturnPayload) *returns.Return { return obj.Return }, breadth.Object[returns.Return]("Return", "")),
 			breadth.Plain("errors", false, func(obj *model.CancelReturnPayload) []model.Error { return obj.Errors }, breadth.List(breadth.Abstract("Error", whichError, "Error!"), false, "[Error!]!")),
 		}},
+		breadth.Type{Name: "CarrierService", Is: []string{"CarrierService"}, Fields: []breadth.Field{
+			breadth.Plain("name", false, func(obj *model.CarrierService) string { return obj.Name }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("nodes", false, func(obj *model.CarrierService) []string { return obj.Nodes }, breadth.List(breadth.Leaf(scalar.AppendString, "String!"), true, "[String!]!")),
+		}},
 		breadth.Type{Name: "ChannelAvailability", Is: []string{"ChannelAvailability"}, Fields: []breadth.Field{
 			breadth.Plain("channel", false, func(obj *inventory.AtChannel) string { return obj.Channel }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("buffer", false, func(obj *inventory.AtChannel) *trade.Quantity { return &obj.Buffer }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
@@ -358,6 +362,7 @@ func breadthTables() *breadth.Tables {
 		}},
 		breadth.Type{Name: "Credit", Is: []string{"Credit"}, Fields: []breadth.Field{
 			breadth.Plain("limit", false, func(obj *finance.Position) *trade.Money { return obj.Limit }, breadth.Object[trade.Money]("Money", "")),
+			breadth.Plain("limitUntil", false, func(obj *finance.Position) trade.Date { return obj.LimitUntil }, breadth.Leaf(scalar.AppendDate, "")),
 			breadth.Plain("balance", false, func(obj *finance.Position) *trade.Money { return &obj.Balance }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("overdue", false, func(obj *finance.Position) *trade.Money { return &obj.Overdue }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Plain("openOrders", false, func(obj *finance.Position) *trade.Money { return &obj.OpenOrders }, breadth.Object[trade.Money]("Money", "Money!")),
@@ -846,6 +851,8 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[inventory.Plan]("SourcingPlan", "")),
 			breadth.Plain("terms", false, func(obj *orders.Order) string { return obj.Terms }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("shipComplete", false, func(obj *orders.Order) bool { return obj.ShipComplete }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("carrierService", false, func(obj *orders.Order) string { return obj.Service }, breadth.Leaf(scalar.AppendString, "String!")),
+			breadth.Plain("promotion", false, func(obj *orders.Order) string { return obj.Promotion }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("quote", false, func(obj *orders.Order) string { return obj.Quote }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("ruleSet", false, func(obj *orders.Order) int { return obj.RuleSet }, breadth.Leaf(breadth.AppendInt[int], "Int!")),
 			breadth.Batch("fulfillmentOrders", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1013,6 +1020,7 @@ func breadthTables() *breadth.Tables {
 			breadth.Plain("breaks", false, func(obj *pricing.Price) []pricing.Break { return obj.Breaks }, breadth.Values(breadth.Object[pricing.Break]("PriceBreak", "PriceBreak!"), "[PriceBreak!]!")),
 			breadth.Plain("nextBreak", true, func(obj *pricing.Price) *pricing.NextBreak { return obj.Next() }, breadth.Object[pricing.NextBreak]("NextPriceBreak", "")),
 			breadth.Plain("waterfall", true, func(obj *pricing.Price) []pricing.Step { return obj.Waterfall() }, breadth.Values(breadth.Object[pricing.Step]("PriceStep", "PriceStep!"), "[PriceStep!]!")),
+			breadth.Plain("validUntil", false, func(obj *pricing.Price) trade.Date { return obj.Until }, breadth.Leaf(scalar.AppendDate, "")),
 			breadth.Plain("provenance", false, func(obj *pricing.Price) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
 		}},
 		breadth.Type{Name: "PriceBreak", Is: []string{"PriceBreak"}, Fields: []breadth.Field{
@@ -1084,6 +1092,12 @@ func breadthTables() *breadth.Tables {
 				ec := env.(*executionContext)
 				return ec.Resolvers.Query().OrderImport(ctx, fc.Args["id"].(string))
 			}, breadth.Object[imports.Import]("OrderImport", "")),
+			breadth.Root("carrierServices", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
+				return env.(*executionContext).fieldContext_Query_carrierServices(ctx, f)
+			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*model.CarrierService, error) {
+				ec := env.(*executionContext)
+				return ec.Resolvers.Query().CarrierServices(ctx)
+			}, breadth.List(breadth.Object[model.CarrierService]("CarrierService", "CarrierService!"), false, "[CarrierService!]!")),
 			breadth.Root("availability", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Query_availability(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*inventory.Availability, error) {
@@ -1118,7 +1132,7 @@ func breadthTables() *breadth.Tables {
 				return env.(*executionContext).fieldContext_Query_priceQuote(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext) ([]*model.QuotedPrice, error) {
 				ec := env.(*executionContext)
-				return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
+				return ec.Resolvers.Query().PriceQuote(ctx, fc.Args["accountId"].(*string), fc.Args["lines"].([]*model.PriceQuoteLine), fc.Args["date"].(*trade.Date), fc.Args["currency"].(*trade.Currency), fc.Args["branch"].(*string), fc.Args["promotion"].(*string), fc.Args["maxAge"].(*int), fc.Args["orLastKnown"].(bool))
 			}, breadth.List(breadth.Object[model.QuotedPrice]("QuotedPrice", "QuotedPrice!"), false, "[QuotedPrice!]!")),
 			breadth.Root("references", true, func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Query_references(ctx, f)
@@ -1496,6 +1510,8 @@ func breadthTables() *breadth.Tables {
 		breadth.Type{Name: "StockLot", Is: []string{"StockLot"}, Fields: []breadth.Field{
 			breadth.Plain("number", false, func(obj *inventory.Lot) string { return obj.Number }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("onHand", false, func(obj *inventory.Lot) *trade.Quantity { return &obj.OnHand }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("expires", false, func(obj *inventory.Lot) trade.Date { return obj.Expires }, breadth.Leaf(scalar.AppendDate, "")),
+			breadth.Plain("blocked", false, func(obj *inventory.Lot) bool { return obj.Blocked }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
 		}},
 		breadth.Type{Name: "Subscription", Is: []string{"Subscription"}, Fields: []breadth.Field{
 			breadth.Stream("orderEvents", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -7,6 +7,7 @@ import (
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
+	"crossdock/graph/model"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -331,6 +332,52 @@ func (ec *executionContext) resolveBatch_Availability_atp(ctx context.Context, f
 		err,
 		"Availability.atp",
 	)
+}
+
+func (ec *executionContext) _CarrierService_name(ctx context.Context, field graphql.CollectedField, obj *model.CarrierService) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CarrierService_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CarrierService_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CarrierService", field, false, false, "String")
+}
+
+func (ec *executionContext) _CarrierService_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CarrierService) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CarrierService_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CarrierService_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CarrierService", field, false, false, "String")
 }
 
 func (ec *executionContext) _ChannelAvailability_channel(ctx context.Context, field graphql.CollectedField, obj *inventory.AtChannel) (ret graphql.Marshaler) {
@@ -1016,6 +1063,52 @@ func (ec *executionContext) fieldContext_StockLot_onHand(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _StockLot_expires(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StockLot_expires(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expires, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalODate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StockLot_expires(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StockLot", field, false, false, "Date")
+}
+
+func (ec *executionContext) _StockLot_blocked(ctx context.Context, field graphql.CollectedField, obj *inventory.Lot) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StockLot_blocked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Blocked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StockLot_blocked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StockLot", field, false, false, "Boolean")
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -1118,6 +1211,44 @@ func (ec *executionContext) _Availability(ctx context.Context, sel ast.Selection
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Availability_atp(ctx, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var carrierServiceImplementors = []string{"CarrierService"}
+
+func (ec *executionContext) _CarrierService(ctx context.Context, sel ast.SelectionSet, obj *model.CarrierService) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, carrierServiceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CarrierService")
+		case "name":
+			out.Values[i] = ec._CarrierService_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = ec._CarrierService_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1375,6 +1506,16 @@ func (ec *executionContext) _StockLot(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "expires":
+			out.Values[i] = ec._StockLot_expires(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "blocked":
+			out.Values[i] = ec._StockLot_blocked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1413,6 +1554,30 @@ func (ec *executionContext) marshalNAvailability2ᚕᚖcrossdockᚋdomainsᚋinv
 	})
 
 	return ret
+}
+
+func (ec *executionContext) marshalNCarrierService2ᚕᚖcrossdockᚋgraphᚋmodelᚐCarrierServiceᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CarrierService) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 1, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCarrierService2ᚖcrossdockᚋgraphᚋmodelᚐCarrierService(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCarrierService2ᚖcrossdockᚋgraphᚋmodelᚐCarrierService(ctx context.Context, sel ast.SelectionSet, v *model.CarrierService) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CarrierService!")
+		return graphql.Null
+	}
+	return ec._CarrierService(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNChannelAvailability2crossdockᚋdomainsᚋinventoryᚐAtChannel(ctx context.Context, sel ast.SelectionSet, v inventory.AtChannel) graphql.Marshaler {

@@ -1787,6 +1787,52 @@ func (ec *executionContext) fieldContext_Order_shipComplete(_ context.Context, f
 	return graphql.NewScalarFieldContext("Order", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Order_carrierService(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_carrierService(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Service, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_carrierService(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+}
+
+func (ec *executionContext) _Order_promotion(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Order_promotion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Promotion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Order_promotion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Order", field, false, false, "String")
+}
+
 func (ec *executionContext) _Order_quote(ctx context.Context, field graphql.CollectedField, obj *orders.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3920,7 +3966,7 @@ func (ec *executionContext) unmarshalInputAmendOrderInput(ctx context.Context, o
 		asMap["dryRun"] = false
 	}
 
-	fieldsInOrder := [...]string{"orderId", "expectedVersion", "lines", "add", "requestedDate", "poNumber", "shipToId", "shipTo", "reason", "dryRun"}
+	fieldsInOrder := [...]string{"orderId", "expectedVersion", "lines", "add", "requestedDate", "poNumber", "shipToId", "shipTo", "carrierService", "reason", "dryRun"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3983,6 +4029,13 @@ func (ec *executionContext) unmarshalInputAmendOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.ShipTo = data
+		case "carrierService":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("carrierService"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CarrierService = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -4025,7 +4078,7 @@ func (ec *executionContext) unmarshalInputAmendOrderLine(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"number", "quantity"}
+	fieldsInOrder := [...]string{"number", "quantity", "unit"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4046,6 +4099,13 @@ func (ec *executionContext) unmarshalInputAmendOrderLine(ctx context.Context, ob
 				return it, err
 			}
 			it.Quantity = data
+		case "unit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unit"))
+			data, err := ec.unmarshalOUnitCode2ᚖcrossdockᚋdomainsᚋtradeᚐUnit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unit = data
 		}
 	}
 	return it, nil
@@ -4331,7 +4391,7 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 		asMap["shipComplete"] = false
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "quote", "shipComplete", "shipToId", "shipTo", "lines"}
+	fieldsInOrder := [...]string{"idempotencyKey", "accountId", "poNumber", "requestedDate", "currency", "terms", "quote", "carrierService", "promotion", "shipComplete", "shipToId", "shipTo", "lines"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4387,6 +4447,20 @@ func (ec *executionContext) unmarshalInputPlaceOrderInput(ctx context.Context, o
 				return it, err
 			}
 			it.Quote = data
+		case "carrierService":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("carrierService"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CarrierService = data
+		case "promotion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("promotion"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Promotion = data
 		case "shipComplete":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shipComplete"))
 			data, err := ec.unmarshalNBoolean2bool(ctx, v)
@@ -5045,6 +5119,16 @@ func (ec *executionContext) _Order(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "shipComplete":
 			out.Values[i] = ec._Order_shipComplete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "carrierService":
+			out.Values[i] = ec._Order_carrierService(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "promotion":
+			out.Values[i] = ec._Order_promotion(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

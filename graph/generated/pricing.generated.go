@@ -428,6 +428,29 @@ func (ec *executionContext) fieldContext_Price_waterfall(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Price_validUntil(ctx context.Context, field graphql.CollectedField, obj *pricing.Price) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Price_validUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v trade.Date) graphql.Marshaler {
+			return ec.marshalODate2crossdockᚋdomainsᚋtradeᚐDate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Price_validUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Price", field, false, false, "Date")
+}
+
 func (ec *executionContext) _Price_provenance(ctx context.Context, field graphql.CollectedField, obj *pricing.Price) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1395,6 +1418,11 @@ func (ec *executionContext) _Price(ctx context.Context, sel ast.SelectionSet, ob
 		case "waterfall":
 			out.Values[i] = ec._Price_waterfall(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "validUntil":
+			out.Values[i] = ec._Price_validUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "provenance":

@@ -134,6 +134,11 @@ type ComplexityRoot struct {
 		Return func(childComplexity int) int
 	}
 
+	CarrierService struct {
+		Name  func(childComplexity int) int
+		Nodes func(childComplexity int) int
+	}
+
 	ChannelAvailability struct {
 		Available func(childComplexity int) int
 		Buffer    func(childComplexity int) int
@@ -161,6 +166,7 @@ type ComplexityRoot struct {
 		Balance    func(childComplexity int) int
 		Exposed    func(childComplexity int) int
 		Limit      func(childComplexity int) int
+		LimitUntil func(childComplexity int) int
 		OpenOrders func(childComplexity int) int
 		Overdue    func(childComplexity int) int
 		Provenance func(childComplexity int) int
@@ -507,12 +513,14 @@ type ComplexityRoot struct {
 		Number            func(childComplexity int) int
 		PONumber          func(childComplexity int) int
 		PlacedAt          func(childComplexity int) int
+		Promotion         func(childComplexity int) int
 		Quote             func(childComplexity int) int
 		References        func(childComplexity int) int
 		RequestedDate     func(childComplexity int) int
 		Returns           func(childComplexity int) int
 		Review            func(childComplexity int) int
 		RuleSet           func(childComplexity int) int
+		Service           func(childComplexity int) int
 		ShipComplete      func(childComplexity int) int
 		ShipTo            func(childComplexity int) int
 		Shipments         func(childComplexity int) int
@@ -651,6 +659,7 @@ type ComplexityRoot struct {
 		Next       func(childComplexity int) int
 		Provenance func(childComplexity int) int
 		UnitPrice  func(childComplexity int) int
+		Until      func(childComplexity int) int
 		Waterfall  func(childComplexity int) int
 	}
 
@@ -688,6 +697,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Account            func(childComplexity int, id string, maxAge *int, orLastKnown bool) int
 		Availability       func(childComplexity int, skus []string, maxAge *int, orLastKnown bool) int
+		CarrierServices    func(childComplexity int) int
 		Exceptions         func(childComplexity int, status *operations.Status, first *int, after *string) int
 		IntakeChecks       func(childComplexity int) int
 		Item               func(childComplexity int, sku string, maxAge *int, orLastKnown bool) int
@@ -697,7 +707,7 @@ type ComplexityRoot struct {
 		Order              func(childComplexity int, id *string, number *string) int
 		OrderImport        func(childComplexity int, id string) int
 		Orders             func(childComplexity int, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) int
-		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, maxAge *int, orLastKnown bool) int
+		PriceQuote         func(childComplexity int, accountID *string, lines []*model.PriceQuoteLine, date *trade.Date, currency *trade.Currency, branch *string, promotion *string, maxAge *int, orLastKnown bool) int
 		References         func(childComplexity int, filter *model.ReferenceFilter, first *int, after *string) int
 		Return             func(childComplexity int, id string) int
 		Returns            func(childComplexity int, first *int, after *string) int
@@ -1018,8 +1028,10 @@ type ComplexityRoot struct {
 	}
 
 	StockLot struct {
-		Number func(childComplexity int) int
-		OnHand func(childComplexity int) int
+		Blocked func(childComplexity int) int
+		Expires func(childComplexity int) int
+		Number  func(childComplexity int) int
+		OnHand  func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -1397,6 +1409,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CancelReturnPayload.Return(childComplexity), true
 
+	case "CarrierService.name":
+		if e.ComplexityRoot.CarrierService.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CarrierService.Name(childComplexity), true
+	case "CarrierService.nodes":
+		if e.ComplexityRoot.CarrierService.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CarrierService.Nodes(childComplexity), true
+
 	case "ChannelAvailability.available":
 		if e.ComplexityRoot.ChannelAvailability.Available == nil {
 			break
@@ -1502,6 +1527,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Credit.Limit(childComplexity), true
+	case "Credit.limitUntil":
+		if e.ComplexityRoot.Credit.LimitUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credit.LimitUntil(childComplexity), true
 	case "Credit.openOrders":
 		if e.ComplexityRoot.Credit.OpenOrders == nil {
 			break
@@ -3062,6 +3093,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.PlacedAt(childComplexity), true
+	case "Order.promotion":
+		if e.ComplexityRoot.Order.Promotion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Promotion(childComplexity), true
 	case "Order.quote":
 		if e.ComplexityRoot.Order.Quote == nil {
 			break
@@ -3098,6 +3135,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Order.RuleSet(childComplexity), true
+	case "Order.carrierService":
+		if e.ComplexityRoot.Order.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Service(childComplexity), true
 	case "Order.shipComplete":
 		if e.ComplexityRoot.Order.ShipComplete == nil {
 			break
@@ -3713,6 +3756,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Price.UnitPrice(childComplexity), true
+	case "Price.validUntil":
+		if e.ComplexityRoot.Price.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Price.Until(childComplexity), true
 	case "Price.waterfall":
 		if e.ComplexityRoot.Price.Waterfall == nil {
 			break
@@ -3843,6 +3892,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Availability(childComplexity, args["skus"].([]string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
+	case "Query.carrierServices":
+		if e.ComplexityRoot.Query.CarrierServices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.CarrierServices(childComplexity), true
 	case "Query.exceptions":
 		if e.ComplexityRoot.Query.Exceptions == nil {
 			break
@@ -3948,7 +4003,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
+		return e.ComplexityRoot.Query.PriceQuote(childComplexity, args["accountId"].(*string), args["lines"].([]*model.PriceQuoteLine), args["date"].(*trade.Date), args["currency"].(*trade.Currency), args["branch"].(*string), args["promotion"].(*string), args["maxAge"].(*int), args["orLastKnown"].(bool)), true
 	case "Query.references":
 		if e.ComplexityRoot.Query.References == nil {
 			break
@@ -5244,6 +5299,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SourcingStock.SKU(childComplexity), true
 
+	case "StockLot.blocked":
+		if e.ComplexityRoot.StockLot.Blocked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StockLot.Blocked(childComplexity), true
+	case "StockLot.expires":
+		if e.ComplexityRoot.StockLot.Expires == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StockLot.Expires(childComplexity), true
 	case "StockLot.number":
 		if e.ComplexityRoot.StockLot.Number == nil {
 			break
@@ -5695,6 +5762,8 @@ type ShipTo @owner(system: ERP) {
 type Credit @owner(system: ERP) {
   "The limit; null when none is set."
   limit: Money
+  "The last day on which the limit may be used; null where it has no end."
+  limitUntil: Date
   "What is owed."
   balance: Money!
   "What of it is late."
@@ -6466,6 +6535,10 @@ type StockLot @owner(system: NODE) {
   number: String!
   "What lies there of it."
   onHand: Quantity!
+  "The last day on which it may be used; null where it has none, or the node does not tell."
+  expires: Date
+  "Whether the node does not send of it."
+  blocked: Boolean!
 }
 
 "A node that did not answer and of which nothing is known."
@@ -6476,7 +6549,17 @@ type NodeUnavailable @owner(system: CROSSDOCK) {
   code: String!
 }
 
+"A way in which nodes can send."
+type CarrierService @owner(system: CROSSDOCK) {
+  "Pass it as carrierService."
+  name: String!
+  "The nodes that can, the first to be promised from first."
+  nodes: [String!]!
+}
+
 extend type Query {
+  "The ways in which goods can be sent, by name."
+  carrierServices: [CarrierService!]!
   "What can be promised of each item, in the order asked for; null for an unknown item. maxAge is in seconds: how old figures may be; 0 asks the nodes. With orLastKnown: false a node that does not answer is unavailable, rather than shown as last known."
   availability(skus: [String!]!, maxAge: Int, orLastKnown: Boolean! = true): [Availability]!
 }
@@ -6628,6 +6711,10 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   terms: String! @owner(system: ORIGIN)
   "Whether nothing is to be sent before everything can be."
   shipComplete: Boolean! @owner(system: ORIGIN)
+  "How the goods are sent; empty for how each node likes."
+  carrierService: String! @owner(system: ORIGIN)
+  "The promotion that the buyer ordered by; empty for none."
+  promotion: String! @owner(system: ORIGIN)
   "The number of the quote that it was placed by; empty for none."
   quote: String!
   "The version of the rules that decided it last; 0 for those that are built in."
@@ -6902,6 +6989,10 @@ input PlaceOrderInput {
   terms: String
   "The number of a quote whose prices are to be honoured."
   quote: String
+  "How the goods are to be sent: a service that nodes list; how each node likes when left out."
+  carrierService: String
+  "The promotion that the buyer orders by, as the ERP calls it."
+  promotion: String
   "Whether nothing is to be sent before everything can be."
   shipComplete: Boolean! = false
   "One of the account's ship-tos."
@@ -6966,8 +7057,10 @@ type DecideApprovalPayload {
 input AmendOrderLine {
   "The line's number."
   number: Int!
-  "How many, in the line's unit; 0 takes the line off."
+  "How many; 0 takes the line off."
   quantity: Decimal!
+  "What that counts: the line's own unit, or the one that it was ordered in; its own when left out."
+  unit: UnitCode
 }
 
 "What is wanted otherwise of an order. What is left out stays."
@@ -6988,6 +7081,8 @@ input AmendOrderInput {
   shipToId: String
   "Another address."
   shipTo: AddressInput
+  "Another way to send; empty for how each node likes."
+  carrierService: String
   "Why, for the audit trail."
   reason: String! = ""
   "Whether to tell only what would become of it."
@@ -7092,6 +7187,8 @@ type Price @owner(system: ERP) {
   nextBreak: NextPriceBreak
   "How the price comes about, as far as the ERP tells; the steps add up to it."
   waterfall: [PriceStep!]!
+  "The last day on which it is the price; null where it has no end, or the ERP does not say."
+  validUntil: Date
   "Where this comes from."
   provenance: Provenance!
 }
@@ -7129,7 +7226,7 @@ type PriceStep @owner(system: ERP) {
 }
 
 "Where a step of a price comes from."
-enum PriceStepKind { LIST AGREEMENT QUANTITY_BREAK }
+enum PriceStepKind { LIST AGREEMENT QUANTITY_BREAK DISCOUNT PROMOTION }
 
 "Prices that an account was promised until a time."
 type Quote @owner(system: CROSSDOCK) {
@@ -7221,8 +7318,8 @@ type QuotedPrice @owner(system: ERP) {
 }
 
 extend type Query {
-  "What an account pays on the date, today when left out; in its own currency and at its own branch, or at those asked for. A buyer of one account may leave accountId out."
-  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String, maxAge: Int, orLastKnown: Boolean! = true): [QuotedPrice!]!
+  "What an account pays on the date, today when left out; in its own currency and at its own branch, or at those asked for, by the promotion if one is named. A buyer of one account may leave accountId out."
+  priceQuote(accountId: ID, lines: [PriceQuoteLine!]!, date: Date, currency: CurrencyCode, branch: String, promotion: String, maxAge: Int, orLastKnown: Boolean! = true): [QuotedPrice!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/references.graphqls", Input: `"What kind of thing a reference is to."
@@ -7434,7 +7531,7 @@ type ReturnEdge {
 input RequestReturnLine {
   "The order line's number."
   line: Int!
-  "How many, in the line's unit, which may be left out."
+  "How many, in the line's own unit, which may be left out, or in the one that it was ordered in."
   quantity: QuantityInput!
   "Why."
   reason: ReturnReason! = OTHER
@@ -8000,7 +8097,7 @@ type SourcingExclusion @owner(system: CROSSDOCK) {
   node: String!
   "The line that it was not considered for; null for all."
   line: Int
-  "NO_STOCK, NO_CURRENT_FIGURE, GAVE_IT_BACK, FULL_UNTIL_AFTER_WANTED or DOES_NOT_HANDLE."
+  "NO_STOCK, NO_CURRENT_FIGURE, GAVE_IT_BACK, FULL_UNTIL_AFTER_WANTED, DOES_NOT_HANDLE, NO_ELIGIBLE_LOT or NOT_BY_THAT_SERVICE."
   reason: String!
 }
 
@@ -8026,6 +8123,8 @@ input SimulateSourcingInput {
   requestedDate: Date
   "Where they go; the account's address when left out."
   shipTo: AddressInput
+  "How they are to be sent; how each node likes when left out."
+  carrierService: String
   "What is wanted: 1 to 1000 lines."
   lines: [PlaceOrderLine!]!
   "What plans are compared by; as the account's rules say when left out."
@@ -8307,6 +8406,16 @@ func (ec *executionContext) childFields_CancelReturnPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CancelReturnPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CarrierService(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_CarrierService_name(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CarrierService_nodes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CarrierService", field.Name)
+}
+
 func (ec *executionContext) childFields_ChannelAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "channel":
@@ -8335,6 +8444,8 @@ func (ec *executionContext) childFields_Credit(ctx context.Context, field graphq
 	switch field.Name {
 	case "limit":
 		return ec.fieldContext_Credit_limit(ctx, field)
+	case "limitUntil":
+		return ec.fieldContext_Credit_limitUntil(ctx, field)
 	case "balance":
 		return ec.fieldContext_Credit_balance(ctx, field)
 	case "overdue":
@@ -8937,6 +9048,10 @@ func (ec *executionContext) childFields_Order(ctx context.Context, field graphql
 		return ec.fieldContext_Order_terms(ctx, field)
 	case "shipComplete":
 		return ec.fieldContext_Order_shipComplete(ctx, field)
+	case "carrierService":
+		return ec.fieldContext_Order_carrierService(ctx, field)
+	case "promotion":
+		return ec.fieldContext_Order_promotion(ctx, field)
 	case "quote":
 		return ec.fieldContext_Order_quote(ctx, field)
 	case "ruleSet":
@@ -9185,6 +9300,8 @@ func (ec *executionContext) childFields_Price(ctx context.Context, field graphql
 		return ec.fieldContext_Price_nextBreak(ctx, field)
 	case "waterfall":
 		return ec.fieldContext_Price_waterfall(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Price_validUntil(ctx, field)
 	case "provenance":
 		return ec.fieldContext_Price_provenance(ctx, field)
 	}
@@ -9831,6 +9948,10 @@ func (ec *executionContext) childFields_StockLot(ctx context.Context, field grap
 		return ec.fieldContext_StockLot_number(ctx, field)
 	case "onHand":
 		return ec.fieldContext_StockLot_onHand(ctx, field)
+	case "expires":
+		return ec.fieldContext_StockLot_expires(ctx, field)
+	case "blocked":
+		return ec.fieldContext_StockLot_blocked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StockLot", field.Name)
 }

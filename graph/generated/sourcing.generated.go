@@ -717,7 +717,7 @@ func (ec *executionContext) unmarshalInputSimulateSourcingInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"accountId", "requestedDate", "shipTo", "lines", "criteria", "maxNodes"}
+	fieldsInOrder := [...]string{"accountId", "requestedDate", "shipTo", "carrierService", "lines", "criteria", "maxNodes"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -745,6 +745,13 @@ func (ec *executionContext) unmarshalInputSimulateSourcingInput(ctx context.Cont
 				return it, err
 			}
 			it.ShipTo = data
+		case "carrierService":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("carrierService"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CarrierService = data
 		case "lines":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
 			data, err := ec.unmarshalNPlaceOrderLine2ᚕᚖcrossdockᚋgraphᚋmodelᚐPlaceOrderLineᚄ(ctx, v)

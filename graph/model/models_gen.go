@@ -84,6 +84,8 @@ type AmendOrderInput struct {
 	ShipToID *string `json:"shipToId,omitempty"`
 	// Another address.
 	ShipTo *trade.Address `json:"shipTo,omitempty"`
+	// Another way to send; empty for how each node likes.
+	CarrierService *string `json:"carrierService,omitempty"`
 	// Why, for the audit trail.
 	Reason string `json:"reason"`
 	// Whether to tell only what would become of it.
@@ -94,8 +96,10 @@ type AmendOrderInput struct {
 type AmendOrderLine struct {
 	// The line's number.
 	Number int `json:"number"`
-	// How many, in the line's unit; 0 takes the line off.
+	// How many; 0 takes the line off.
 	Quantity decimal.Decimal `json:"quantity"`
+	// What that counts: the line's own unit, or the one that it was ordered in; its own when left out.
+	Unit *trade.Unit `json:"unit,omitempty"`
 }
 
 // What became of an amendment, or would become of it.
@@ -172,6 +176,14 @@ type CancelReturnPayload struct {
 	Return *returns.Return `json:"return,omitempty"`
 	// Why nothing was done.
 	Errors []Error `json:"errors"`
+}
+
+// A way in which nodes can send.
+type CarrierService struct {
+	// Pass it as carrierService.
+	Name string `json:"name"`
+	// The nodes that can, the first to be promised from first.
+	Nodes []string `json:"nodes"`
 }
 
 // The thing has moved on: read it again and decide again.
@@ -581,6 +593,10 @@ type PlaceOrderInput struct {
 	Terms *string `json:"terms,omitempty"`
 	// The number of a quote whose prices are to be honoured.
 	Quote *string `json:"quote,omitempty"`
+	// How the goods are to be sent: a service that nodes list; how each node likes when left out.
+	CarrierService *string `json:"carrierService,omitempty"`
+	// The promotion that the buyer orders by, as the ERP calls it.
+	Promotion *string `json:"promotion,omitempty"`
 	// Whether nothing is to be sent before everything can be.
 	ShipComplete bool `json:"shipComplete"`
 	// One of the account's ship-tos.
@@ -706,7 +722,7 @@ type RequestReturnInput struct {
 type RequestReturnLine struct {
 	// The order line's number.
 	Line int `json:"line"`
-	// How many, in the line's unit, which may be left out.
+	// How many, in the line's own unit, which may be left out, or in the one that it was ordered in.
 	Quantity *trade.Quantity `json:"quantity"`
 	// Why.
 	Reason returns.Reason `json:"reason"`
@@ -902,6 +918,8 @@ type SimulateSourcingInput struct {
 	RequestedDate *trade.Date `json:"requestedDate,omitempty"`
 	// Where they go; the account's address when left out.
 	ShipTo *trade.Address `json:"shipTo,omitempty"`
+	// How they are to be sent; how each node likes when left out.
+	CarrierService *string `json:"carrierService,omitempty"`
 	// What is wanted: 1 to 1000 lines.
 	Lines []*PlaceOrderLine `json:"lines"`
 	// What plans are compared by; as the account's rules say when left out.

@@ -175,9 +175,21 @@ type Node struct {
 	// Cost is what sending an order from there costs beside what every place costs.
 	Cost string `yaml:"cost"`
 	// Refuses are categories of items that the place does not handle.
-	Refuses  []string `yaml:"refuses"`
-	Line     int      `yaml:"-"`
+	Refuses []string `yaml:"refuses"`
+	// Services are how the place can send, by the names that orders ask for.
+	Services []CarrierService `yaml:"services"`
+	Line     int              `yaml:"-"`
 	mistakes []string
+}
+
+// CarrierService is a way in which a place can send.
+type CarrierService struct {
+	// Name is what orders ask for, such as EXPRESS.
+	Name string `yaml:"name"`
+	// Code is what the place's system calls it; the name.
+	Code string `yaml:"code"`
+	// Refuses are categories of items that are not sent so.
+	Refuses []string `yaml:"refuses"`
 }
 
 // Calendar is when a place sends.

@@ -112,23 +112,23 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 	})
 }
 
-// Credit needs the operation "credit": account, currency, limit (empty for none), balance, overdue,
-// openOrders.
+// Credit needs the operation "credit": account, currency, limit (empty for none), limitUntil (a date, empty for no end), balance,
+// overdue, openOrders.
 func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, finance.Credit], error) {
 	return ask(ctx, c, "credit", ids, func(r row, into map[trade.AccountID]finance.Credit) trade.AccountID {
 		f := finance.Credit{Account: trade.AccountID(r.text("account")), Source: c.t.Name(), Currency: trade.Currency(r.text("currency")), Balance: r.number("balance"), Overdue: r.number("overdue"), OpenOrders: r.number("openOrders")}
 		if r.text("limit") != "" {
 			limit := r.number("limit")
-			f.Limit = &limit
+			f.Limit, f.LimitUntil = &limit, r.day("limitUntil")
 		}
 		into[f.Account] = f
 		return f.Account
 	})
 }
 
-// Prices needs the operation "prices", whose body is built from "quote" (account, date, branch, currency,
+// Prices needs the operation "prices", whose body is built from "quote" (account, date, branch, currency, promotion,
 // lines of line, sku, unit, quantity) and whose rows have line, unit, price, listPrice, list, currency,
-// breaks, with the shape "break" (from, price). A line without a price is left out. One call asks for
+// until, breaks, with the shape "break" (from, price), discounts, with the shape "discount" (code, promotion, amount). A line without a price is left out. One call asks for
 // one account, date, branch and currency: nothing is mixed. A product that knows no lines is asked by "keys", the SKUs,
 // and its rows have sku in place of line: it has one price of an item, whatever the quantity.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
@@ -156,7 +156,7 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	for i, k := range keys {
 		skus[i] = k.SKU
 	}
-	quote := map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency)}
+	quote := map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "promotion": g.Promotion}
 	if op := c.ops["prices"]; op != nil && op.programmed {
 		lines := make([]any, len(keys))
 		for i, k := range keys {
@@ -200,9 +200,12 @@ func (r row) priced(keys []pricing.Key) iter.Seq[pricing.Key] {
 }
 
 func (c *Client) price(r row, k pricing.Key, cur trade.Currency, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {
-	p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Provenance: at}
+	p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Until: r.day("until"), Provenance: at}
 	for _, b := range r.rows(c, "breaks", "break") {
 		p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
+	}
+	for _, d := range r.rows(c, "discounts", "discount") {
+		p.Discounts = append(p.Discounts, pricing.Discount{Code: d.text("code"), Promotion: d.yes("promotion"), Amount: d.money("amount", cur)})
 	}
 	if err := c.unreadable(r); err != nil {
 		out.Failed[k] = err

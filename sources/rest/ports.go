@@ -16,6 +16,7 @@ import (
 var (
 	_ inventory.Source        = (*Client)(nil)
 	_ inventory.ArrivalSource = (*Client)(nil)
+	_ inventory.LotSource     = (*Client)(nil)
 	_ shipments.Fulfiller     = (*Client)(nil)
 	_ returns.Receiver        = (*Client)(nil)
 	_ shipments.Historian     = (*Client)(nil)
@@ -48,6 +49,20 @@ func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Ans
 		}
 		if q := at.number("quantity"); q.IsPos() {
 			into[k] = append(into[k], inventory.Arrival{Dated: trade.Dated{Date: due, Quantity: q}, Reference: at.text("reference")})
+		}
+		return nil
+	})
+}
+
+// Lots reads what lies at nodes by lot. It may have the operation "lots", asked as "stock" is, whose rows have node, sku, number,
+// quantity and, where known, unit, expires (a day) and blocked. Without it nothing is told.
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+	if !c.Has("lots") {
+		return lookup.Empty[inventory.Key, []inventory.Lot](0), ctx.Err()
+	}
+	return perPlace(ctx, c, "lots", keys, func(_, at row, k inventory.Key, into map[inventory.Key][]inventory.Lot) error {
+		if q := at.number("quantity"); q.IsPos() {
+			into[k] = append(into[k], inventory.Lot{Number: at.text("number"), OnHand: trade.Quantity{Value: q, Unit: trade.Unit(at.text("unit"))}, Expires: at.day("expires"), Blocked: at.yes("blocked")})
 		}
 		return nil
 	})

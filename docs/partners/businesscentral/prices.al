@@ -7,10 +7,12 @@ codeunit 50110 "Crossdock Prices"
 {
     Access = Public;
 
-    // requestJson: {"customerNumber", "currencyCode", "priceDate", "lines": [{"lineNo", "itemNumber",
-    // "unitOfMeasureCode", "quantity"}]}. An empty currency, date or unit is the customer's, today and the
-    // item's sales unit. The reply repeats the customer and answers each line; "found" is false for an
-    // item or a unit that does not exist.
+    // requestJson: {"customerNumber", "currencyCode", "priceDate", "campaignNumber", "lines": [{"lineNo",
+    // "itemNumber", "unitOfMeasureCode", "quantity"}]}. An empty currency, date or unit is the customer's, today
+    // and the item's sales unit, an empty campaign none. The reply repeats the customer and answers each line;
+    // "found" is false for an item or a unit that does not exist. "validUntil" is the first day on which a list
+    // line ends that the price comes from, "discountPercent" what is off within it and "discountSource" whom or
+    // what the line that says so is for.
     procedure Quote(requestJson: Text): Text
     var
         Customer: Record Customer;
@@ -33,6 +35,7 @@ codeunit 50110 "Crossdock Prices"
         TempSalesHeader."Customer Price Group" := Customer."Customer Price Group";
         TempSalesHeader."Customer Disc. Group" := Customer."Customer Disc. Group";
         TempSalesHeader."Prices Including VAT" := false;
+        TempSalesHeader."Campaign No." := CopyStr(TextOf(Request, 'campaignNumber'), 1, 20);
         TempSalesHeader."Currency Code" := Customer."Currency Code";
         GeneralLedgerSetup.Get();
         if TextOf(Request, 'currencyCode') <> '' then
@@ -65,10 +68,12 @@ codeunit 50110 "Crossdock Prices"
         ItemUnit: Record "Item Unit of Measure";
         UnitCode: Code[10];
         Quantity: Decimal;
+        PriceLine: Record "Price List Line";
+        DiscountLine: Record "Price List Line";
+        Ignored: Record "Price List Line";
         Price: Decimal;
-        ListCode: Code[20];
+        Discount: Decimal;
         From: Decimal;
-        Ignored: Code[20];
     begin
         Line.Add('lineNo', NumberOf(Asked, 'lineNo'));
         Line.Add('itemNumber', TextOf(Asked, 'itemNumber'));
@@ -86,23 +91,27 @@ codeunit 50110 "Crossdock Prices"
             Line.Add('found', false);
             exit;
         end;
-        Price := PriceOf(TempSalesHeader, Customer, Item, ItemUnit, Quantity, ListCode);
+        Price := PriceOf(TempSalesHeader, Customer, Item, ItemUnit, Quantity, PriceLine, DiscountLine, Discount);
         From := NextBreak(TempSalesHeader, Customer, Item, ItemUnit, Quantity, Price);
         Line.Add('found', true);
         Line.Add('unitOfMeasureCode', UnitCode);
         Line.Add('quantity', Quantity);
         Line.Add('unitPrice', Price);
         Line.Add('listPrice', ListPrice(TempSalesHeader, Item, ItemUnit));
-        Line.Add('priceListCode', ListCode);
+        Line.Add('priceListCode', PriceLine."Price List Code");
+        Line.Add('validUntil', FirstOf(PriceLine."Ending Date", DiscountLine."Ending Date"));
+        Line.Add('discountPercent', Discount);
+        Line.Add('discountCode', DiscountLine."Price List Code");
+        Line.Add('discountSource', Format(DiscountLine."Source Type"));
         Line.Add('breakQuantity', From);
         if From > 0 then
-            Line.Add('breakPrice', PriceOf(TempSalesHeader, Customer, Item, ItemUnit, From, Ignored))
+            Line.Add('breakPrice', PriceOf(TempSalesHeader, Customer, Item, ItemUnit, From, Ignored, Ignored, Discount))
         else
             Line.Add('breakPrice', Price);
     end;
 
-    // PriceOf is the price of one unit after the line discount.
-    local procedure PriceOf(var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure"; Quantity: Decimal; var ListCode: Code[20]): Decimal
+    // PriceOf is the price of one unit after the line discount, with the list lines that both are from.
+    local procedure PriceOf(var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure"; Quantity: Decimal; var PriceLine: Record "Price List Line"; var DiscountLine: Record "Price List Line"; var Discount: Decimal): Decimal
     var
         TempSalesLine: Record "Sales Line" temporary;
         SalesLinePrice: Codeunit "Sales Line - Price";
@@ -130,16 +139,25 @@ codeunit 50110 "Crossdock Prices"
         PriceCalculation.ApplyPrice(TempSalesLine.FieldNo(Quantity));
         PriceCalculation.GetLine(Calculated);
         TempSalesLine := Calculated;
-        ListCode := ListOf(TempSalesHeader, Customer, Item, ItemUnit, TempSalesLine."Unit Price");
-        exit(TempSalesLine."Unit Price" * (1 - TempSalesLine."Line Discount %" / 100));
+        Discount := TempSalesLine."Line Discount %";
+        Find(PriceLine, TempSalesHeader, Customer, Item, ItemUnit);
+        PriceLine.SetRange("Unit Price", TempSalesLine."Unit Price");
+        if not PriceLine.FindFirst() then
+            Clear(PriceLine);
+        Find(DiscountLine, TempSalesHeader, Customer, Item, ItemUnit);
+        DiscountLine.SetRange("Line Discount %", Discount);
+        if (Discount = 0) or not DiscountLine.FindFirst() then
+            Clear(DiscountLine);
+        exit(TempSalesLine."Unit Price" * (1 - Discount / 100));
     end;
 
     // NextBreak is the smallest larger quantity of any price list that makes a unit cheaper.
     local procedure NextBreak(var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure"; Quantity: Decimal; Price: Decimal): Decimal
     var
         PriceListLine: Record "Price List Line";
+        Ignored: Record "Price List Line";
         Last: Decimal;
-        Ignored: Code[20];
+        Discount: Decimal;
     begin
         Active(PriceListLine, TempSalesHeader, Item);
         PriceListLine.SetFilter("Minimum Quantity", '>%1', Quantity);
@@ -148,24 +166,29 @@ codeunit 50110 "Crossdock Prices"
             repeat
                 if PriceListLine."Minimum Quantity" <> Last then begin
                     Last := PriceListLine."Minimum Quantity";
-                    if PriceOf(TempSalesHeader, Customer, Item, ItemUnit, Last, Ignored) < Price then
+                    if PriceOf(TempSalesHeader, Customer, Item, ItemUnit, Last, Ignored, Ignored, Discount) < Price then
                         exit(Last);
                 end;
             until PriceListLine.Next() = 0;
     end;
 
-    // ListOf is the list that the price is from, of those that are this customer's or everybody's.
-    local procedure ListOf(var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure"; UnitPrice: Decimal): Code[20]
-    var
-        PriceListLine: Record "Price List Line";
+    // Find narrows the list lines to those that are this customer's, the campaign's or everybody's.
+    local procedure Find(var PriceListLine: Record "Price List Line"; var TempSalesHeader: Record "Sales Header" temporary; Customer: Record Customer; Item: Record Item; ItemUnit: Record "Item Unit of Measure")
     begin
+        Clear(PriceListLine);
         Active(PriceListLine, TempSalesHeader, Item);
-        PriceListLine.SetFilter("Source No.", '%1|%2|%3', '', Customer."No.", Customer."Customer Price Group");
+        PriceListLine.SetFilter("Source No.", '%1|%2|%3|%4|%5', '', Customer."No.", Customer."Customer Price Group", Customer."Customer Disc. Group", TempSalesHeader."Campaign No.");
         PriceListLine.SetFilter("Unit of Measure Code", '%1|%2', '', ItemUnit.Code);
         PriceListLine.SetRange("Currency Code", TempSalesHeader."Currency Code");
-        PriceListLine.SetRange("Unit Price", UnitPrice);
-        if PriceListLine.FindFirst() then
-            exit(PriceListLine."Price List Code");
+    end;
+
+    // FirstOf is the earlier of two days as 2027-01-31; a day that is not set is never.
+    local procedure FirstOf(A: Date; B: Date): Text
+    begin
+        if (A = 0D) or ((B <> 0D) and (B < A)) then
+            A := B;
+        if A <> 0D then
+            exit(Format(A, 0, 9));
     end;
 
     local procedure Active(var PriceListLine: Record "Price List Line"; var TempSalesHeader: Record "Sales Header" temporary; Item: Record Item)

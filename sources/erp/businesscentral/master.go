@@ -306,6 +306,29 @@ type quotedLine struct {
 	PriceListCode string      `json:"priceListCode"`
 	BreakQuantity json.Number `json:"breakQuantity"`
 	BreakPrice    json.Number `json:"breakPrice"`
+	// ValidUntil is the last day of the price, empty where it has none.
+	ValidUntil string `json:"validUntil"`
+	// DiscountPercent is what is off within the price, by the list line that gives it.
+	DiscountPercent json.Number `json:"discountPercent"`
+	DiscountCode    string      `json:"discountCode"`
+	// DiscountSource is what the line is for, as Business Central names it: a Campaign is for a time.
+	DiscountSource string `json:"discountSource"`
+}
+
+// discounts are what is off the price, from the percentage: price ÷ (1 − percent) − price.
+func (l quotedLine) discounts(price trade.Money) []pricing.Discount {
+	percent := amount(l.DiscountPercent)
+	left := trade.Less(trade.MustDecimal("100"), percent)
+	if !percent.IsPos() || !left.IsPos() {
+		return nil
+	}
+	off := trade.Money{Amount: price.Times(percent).Amount, Currency: price.Currency}
+	var err error
+	if off.Amount, err = off.Amount.Quo(left); err != nil {
+		return nil
+	}
+	off.Amount = off.Amount.Round(6).Trim(0)
+	return []pricing.Discount{{Code: l.DiscountCode, Promotion: l.DiscountSource == "Campaign", Amount: off}}
 }
 
 // Prices has the ERP calculate each price. One request quotes one account on one date in one
@@ -335,8 +358,9 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 		CustomerNumber string      `json:"customerNumber"`
 		PriceDate      string      `json:"priceDate,omitempty"`
 		CurrencyCode   string      `json:"currencyCode,omitempty"`
+		CampaignNumber string      `json:"campaignNumber,omitempty"`
 		Lines          []quoteLine `json:"lines"`
-	}{CustomerNumber: string(g.Account), PriceDate: string(g.Date), CurrencyCode: string(g.Currency)}
+	}{CustomerNumber: string(g.Account), PriceDate: string(g.Date), CurrencyCode: string(g.Currency), CampaignNumber: g.Promotion}
 	for i, k := range keys {
 		in.Lines = append(in.Lines, quoteLine{i + 1, string(k.SKU), string(k.Unit), json.Number(k.Quantity)})
 	}
@@ -382,7 +406,8 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 			continue
 		}
 		k, cur := keys[l.LineNo-1], trade.Currency(reply.CurrencyCode)
-		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Provenance: at}
+		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Until: trade.Date(l.ValidUntil), Provenance: at}
+		p.Discounts = l.discounts(p.UnitPrice)
 		if from := amount(l.BreakQuantity); from.IsPos() {
 			p.Breaks = []pricing.Break{{From: trade.Quantity{Value: from, Unit: p.Unit}, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}
 		}

@@ -38,6 +38,7 @@ import (
 
 var (
 	_ inventory.Source    = (*Client)(nil)
+	_ inventory.LotSource = (*Client)(nil)
 	_ shipments.Fulfiller = (*Client)(nil)
 	_ returns.Receiver    = (*Client)(nil)
 )
@@ -258,11 +259,63 @@ type level struct {
 
 // Stock reads levels by fulfilment centre, 100 items a call.
 func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+	return levels(ctx, c, "stock", "/inventory-level/locations", keys, func(i level, nodes map[int64]trade.NodeID, out lookup.Answers[inventory.Key, inventory.Figure]) {
+		for _, l := range i.Locations {
+			node, ok := nodes[l.ID]
+			if !ok {
+				continue
+			}
+			k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
+			f := inventory.Figure{Key: k, Source: c.t.Name()}
+			var errs [3]error
+			f.OnHand, errs[0] = trade.ParseDecimal(string(l.OnHand))
+			f.Allocated, errs[1] = trade.ParseDecimal(string(l.Committed))
+			f.Inbound, errs[2] = trade.ParseDecimal(string(l.Awaiting))
+			if err := errors.Join(errs[:]...); err != nil {
+				out.Failed[k] = fault.Wrap(fault.BadResponse, err, "a figure that is no number").From(c.t.Name())
+				continue
+			}
+			out.Found[k] = f
+		}
+	})
+}
+
+// lotLevel is an item's stock by lot, and there by fulfilment centre. A lot's date is the day that it expires.
+type lotLevel struct {
+	SKU  string `json:"sku"`
+	Lots []struct {
+		Number    string `json:"lot_number"`
+		Date      string `json:"lot_date"`
+		Locations []struct {
+			ID     int64       `json:"location_id"`
+			OnHand json.Number `json:"on_hand_quantity"`
+		} `json:"locations"`
+	} `json:"lots"`
+}
+
+// Lots reads what lies at fulfilment centres by lot, 100 items a call.
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+	return levels(ctx, c, "lots", "/inventory-level/lots", keys, func(i lotLevel, nodes map[int64]trade.NodeID, out lookup.Answers[inventory.Key, []inventory.Lot]) {
+		for _, l := range i.Lots {
+			for _, at := range l.Locations {
+				node, ok := nodes[at.ID]
+				if q := amount(at.OnHand); ok && q.IsPos() {
+					k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
+					day, _, _ := strings.Cut(l.Date, "T")
+					out.Found[k] = append(out.Found[k], inventory.Lot{Number: l.Number, OnHand: trade.Quantity{Value: q}, Expires: trade.Date(day)})
+				}
+			}
+		}
+	})
+}
+
+// levels asks about items at fulfilment centres, 100 items a call. take reads what is said of one item.
+func levels[I, V any](ctx context.Context, c *Client, operation, path string, keys []inventory.Key, take func(i I, nodes map[int64]trade.NodeID, out lookup.Answers[inventory.Key, V])) (lookup.Answers[inventory.Key, V], error) {
+	out := lookup.Empty[inventory.Key, V](len(keys))
 	if len(keys) == 0 {
 		return out, ctx.Err()
 	}
-	fail := func(err error) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+	fail := func(err error) (lookup.Answers[inventory.Key, V], error) {
 		for _, k := range keys {
 			if _, ok := out.Found[k]; !ok {
 				out.Failed[k] = err
@@ -291,29 +344,13 @@ func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answer
 	}
 	for len(ids) > 0 {
 		n := min(len(ids), 100)
-		var page page[level]
+		var page page[I]
 		q := url.Values{"InventoryIds": {strings.Join(ids[:n], ",")}, "PageSize": {"100"}}
-		if err := c.call(ctx, transport.Request{Operation: "stock", Method: http.MethodGet, Path: "/inventory-level/locations", Query: q, Keys: n, Read: true}, http.StatusOK, &page); err != nil {
+		if err := c.call(ctx, transport.Request{Operation: operation, Method: http.MethodGet, Path: path, Query: q, Keys: n, Read: true}, http.StatusOK, &page); err != nil {
 			return fail(err)
 		}
 		for _, i := range page.Items {
-			for _, l := range i.Locations {
-				node, ok := nodes[l.ID]
-				if !ok {
-					continue
-				}
-				k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
-				f := inventory.Figure{Key: k, Source: c.t.Name()}
-				var errs [3]error
-				f.OnHand, errs[0] = trade.ParseDecimal(string(l.OnHand))
-				f.Allocated, errs[1] = trade.ParseDecimal(string(l.Committed))
-				f.Inbound, errs[2] = trade.ParseDecimal(string(l.Awaiting))
-				if err := errors.Join(errs[:]...); err != nil {
-					out.Failed[k] = fault.Wrap(fault.BadResponse, err, "a figure that is no number").From(c.t.Name())
-					continue
-				}
-				out.Found[k] = f
-			}
+			take(i, nodes, out)
 		}
 		ids = ids[n:]
 	}

@@ -1,6 +1,7 @@
 package shipbob
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,7 +97,7 @@ const direct = "DTC"
 // Release places an order under the work's number.
 func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) {
 	in := newOrder{
-		ReferenceID: w.Number, OrderNumber: w.OrderNumber, ShippingMethod: c.cfg.ShippingMethod, Type: direct, LocationID: json.Number(w.Node),
+		ReferenceID: w.Number, OrderNumber: w.OrderNumber, ShippingMethod: cmp.Or(w.Service, c.cfg.ShippingMethod), Type: direct, LocationID: json.Number(w.Node),
 		Recipient: recipient{Name: w.ShipTo.Name, Email: w.ShipTo.Email, Address: address{Address1: w.ShipTo.Line1, Address2: w.ShipTo.Line2, City: w.ShipTo.City, State: w.ShipTo.Region, Country: w.ShipTo.Country, ZipCode: w.ShipTo.PostalCode}},
 	}
 	for _, p := range w.Parts {
