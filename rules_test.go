@@ -162,7 +162,7 @@ func TestALineIsHeldAlone(t *testing.T) {
 	if l := w.order(a.OrderID).Lines[1]; !l.Released.IsZero() || !l.Shipped.IsZero() || l.Allocated.String() != "3" {
 		t.Errorf("of the held line %s are released, %s shipped, %s allocated", l.Released, l.Shipped, l.Allocated)
 	}
-	if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{"SKU-1000", "SKU-1001"}); err != nil {
+	if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{"SKU-1000", "SKU-1001"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var kept string

@@ -177,7 +177,7 @@ func TestWhatIsPromisedAndGone(t *testing.T) {
 	}
 	open := func() []string {
 		t.Helper()
-		if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{scarce}); err != nil {
+		if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{scarce}, nil); err != nil {
 			t.Fatal(err)
 		}
 		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")

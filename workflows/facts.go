@@ -102,10 +102,16 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 		}
 	}
 	var wg sync.WaitGroup
-	before := f.lacking(ctx, needs)
+	skus := slices.Sorted(maps.Keys(needs))
+	known, err := f.Inventory.Known(ctx, skus)
+	if err != nil {
+		g.miss("availability", err)
+		return
+	}
+	before := known.Lacking(needs)
 	wg.Go(func() { f.arrivals(ctx, d, before, g) })
 	defer wg.Wait()
-	failed, read, err := f.Inventory.Refresh(ctx, slices.Sorted(maps.Keys(needs)))
+	failed, read, err := f.Inventory.Refresh(ctx, skus, known)
 	if err != nil {
 		g.miss("availability", err)
 		return
@@ -153,11 +159,11 @@ func (f *Facts) lots(ctx context.Context, skus []trade.SKU, g *gathering) {
 
 // lacking are the items that there is too little of, by figures at hand; none when that cannot be told.
 func (f *Facts) lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) []trade.SKU {
-	skus, err := f.Inventory.Lacking(ctx, needs)
+	known, err := f.Inventory.Known(ctx, slices.Sorted(maps.Keys(needs)))
 	if err != nil {
 		return nil
 	}
-	return skus
+	return known.Lacking(needs)
 }
 
 // arrivals asks what is expected of items. Without an answer no days are told; an order that is wanted on a day cannot be decided.

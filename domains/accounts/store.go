@@ -48,7 +48,7 @@ func (s certificates) set(ctx context.Context, c *Certificate) error {
 
 func (s certificates) of(ctx context.Context, who trade.Viewer, ids []trade.AccountID) (map[trade.AccountID][]*Certificate, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT c.* FROM unnest($3::text[]) AS a(id) CROSS JOIN LATERAL (
+		SELECT c.* FROM unnest((SELECT $3::text[])) AS a(id) CROSS JOIN LATERAL (
 			SELECT `+certificateColumns+` FROM tax_certificates WHERE account_id = a.id ORDER BY valid_from DESC, number LIMIT 100) c
 		WHERE $1 OR a.id = ANY($2)`,
 		who.AllAccounts, postgres.Texts(who.Accounts), postgres.Texts(ids))

@@ -147,11 +147,11 @@ func New(pool *postgres.Pool, source CreditSource, stale time.Duration, ages loo
 // a caller that says how old it may be.
 func (s *Service) Refresh(ctx context.Context, account trade.AccountID) error {
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		p, err := s.store.position(ctx, s.store.pool, account, "", s.stale)
+		old, err := s.store.age(ctx, account)
 		if err != nil {
 			return err
 		}
-		if p.Provenance.Source != "" && p.age <= age {
+		if old <= age {
 			return nil
 		}
 	}
@@ -246,7 +246,7 @@ func (s *Service) read(ctx context.Context, accounts []trade.AccountID) (lookup.
 // kept puts the positions by the figures at hand into out.
 func (s *Service) kept(ctx context.Context, accounts []trade.AccountID, out *lookup.Answers[trade.AccountID, Position]) error {
 	for _, id := range accounts {
-		p, err := s.store.position(ctx, s.store.pool, id, "", s.stale)
+		p, err := s.store.position(ctx, s.store.pool, id, s.stale)
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (s *Service) Expose(ctx context.Context, tx postgres.Tx, account trade.Acco
 
 // Owed is the account's position with everything that is counted.
 func (s *Service) Owed(ctx context.Context, tx postgres.Tx, account trade.AccountID) (Position, error) {
-	return s.late(ctx, tx)(s.store.position(ctx, tx, account, "", s.stale))
+	return s.late(ctx, tx)(s.store.position(ctx, tx, account, s.stale))
 }
 
 // late adds the invoices that are overdue to a position.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,28 +59,44 @@ func (s *store) adopt(ctx context.Context, start time.Time, c Credit, stale time
 
 // lock takes the account's row, making an empty one if need be.
 func lock(ctx context.Context, tx postgres.Tx, account trade.AccountID) error {
-	_, err := tx.Exec(ctx, `
-		INSERT INTO credit_figures (account_id, source, currency, balance, overdue, open_orders, read_start, read_end)
-		VALUES ($1, '', '', 0, 0, 0, '-infinity', '-infinity') ON CONFLICT DO NOTHING`, account)
-	if err != nil {
-		return fmt.Errorf("lock credit of %s: %w", account, err)
+	const take = `SELECT FROM credit_figures WHERE account_id = $1 FOR UPDATE`
+	is, err := tx.Exec(ctx, take, account)
+	if err == nil && is.RowsAffected() == 0 {
+		if _, err = tx.Exec(ctx, `
+			INSERT INTO credit_figures (account_id, source, currency, balance, overdue, open_orders, read_start, read_end)
+			VALUES ($1, '', '', 0, 0, 0, '-infinity', '-infinity') ON CONFLICT DO NOTHING`, account); err == nil {
+			_, err = tx.Exec(ctx, take, account)
+		}
 	}
-	if _, err := tx.Exec(ctx, `SELECT FROM credit_figures WHERE account_id = $1 FOR UPDATE`, account); err != nil {
+	if err != nil {
 		return fmt.Errorf("lock credit of %s: %w", account, err)
 	}
 	return nil
 }
 
-// position is what the account may still spend, without the amount of one order; empty for none.
-func (s *store) position(ctx context.Context, q conn, account trade.AccountID, without trade.OrderID, stale time.Duration) (Position, error) {
+// age is how old the account's figure is; for ever where there is none.
+func (s *store) age(ctx context.Context, account trade.AccountID) (time.Duration, error) {
+	var seconds float64
+	err := s.pool.QueryRow(ctx, `SELECT extract(epoch FROM clock_timestamp() - read_start) FROM credit_figures WHERE account_id = $1 AND source <> ''`, account).Scan(&seconds)
+	if postgres.NoRows(err) {
+		return math.MaxInt64, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("credit of %s: %w", account, err)
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// position is what the account may still spend.
+func (s *store) position(ctx context.Context, q conn, account trade.AccountID, stale time.Duration) (Position, error) {
 	p := Position{Account: account}
 	var limit *trade.Decimal
 	var currency trade.Currency
 	var age float64
 	err := q.QueryRow(ctx, `
 		SELECT source, currency, credit_limit, limit_until, balance, overdue, open_orders, read_end, extract(epoch FROM clock_timestamp() - read_start),
-		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id AND e.order_id::text <> $2), 0)
-		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account, string(without)).
+		       coalesce((SELECT sum(amount) FROM exposures e WHERE e.account_id = f.account_id), 0)
+		FROM credit_figures f WHERE account_id = $1 AND source <> ''`, account).
 		Scan(&p.Provenance.Source, &currency, &limit, &p.LimitUntil, &p.Balance.Amount, &p.Overdue.Amount, &p.OpenOrders.Amount, &p.Provenance.AsOf, &age, &p.Exposed.Amount)
 	if postgres.NoRows(err) {
 		return p, nil
@@ -110,7 +127,11 @@ func (s *store) expose(ctx context.Context, tx postgres.Tx, account trade.Accoun
 	if err != nil {
 		return Position{}, fmt.Errorf("exposure of %s: %w", order, err)
 	}
-	return s.position(ctx, tx, account, order, stale)
+	p, err := s.position(ctx, tx, account, stale)
+	if p.Provenance.Source != "" {
+		p.Exposed.Amount = trade.Less(p.Exposed.Amount, amount.Amount).Trim(0)
+	}
+	return p, err
 }
 
 // late are invoices of the account that were due before today and are not paid, the oldest first.

@@ -45,24 +45,31 @@ func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answer
 	return out, nil
 }
 
+// Known are the figures at hand of some items.
+type Known struct {
+	nodes   []Node
+	figures map[Key]counted
+}
+
+// Known reads the figures at hand of the items.
+func (s *Service) Known(ctx context.Context, skus []trade.SKU) (*Known, error) {
+	figures, err := s.store.figures(ctx, s.keys(skus))
+	return &Known{s.nodes, figures}, err
+}
+
 // Lacking are the items that the nodes, by the figures at hand, have less of than is needed. Of an item without a figure nothing
 // is said.
-func (s *Service) Lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) ([]trade.SKU, error) {
-	skus := slices.Sorted(maps.Keys(needs))
-	known, err := s.store.figures(ctx, s.keys(skus))
-	if err != nil {
-		return nil, err
-	}
+func (k *Known) Lacking(needs map[trade.SKU]trade.Decimal) []trade.SKU {
 	free := map[trade.SKU]trade.Decimal{}
-	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok && c.Source != "" {
-			free[k.SKU] = trade.Sum(free[k.SKU], c.free(n.Safety))
+	for key, c := range k.figures {
+		if n, ok := node(k.nodes, key.Node); ok && c.Source != "" {
+			free[key.SKU] = trade.Sum(free[key.SKU], c.free(n.Safety))
 		}
 	}
-	return slices.DeleteFunc(skus, func(sku trade.SKU) bool {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(needs)), func(sku trade.SKU) bool {
 		has, known := free[sku]
 		return !known || has.Cmp(needs[sku]) >= 0
-	}), nil
+	})
 }
 
 // Dates are the days and quantities of what is expected anywhere.

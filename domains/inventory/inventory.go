@@ -347,16 +347,12 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 	return lookup.Empty[Key, []Lot](0), nil
 }
 
-// Refresh reads the items' figures from every node, those that are not young enough for a caller that says how old
-// they may be, and returns the nodes that did not answer. read is false when all were young enough.
-func (s *Service) Refresh(ctx context.Context, skus []trade.SKU) (failed map[trade.NodeID]error, read bool, err error) {
+// Refresh reads the items' figures from every node, but for those at hand that are young enough for a caller that says how old they
+// may be, and returns the nodes that did not answer. read is false when all were young enough. Without known it reads all.
+func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known *Known) (failed map[trade.NodeID]error, read bool, err error) {
 	keys := s.keys(skus)
-	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		known, err := s.store.bare(ctx, keys)
-		if err != nil {
-			return nil, false, err
-		}
-		keys = slices.DeleteFunc(keys, func(k Key) bool { return known[k].shown() && known[k].age <= age })
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 && known != nil {
+		keys = slices.DeleteFunc(keys, func(k Key) bool { return known.figures[k].shown() && known.figures[k].age <= age })
 	}
 	failed = map[trade.NodeID]error{}
 	if len(keys) == 0 {

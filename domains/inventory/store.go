@@ -70,25 +70,17 @@ func split(keys []Key) (nodes, skus []string) {
 	return nodes, skus
 }
 
-// Figures of keys, with what is promised of them, or bare of that.
-const (
-	selectFigures = figureColumns + `coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0)` + fromFigures
-	selectBare    = figureColumns + `0` + fromFigures
-
-	figureColumns = `
-	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end, `
-	fromFigures = `,
+// selectFigures are figures of keys, with what is promised of them. Each is looked up by itself: of a small table the planner would
+// rather read all.
+const selectFigures = `
+	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end,
+	       coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0),
 	       extract(epoch FROM clock_timestamp() - f.read_start), f.outdated >= f.read_start
-	FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity'`
-)
-
-// bare are figures of which nobody asks what is promised.
-func (s *store) bare(ctx context.Context, keys []Key) (map[Key]counted, error) {
-	return query(ctx, s.pool, selectBare, keys)
-}
+	FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS k(node, sku), LATERAL (
+		SELECT * FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity' OFFSET 0) AS f`
 
 func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error) {
-	return query(ctx, s.pool, selectFigures, keys)
+	return figures(ctx, s.pool, keys)
 }
 
 // standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
@@ -133,9 +125,9 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 	return out, nil
 }
 
-func query(ctx context.Context, q postgres.Querier, sql string, keys []Key) (map[Key]counted, error) {
+func figures(ctx context.Context, q postgres.Querier, keys []Key) (map[Key]counted, error) {
 	nodes, skus := split(keys)
-	rows, err := q.Query(ctx, sql, nodes, skus)
+	rows, err := q.Query(ctx, selectFigures, nodes, skus)
 	if err != nil {
 		return nil, fmt.Errorf("stock figures: %w", err)
 	}
@@ -276,9 +268,10 @@ func (s *store) compare(ctx context.Context, tx postgres.Tx, nodes, skus []strin
 	return nil
 }
 
+// lockKeys locks the figures of keys, in their order.
 const lockKeys = `
-	SELECT f.node, f.sku FROM stock_figures f JOIN unnest($1::text[], $2::text[]) AS k(node, sku) ON f.node = k.node AND f.sku = k.sku
-	ORDER BY f.node, f.sku FOR UPDATE OF f`
+	SELECT f.node, f.sku FROM (SELECT * FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS k(node, sku) ORDER BY node, sku) AS k, LATERAL (
+		SELECT node, sku FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku FOR UPDATE) AS f`
 
 // Reserve promises what it can of the request, in the caller's transaction, from figures that are
 // young enough, and says why so. Concurrent callers wait for each other per item and node.
@@ -298,7 +291,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	if err != nil {
 		return Plan{}, fmt.Errorf("lock stock figures: %w", err)
 	}
-	known, err := query(ctx, tx, selectFigures, locked)
+	known, err := figures(ctx, tx, locked)
 	if err != nil {
 		return Plan{}, err
 	}

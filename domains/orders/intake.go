@@ -214,10 +214,7 @@ func (s *Service) decide(ctx context.Context, who trade.Viewer, d Draft, finish 
 		if err != nil {
 			return err
 		}
-		if err := s.store.insert(ctx, tx, o, events); err != nil {
-			return err
-		}
-		if err := s.store.consider(ctx, tx, o, considered); err != nil {
+		if err := s.store.insert(ctx, tx, o, considered, events); err != nil {
 			return err
 		}
 		if err := s.dispatch.Decided(ctx, tx, o); err != nil {

@@ -335,6 +335,20 @@ func (o *Order) short() bool {
 	return !o.finished() && o.backordered()
 }
 
+// resumes reports whether it may go on by itself: all that holds it clears when its cause is gone, or it waits for stock.
+func (o *Order) resumes() bool {
+	active := o.ActiveHolds()
+	clears := func(h Hold) bool { return h.AutoClears }
+	switch o.Status {
+	case OnHold:
+		return o.heldFor(amendedInSource) || !slices.ContainsFunc(active, func(h Hold) bool { return !clears(h) })
+	case Accepted, InFulfillment:
+		return slices.ContainsFunc(active, clears) || o.short()
+	default:
+		return false
+	}
+}
+
 // review is when the first of its holds is to be looked at; nil when it does not wait, or has let its stock go.
 func (o *Order) review() (first *time.Time) {
 	if !o.waits() || o.Lapsed {

@@ -264,7 +264,7 @@ func (s *Service) Adopt(ctx context.Context, channel Channel, r Registration) (b
 			})
 		}
 		fresh = true
-		return s.store.insert(ctx, tx, o, []event.Event{o.event("order.adopted", now, map[string]any{"number": o.Number, "source": r.Source, "theirNumber": r.TheirNumber})})
+		return s.store.insert(ctx, tx, o, nil, []event.Event{o.event("order.adopted", now, map[string]any{"number": o.Number, "source": r.Source, "theirNumber": r.TheirNumber})})
 	})
 	return fresh, err
 }

@@ -32,7 +32,8 @@ func (s *store) inTx(ctx context.Context, fn func(postgres.Tx) error) error {
 	return postgres.InTx(ctx, s.pool, fn)
 }
 
-func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []event.Event) error {
+// insert stores a new order with its events and, where it was decided here, what it was decided from.
+func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, c *Considered, events []event.Event) error {
 	if err := tx.QueryRow(ctx, `SELECT 'SO-' || nextval('order_numbers')`).Scan(&o.Number); err != nil {
 		return fmt.Errorf("order number: %w", err)
 	}
@@ -50,20 +51,24 @@ func (s *store) insert(ctx context.Context, tx postgres.Tx, o *Order, events []e
 		ref := o.ChannelSource + "/" + o.ChannelRef
 		channelRef = &ref
 	}
-	_, err = tx.Exec(ctx, `
-		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus, short, review_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus(), o.short(), o.review())
-	if err != nil {
-		return fmt.Errorf("order %s: %w", o.Number, err)
-	}
-	if err := s.refer(ctx, tx, o); err != nil {
-		return err
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		INSERT INTO orders (id, number, account_id, channel, channel_ref, po_number, status, total, currency, placed_at, updated_at, version, doc, skus, short, review_at, resumes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		o.ID, o.Number, o.Account, o.Channel, channelRef, o.PONumber, o.Status, o.Total.Amount, o.Currency, o.PlacedAt, o.UpdatedAt, o.Version, doc, o.skus(), o.short(), o.review(), o.resumes())
+	if c != nil {
+		if err := queueConsidered(batch, o, c); err != nil {
+			return err
+		}
 	}
 	for i := range events {
 		events[i].Payload = withNumber(events[i].Payload, o.Number)
 	}
-	return postgres.Append(ctx, tx, events...)
+	postgres.Queue(ctx, batch, events...)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("order %s: %w", o.Number, err)
+	}
+	return s.refer(ctx, tx, o)
 }
 
 // refer keeps what other systems call the order where it can be searched.
@@ -162,9 +167,9 @@ func (s *store) update(ctx context.Context, tx postgres.Tx, id trade.OrderID, fn
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	if err := tx.QueryRow(ctx, `
-		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9, short = $10, review_at = $11
+		UPDATE orders SET status = $2, total = $3, updated_at = clock_timestamp(), version = $4, doc = $5, account_id = $6, po_number = $7, currency = $8, skus = $9, short = $10, review_at = $11, resumes = $12
 		WHERE id = $1 RETURNING updated_at`,
-		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus(), o.short(), o.review()).Scan(&o.UpdatedAt); err != nil {
+		id, o.Status, o.Total.Amount, o.Version, doc, o.Account, o.PONumber, o.Currency, o.skus(), o.short(), o.review(), o.resumes()).Scan(&o.UpdatedAt); err != nil {
 		return fmt.Errorf("order %s: %w", o.Number, err)
 	}
 	return postgres.Append(ctx, tx, events...)
@@ -236,13 +241,7 @@ func scanOrder(row pgx.CollectableRow) (*Order, error) {
 
 func (s *store) held(ctx context.Context, limit int) ([]trade.OrderID, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id::text FROM (SELECT id, placed_at FROM orders
-		WHERE (status = 'ON_HOLD' AND (NOT EXISTS (
-				SELECT FROM json_array_elements(doc->'holds') h WHERE h->>'status' = 'ACTIVE' AND NOT (h->>'autoClears')::boolean)
-				OR (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "code": "AMENDED_IN_SOURCE"}]'))
-			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND (doc->'holds')::jsonb @> '[{"status": "ACTIVE", "autoClears": true}]')
-			OR (status IN ('ACCEPTED', 'IN_FULFILLMENT') AND short)
-		ORDER BY random() LIMIT $1) AS found ORDER BY placed_at, id`, limit)
+		SELECT id::text FROM (SELECT id, placed_at FROM orders WHERE resumes ORDER BY random() LIMIT $1) AS found ORDER BY placed_at, id`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("held orders: %w", err)
 	}

@@ -55,14 +55,23 @@ func (s *store) underBlanket(ctx context.Context, tx postgres.Tx, o *Order, p Po
 
 // consider keeps what an order was decided from.
 func (s *store) consider(ctx context.Context, tx postgres.Tx, o *Order, c *Considered) error {
+	batch := &pgx.Batch{}
+	if err := queueConsidered(batch, o, c); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
+	}
+	return nil
+}
+
+func queueConsidered(batch *pgx.Batch, o *Order, c *Considered) error {
 	raw, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO decisions (order_id, rule_set, considered) VALUES ($1, $2, $3)
-		ON CONFLICT (order_id) DO UPDATE SET rule_set = excluded.rule_set, considered = excluded.considered, decided_at = clock_timestamp()`, o.ID, o.RuleSet, raw); err != nil {
-		return fmt.Errorf("what order %s was decided from: %w", o.Number, err)
-	}
+	batch.Queue(`INSERT INTO decisions (order_id, rule_set, considered) VALUES ($1, $2, $3)
+		ON CONFLICT (order_id) DO UPDATE SET rule_set = excluded.rule_set, considered = excluded.considered, decided_at = clock_timestamp()`, o.ID, o.RuleSet, raw)
 	return nil
 }
 

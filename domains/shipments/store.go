@@ -147,7 +147,7 @@ func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trad
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Shipment, error) {
-	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id = ANY($3::text[]::uuid[]) ORDER BY shipped_at, id`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(orders...))
+	rows, err := s.pool.Query(ctx, `SELECT doc FROM shipments WHERE `+visible+` AND order_id = ANY((SELECT $3::text[]::uuid[])::uuid[]) ORDER BY shipped_at, id`, who.AllAccounts, postgres.Texts(who.Accounts), postgres.IDs(orders...))
 	if err != nil {
 		return nil, fmt.Errorf("shipments: %w", err)
 	}

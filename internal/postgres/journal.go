@@ -20,8 +20,20 @@ func Append(ctx context.Context, tx Tx, events ...event.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	origin := OriginOf(ctx)
 	batch := &pgx.Batch{}
+	Queue(ctx, batch, events...)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("journal %s %s: %w", events[0].Stream, events[0].Type, err)
+	}
+	return nil
+}
+
+// Queue is Append among other statements that are sent together.
+func Queue(ctx context.Context, batch *pgx.Batch, events ...event.Event) {
+	if len(events) == 0 {
+		return
+	}
+	origin := OriginOf(ctx)
 	for _, e := range events {
 		if e.ID == "" {
 			e.ID = NewID()
@@ -44,10 +56,6 @@ func Append(ctx context.Context, tx Tx, events ...event.Event) error {
 			e.AccountID, e.OrderID, e.Correlation, e.Causation, e.Payload)
 	}
 	batch.Queue(`SELECT pg_notify('crossdock_outbox', '')`)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("journal %s %s: %w", events[0].Stream, events[0].Type, err)
-	}
-	return nil
 }
 
 // Origin is who set a piece of work in motion; the journal records it with every event.
