@@ -126,6 +126,9 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	}
 	a.shadow = shadow.New(pool)
 	a.queue.Shadow, a.queue.InShadow = a.shadow, shadows(cfg)
+	for _, s := range cfg.Sources {
+		a.queue.Bound(a.transports[s.Name].Places(lookup.Work), destinations(cfg, s.Name)...)
+	}
 	a.inbox = ingest.NewInbox(pool, a.operations, now, log)
 	a.inbox.Candidates = a.candidates
 	a.references = references.New(pool, a)
@@ -345,17 +348,25 @@ func shadows(cfg *config.Config) func(destination string) string {
 		if !s.Shadow {
 			continue
 		}
-		in["erp:"+s.Name], in["shop:"+s.Name] = s.Name, s.Name
-		for _, n := range cfg.Nodes {
-			if n.Source == s.Name {
-				in["node:"+n.ID] = s.Name
-			}
+		for _, d := range destinations(cfg, s.Name) {
+			in[d] = s.Name
 		}
 	}
 	if len(in) == 0 {
 		return nil
 	}
 	return func(destination string) string { return in[destination] }
+}
+
+// destinations are what effects call a source.
+func destinations(cfg *config.Config, source string) []string {
+	out := []string{"erp:" + source, "shop:" + source}
+	for _, n := range cfg.Nodes {
+		if n.Source == source {
+			out = append(out, "node:"+n.ID)
+		}
+	}
+	return out
 }
 
 // retrier starts dead work again, whichever kind it is.

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -99,6 +100,9 @@ type Queue struct {
 	policy     Policy
 	log        *slog.Logger
 	workers    int
+	// desks bound how much is done at a time, by destination; left are those that an effect has just left.
+	desks map[string]*desk
+	left  chan *desk
 	// InShadow names the source behind a destination if that is in shadow; nil when none is. Shadow keeps what
 	// would have been written there.
 	InShadow func(destination string) string
@@ -117,7 +121,8 @@ func (q *Queue) passing(point string) {
 
 // Job is the River job that runs one effect.
 type Job struct {
-	EffectID string `json:"effectId"`
+	EffectID    string `json:"effectId"`
+	Destination string `json:"destination"`
 }
 
 // Kind names the job for River.
@@ -131,7 +136,7 @@ type worker struct {
 func (w *worker) Timeout(*river.Job[Job]) time.Duration { return w.queue.policy.Lease + 5*time.Second }
 
 func (w *worker) Work(ctx context.Context, job *river.Job[Job]) error {
-	again, err := w.queue.run(ctx, job.Args.EffectID)
+	again, err := w.queue.seat(ctx, job.Args.EffectID, job.Args.Destination)
 	if err != nil {
 		w.queue.log.ErrorContext(ctx, "run effect", "effect", job.Args.EffectID, "error", err)
 		return err
@@ -156,7 +161,7 @@ func (q *Queue) Add(ctx context.Context, tx postgres.Tx, subject, destination, k
 	if err != nil || !first {
 		return err
 	}
-	return q.enqueue(ctx, tx, id)
+	return q.enqueue(ctx, tx, id, destination)
 }
 
 // AddOnce is Add for an effect that brings its destination up to what we know when it runs: one that nobody has
@@ -169,8 +174,16 @@ func (q *Queue) AddOnce(ctx context.Context, tx postgres.Tx, subject, destinatio
 	return true, q.Add(ctx, tx, subject, destination, kind, payload)
 }
 
-func (q *Queue) enqueue(ctx context.Context, tx postgres.Tx, id string) error {
-	if _, err := q.river.InsertTx(ctx, tx, Job{id}, nil); err != nil {
+func (q *Queue) enqueue(ctx context.Context, tx postgres.Tx, id, destination string) error {
+	if _, err := q.river.InsertTx(ctx, tx, Job{id, destination}, nil); err != nil {
+		return fmt.Errorf("enqueue effect %s: %w", id, err)
+	}
+	return nil
+}
+
+// later has the effect run again after a pause.
+func (q *Queue) later(ctx context.Context, id, destination string, pause time.Duration) error {
+	if _, err := q.river.Insert(ctx, Job{id, destination}, &river.InsertOpts{ScheduledAt: time.Now().Add(pause)}); err != nil {
 		return fmt.Errorf("enqueue effect %s: %w", id, err)
 	}
 	return nil
@@ -222,7 +235,7 @@ func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
 		if next == "" {
 			return nil
 		}
-		return q.enqueue(ctx, tx, next)
+		return q.enqueue(ctx, tx, next, e.Destination)
 	})
 }
 
@@ -273,10 +286,11 @@ func orderOf(subject string) trade.OrderID {
 
 // Retry makes a dead effect due again, with a full set of attempts.
 func (q *Queue) Retry(ctx context.Context, tx postgres.Tx, effectID string) error {
-	if err := q.store.revive(ctx, tx, effectID); err != nil {
+	destination, err := q.store.revive(ctx, tx, effectID)
+	if err != nil || destination == "" {
 		return err
 	}
-	return q.enqueue(ctx, tx, effectID)
+	return q.enqueue(ctx, tx, effectID, destination)
 }
 
 // Hurry makes the effect that is next in a queue due now, if it waits for its next attempt.
@@ -285,7 +299,7 @@ func (q *Queue) Hurry(ctx context.Context, tx postgres.Tx, subject, destination 
 	if err != nil || id == "" {
 		return err
 	}
-	return q.enqueue(ctx, tx, id)
+	return q.enqueue(ctx, tx, id, destination)
 }
 
 // Drop gives a dead effect up; the next of its queue becomes due.
@@ -302,7 +316,7 @@ func (q *Queue) Drop(ctx context.Context, tx postgres.Tx, effectID string) error
 	if next == "" {
 		return nil
 	}
-	return q.enqueue(ctx, tx, next)
+	return q.enqueue(ctx, tx, next, e.Destination)
 }
 
 // sweepEvery is how often effects are looked for whose job was lost with a process.
@@ -315,8 +329,12 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	var serving sync.WaitGroup
+	defer serving.Wait()
 	for {
 		select {
+		case d := <-q.left:
+			serving.Go(func() { q.serve(ctx, d) })
 		case <-ctx.Done():
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
@@ -331,17 +349,17 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // sweep runs effects that are overdue: their job was lost, or is stuck with a dead process.
 func (q *Queue) sweep(ctx context.Context) error {
-	ids, err := q.store.overdue(ctx, 2*sweepEvery, q.workers)
+	lost, err := q.store.overdue(ctx, 2*sweepEvery, q.workers, q.busy())
 	if err != nil {
 		return err
 	}
 	slots := make(chan struct{}, max(1, q.workers))
-	for _, id := range ids {
+	for _, e := range lost {
 		slots <- struct{}{}
 		go func() {
 			defer func() { <-slots }()
-			if _, err := q.run(ctx, id); err != nil && ctx.Err() == nil {
-				q.log.ErrorContext(ctx, "run overdue effect", "effect", id, "error", err)
+			if _, err := q.seat(ctx, e.ID, e.Destination); err != nil && ctx.Err() == nil {
+				q.log.ErrorContext(ctx, "run overdue effect", "effect", e.ID, "error", err)
 			}
 		}()
 	}

@@ -4,3 +4,6 @@ import "time"
 
 // Pause is how long an effect waits after so many attempts.
 func Pause(p Policy, attempts int) time.Duration { return p.pause(attempts) }
+
+// Handle sets what carries effects of a kind out.
+func (q *Queue) Handle(kind string, h Handler) { q.handlers[kind] = h }

@@ -66,7 +66,7 @@ func (q *Queue) shadowed(ctx context.Context, e *Effect, w shadow.Write) error {
 		if err := q.Shadow.Note(ctx, tx, w); err != nil || next == "" {
 			return err
 		}
-		return q.enqueue(ctx, tx, next)
+		return q.enqueue(ctx, tx, next, e.Destination)
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 // NewQueue returns the effect queue of a database. Handlers are set before Run by the
 // processes that own them. Without a database it can be looked at and not run.
 func NewQueue(pool *postgres.Pool, exceptions Exceptions, policy Policy, workers int, log *slog.Logger) (*Queue, error) {
-	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers}
+	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers, desks: map[string]*desk{}, left: make(chan *desk, workers)}
 	registry := river.NewWorkers()
 	river.AddWorker(registry, &worker{queue: q})
 	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
@@ -138,9 +138,12 @@ func (s effectStore) dead(ctx context.Context, tx postgres.Tx, e *Effect, cause 
 	return tag.RowsAffected() > 0, err
 }
 
-func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) error {
-	_, err := tx.Exec(ctx, `UPDATE effects SET state = 'WAITING', attempts = 0, next_at = clock_timestamp(), leased_until = NULL WHERE id = $1 AND state = 'DEAD'`, id)
-	return err
+func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) (destination string, err error) {
+	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'WAITING', attempts = 0, next_at = clock_timestamp(), leased_until = NULL WHERE id = $1 AND state = 'DEAD' RETURNING destination`, id).Scan(&destination)
+	if postgres.NoRows(err) {
+		return "", nil
+	}
+	return destination, err
 }
 
 func (s effectStore) hurry(ctx context.Context, tx postgres.Tx, subject, destination string) (id string, err error) {
@@ -203,17 +206,36 @@ func (s effectStore) exists(ctx context.Context, tx postgres.Tx, subject, kind s
 	return found, err
 }
 
-func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int) ([]string, error) {
+// due is what can be claimed of effects e by now.
+const due = `
+	state = 'WAITING' AND (leased_until IS NULL OR leased_until < clock_timestamp())
+	AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
+	                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))`
+
+// overdue are effects that were due a while ago and that nobody runs, but for those at some destinations.
+func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int, but []string) ([]Effect, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id::text FROM effects e WHERE state = 'WAITING' AND next_at < clock_timestamp() - $1::interval
-		AND (leased_until IS NULL OR leased_until < clock_timestamp())
-		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
-		                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))
-		ORDER BY next_at LIMIT $2`, grace, limit)
+		SELECT id::text, destination FROM effects e WHERE next_at < clock_timestamp() - $1::interval AND destination <> ALL($3) AND `+due+`
+		ORDER BY next_at LIMIT $2`, grace, limit, but)
 	if err != nil {
 		return nil, fmt.Errorf("overdue effects: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Effect, err error) { return e, row.Scan(&e.ID, &e.Destination) })
+}
+
+// next is the effect that has waited longest at one of the destinations; nil when none is due.
+func (s effectStore) next(ctx context.Context, destinations []string) (*Effect, error) {
+	var e Effect
+	err := s.pool.QueryRow(ctx, `
+		SELECT id::text, destination FROM effects e WHERE destination = ANY($1) AND next_at <= clock_timestamp() AND `+due+`
+		ORDER BY next_at LIMIT 1`, destinations).Scan(&e.ID, &e.Destination)
+	if postgres.NoRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("next effect: %w", err)
+	}
+	return &e, nil
 }
 
 // Waiting counts effects that are not finished. For tests and dashboards.

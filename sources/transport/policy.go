@@ -54,6 +54,15 @@ func (p Policy) of(operation string) Policy { return p.Operations[operation].Or(
 // of is how much of a whole the lane may use, at least one: history half, reads eight tenths, work nine, intake all.
 func of(l lookup.Lane, whole int) int { return max(1, whole-(whole*share(l)+9)/10) }
 
+// places is how many calls of the lane may be under way at once, of so many. A place is taken for as long as the source takes to
+// answer, so what nobody waits for leaves half of them to those who wait.
+func places(l lookup.Lane, whole int) int {
+	if l == lookup.Work {
+		l = lookup.History
+	}
+	return of(l, whole)
+}
+
 // share is how much of a source's budget has to be left, in parts of ten, for a call of the lane.
 func share(l lookup.Lane) int {
 	switch l {

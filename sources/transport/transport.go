@@ -150,7 +150,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	}
 	all := slots(cfg.Concurrent)
 	for _, lane := range lookup.Lanes() {
-		own := slots(of(lane, cfg.Concurrent))
+		own := slots(places(lane, cfg.Concurrent))
 		for n := range repeats {
 			retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
 				return failed(res, err) && !errors.Is(err, context.DeadlineExceeded)
@@ -160,6 +160,9 @@ func New(name, base string, cfg Config) (*Client, error) {
 	}
 	return c, nil
 }
+
+// Places is how many calls of the lane may be under way at once.
+func (c *Client) Places(l lookup.Lane) int { return places(l, c.cfg.Concurrent) }
 
 // failed reports whether a try is the source's failure. One that its caller left, that found no place here, or
 // that the breaker kept back is not.
