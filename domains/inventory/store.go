@@ -448,37 +448,40 @@ func (s *Service) Adjust(ctx context.Context, tx postgres.Tx, order trade.OrderI
 	return nil
 }
 
+// ofWork are the reservations that a work carries. The index has no others, which must be said for it to be used.
+const ofWork = `work = $1 AND work <> ''`
+
 // Releasing marks the work's promises as being on their way to the node. It commits before
 // anything is sent; repeating it keeps the first mark.
 func (s *Service) Releasing(ctx context.Context, work string) error {
 	return postgres.InTx(ctx, s.store.pool, func(tx postgres.Tx) error {
 		// The lock on the keys orders this after every adoption that has not seen it.
 		if _, err := tx.Exec(ctx, `
-			SELECT FROM stock_figures f WHERE EXISTS (SELECT FROM reservations r WHERE r.work = $1 AND r.node = f.node AND r.sku = f.sku)
-			ORDER BY f.node, f.sku FOR UPDATE`, work); err != nil {
+			SELECT FROM (SELECT DISTINCT node, sku FROM reservations WHERE `+ofWork+` ORDER BY node, sku) AS k, LATERAL (
+				SELECT FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku FOR UPDATE) AS f`, work); err != nil {
 			return fmt.Errorf("lock stock figures: %w", err)
 		}
-		_, err := tx.Exec(ctx, `UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()) WHERE work = $1`, work)
+		_, err := tx.Exec(ctx, `UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()) WHERE `+ofWork, work)
 		return err
 	})
 }
 
 // NotReleased takes the mark back when nothing was sent after all.
 func (s *Service) NotReleased(ctx context.Context, work string) error {
-	_, err := s.store.pool.Exec(ctx, `UPDATE reservations SET release_start = NULL WHERE work = $1 AND release_end IS NULL`, work)
+	_, err := s.store.pool.Exec(ctx, `UPDATE reservations SET release_start = NULL WHERE `+ofWork+` AND release_end IS NULL`, work)
 	return err
 }
 
 // Released records that the node has taken the work: its next figure includes it.
 func (s *Service) Released(ctx context.Context, tx postgres.Tx, work string) error {
 	_, err := tx.Exec(ctx, `
-		UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()), release_end = clock_timestamp() WHERE work = $1 AND release_end IS NULL`, work)
+		UPDATE reservations SET release_start = coalesce(release_start, clock_timestamp()), release_end = clock_timestamp() WHERE `+ofWork+` AND release_end IS NULL`, work)
 	return err
 }
 
 // Recalled ends the work's promises: its node has given it back, or never heard of it.
 func (s *Service) Recalled(ctx context.Context, tx postgres.Tx, work string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM reservations WHERE work = $1`, work)
+	_, err := tx.Exec(ctx, `DELETE FROM reservations WHERE `+ofWork, work)
 	return err
 }
 
