@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/scalar"
@@ -305,4 +306,39 @@ func TestAnOrderThatWaitsTooLong(t *testing.T) {
 		o := w.order(a.OrderID)
 		return !o.Lapsed && o.Status == orders.Accepted && o.Lines[0].Allocated.String() == "1"
 	})
+}
+
+// TestAnItemIsReplacedInTheERP: the line is not sent as it was, nor is the other item taken for more of it; a person is told.
+func TestAnItemIsReplacedInTheERP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	w.admin("POST", "/admin/knobs", `{"outage":{"wms":true}}`) // its work stays here
+	a := w.place("replace", draft("C10001", line("SKU-1000", "8"), line("SKU-1001", "2")))
+	number := w.order(a.OrderID).Number
+	w.until("the ERP has it", func() bool {
+		for _, l := range w.order(a.OrderID).Lines {
+			if l.Registered == nil {
+				return false
+			}
+		}
+		return true
+	})
+	w.admin("POST", "/admin/erp/edit?order="+number+"&line=1&quantity=30&sku=SKU-1002", "")
+	told := func() string {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			if e.Code == "AMENDED_WITH_ANOTHER_ITEM" {
+				return e.Title
+			}
+		}
+		return ""
+	}
+	w.until("a person is told", func() bool { return strings.Contains(told(), number) })
+	if l := w.order(a.OrderID).Lines[0]; l.Quantity.Value.String() != "8" || !l.Raised.IsZero() {
+		t.Errorf("the line is for %s, raised by %s", l.Quantity, l.Raised)
+	}
 }

@@ -291,7 +291,7 @@ func (s *Server) postAtDesk(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, `{"error":"no such order"}`, http.StatusNotFound)
 }
 
-// edit changes a line's quantity in the ERP, as somebody at a desk does.
+// edit changes a line's quantity in the ERP, or its item, as somebody at a desk does.
 func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	quantity, err := trade.ParseDecimal(q.Get("quantity"))
@@ -306,6 +306,9 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 		o := s.world.orders[key]
 		for _, l := range o.Lines {
 			if !o.Deleted && o.External == q.Get("order") && l.Sequence == n*10_000 {
+				if i := s.world.items[q.Get("sku")]; i != nil {
+					l.ItemNumber, l.Name, l.Unit = i.Number, i.Name, i.Unit
+				}
 				l.Quantity = quantity
 				l.ToShip = trade.Less(quantity, l.Shipped).Max(trade.Decimal{}) // as the desk's page does
 				l.ToInvoice = l.ToShip

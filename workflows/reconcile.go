@@ -109,10 +109,14 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 			quantities[l.Number] = trade.Decimal{}
 		}
 	}
-	var foreign []int
+	var foreign, strange []int
 	for _, l := range r.Lines {
 		q := l.Quantity.Value
 		if ours := o.Line(l.Line); ours != nil {
+			if l.SKU != ours.SKU { // put between ours there, or in the place of one
+				strange = append(strange, l.Line)
+				continue
+			}
 			var ok bool
 			if q, ok = ours.Own(l.Quantity); !ok {
 				foreign = append(foreign, l.Line)
@@ -133,6 +137,9 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 		})
 	}
 	if err := settle(foreign, "AMENDED_IN_ANOTHER_UNIT", "unit", fmt.Sprintf("order %s has a line in %s in a unit that it was not ordered in: set it to the line's own there", o.Number, r.Source)); err != nil {
+		return err
+	}
+	if err := settle(strange, "AMENDED_WITH_ANOTHER_ITEM", "item", fmt.Sprintf("order %s has another item in %s than was ordered: place it here as an order of its own, and take it off there", o.Number, r.Source)); err != nil {
 		return err
 	}
 	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
