@@ -197,7 +197,7 @@ func TestLotsThatKeep(t *testing.T) {
 	lot("wms", "EAST", "E2", "4", today.Plus(30), false)
 	lot("wms", "EAST", "E3", "5", today.Plus(90), true)
 	lot("wms", "WEST", "W1", "50", today.Plus(10), false)
-	g.rule(`{default: {shelfLife: [{items: {skus: ["SKU-1000"]}, days: 30}]}}`)
+	g.rule(`{default: {lots: [{items: {skus: ["SKU-1000"]}, days: 30}]}, classes: [{name: "ONE", accounts: ["C10005"], policy: {lots: [{items: {skus: ["SKU-1000"]}, single: true}]}}]}`)
 	promised := func(a *orders.Answer) string {
 		var out []string
 		for _, p := range a.Order.Lines[0].Allocations {
@@ -231,6 +231,12 @@ func TestLotsThatKeep(t *testing.T) {
 	lot("shipbob-south", "34", "S1", "6", today.Plus(60), false)
 	if a := validate("10", ""); promised(a) != "4 from DC-EAST, 6 from 3PL-SOUTH" {
 		t.Errorf("with a 3PL's lot: %s", promised(a))
+	}
+	for quantity, want := range map[string]string{"50": "50 from DC-WEST", "60": "50 from DC-WEST", "6": "6 from DC-WEST"} {
+		a, err := w.orders.Validate(t.Context(), service(), draft("C10005", line("SKU-1000", quantity)))
+		if err != nil || promised(a) != want || (saw(a, "LOT_RULES") != "") != (quantity == "60") {
+			t.Errorf("%s from one lot: %s, %s, %v", quantity, promised(a), saw(a, "LOT_RULES"), err)
+		}
 	}
 	got := g.query("service", `{ simulateSourcing(input: {accountId: "C10001", lines: [{sku: "SKU-1000", quantity: {value: "4", unit: "PCS"}}]}) { excluded { node reason } } availability(skus: ["SKU-1000"]) { nodes { node lots { number expires blocked onHand { value } } } } }`, nil)
 	if text := fmt.Sprint(got.Data, got.Errors); !strings.Contains(text, "node:DC-WEST reason:NO_ELIGIBLE_LOT") || !strings.Contains(text, "blocked:true expires:"+string(today.Plus(90))) {
@@ -306,4 +312,19 @@ func methods(w *world, number string) string {
 		out = append(out, o.Site+": "+o.Service)
 	}
 	return strings.Join(out, ", ")
+}
+
+// TestADiscontinuedItemNamesItsSuccessor, where the ERP tells.
+func TestADiscontinuedItemNamesItsSuccessor(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t)
+	g := newGraph(t, w)
+	w.admin("POST", "/admin/erp/discontinue?sku=SKU-1000&successor=SKU-1001", "")
+	if got := fmt.Sprint(g.query("service", `{ item(sku: "SKU-1000", maxAge: 0) { discontinued successor } }`, nil).Data); got != "map[item:map[discontinued:true successor:SKU-1001]]" {
+		t.Errorf("the item is %s", got)
+	}
+	a := w.place("ended", draft("C10001", line("SKU-1000", "1"), line("SKU-1001", "1")))
+	if a.Decision != orders.DecisionPartiallyAccepted || saw(a, "ITEM_DISCONTINUED") != "REJECT ITEM_DISCONTINUED at lines.0.sku" || !strings.Contains(fmt.Sprint(a.Findings), "order SKU-1001 in its place") {
+		t.Errorf("it is %s: %+v", a.Decision, a.Findings)
+	}
 }

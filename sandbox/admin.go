@@ -43,6 +43,7 @@ func (s *Server) admin() {
 	s.mux.HandleFunc("POST /admin/wms/receive", s.receive)
 	s.mux.HandleFunc("POST /admin/wms/lot", s.lot)
 	s.mux.HandleFunc("POST /admin/erp/promotion", s.promote)
+	s.mux.HandleFunc("POST /admin/erp/discontinue", s.discontinue)
 	s.mux.HandleFunc("POST /admin/erp/block", s.block)
 }
 
@@ -201,6 +202,20 @@ func (s *Server) promote(w http.ResponseWriter, r *http.Request) {
 	}
 	p := promotion{Code: q.Get("code"), Percent: percent, Starts: trade.Date(q.Get("starts")), Ends: trade.Date(q.Get("ends")), Closed: q.Get("closed") == "true"}
 	i.Promotions = append(slices.DeleteFunc(slices.Clone(i.Promotions), func(is promotion) bool { return is.Code == p.Code }), p)
+	s.world.keep(record("item", i.Number, i))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// discontinue ends an item, with what takes its place. Business Central has nothing that says so; the bespoke ERP does.
+func (s *Server) discontinue(w http.ResponseWriter, r *http.Request) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	i := s.world.items[r.URL.Query().Get("sku")]
+	if i == nil {
+		http.Error(w, `{"error":"say sku, and successor where there is one"}`, http.StatusBadRequest)
+		return
+	}
+	i.Ended, i.Next, i.Modified = true, r.URL.Query().Get("successor"), s.world.now()
 	s.world.keep(record("item", i.Number, i))
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -88,7 +88,7 @@ func (h *house) items(r *http.Request) (int, any) {
 	for _, n := range sorted(h.world.items) {
 		if i := h.world.items[n]; wanted(skus, n, since, i.Modified) {
 			rows = append(rows, object{
-				"sku": n, "name": i.Name, "group": i.Category, "unit": i.Unit, "gtin": i.GTIN, "tax": i.TaxGroup, "stop": i.Blocked, "price": number(i.Price), "currency": "USD",
+				"sku": n, "name": i.Name, "group": i.Category, "unit": i.Unit, "gtin": i.GTIN, "tax": i.TaxGroup, "stop": i.Blocked, "ended": i.Ended, "next": i.Next, "price": number(i.Price), "currency": "USD",
 				"min": number(i.Minimum), "step": number(i.Multiple), "places": i.Decimals, "packs": packs(i), "changed": stampOf(i.Modified),
 			})
 		}

@@ -64,9 +64,12 @@ type (
 		ShopSKU                                          string `json:",omitempty"`
 		ID, Number, Name, Category, Unit, TaxGroup, GTIN string
 		Blocked                                          bool
-		Price, Minimum, Multiple                         trade.Decimal
-		BreakFrom, BreakOff                              trade.Decimal
-		Prices                                           []priceLine
+		// Ended is whether it is no longer bought, and Next what takes its place.
+		Ended                    bool   `json:",omitempty"`
+		Next                     string `json:",omitempty"`
+		Price, Minimum, Multiple trade.Decimal
+		BreakFrom, BreakOff      trade.Decimal
+		Prices                   []priceLine
 		// Promotions are what is off for a time.
 		Promotions []promotion `json:",omitempty"`
 		// Decimals is how many decimal places a quantity may have.

@@ -261,7 +261,7 @@ func (f *Facts) items(ctx context.Context, skus []trade.SKU, g *gathering) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for sku, i := range answers.Found {
-		fact := orders.ItemFact{SKU: sku, Name: i.Name, Category: i.Category, Cost: i.Cost, Unit: i.Unit, TaxClass: i.TaxClass, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
+		fact := orders.ItemFact{SKU: sku, Name: i.Name, Category: i.Category, Cost: i.Cost, Unit: i.Unit, TaxClass: i.TaxClass, Discontinued: i.Discontinued, Successor: i.Successor, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
 		if i.Blocked {
 			fact.Blocked = "blocked in the ERP"
 		}
@@ -367,7 +367,7 @@ func (s Stock) Simulate(ctx context.Context, what orders.Sourcing) (orders.Sourc
 func request(s orders.Sourcing) inventory.Request {
 	out := inventory.Request{Avoid: s.Avoid, ShipTo: s.ShipTo, Wanted: s.Wanted, Criteria: s.Criteria, MaxNodes: s.MaxNodes, Service: s.Service, Eligible: s.Eligible}
 	for _, w := range s.Wants {
-		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity})
+		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity, Single: w.Single})
 	}
 	return out
 }

@@ -15,15 +15,18 @@ import (
 
 // Item is something that is sold.
 type Item struct {
-	SKU         trade.SKU   `json:"sku"`
-	Name        string      `json:"name"`
-	Description string      `json:"description,omitempty"`
-	Category    string      `json:"category,omitempty"`
-	Unit        trade.Unit  `json:"unit"`
-	GTIN        string      `json:"gtin,omitempty"`
-	TaxClass    string      `json:"taxClass,omitempty"`
-	Blocked     bool        `json:"blocked"`
-	ListPrice   trade.Money `json:"listPrice"`
+	SKU         trade.SKU  `json:"sku"`
+	Name        string     `json:"name"`
+	Description string     `json:"description,omitempty"`
+	Category    string     `json:"category,omitempty"`
+	Unit        trade.Unit `json:"unit"`
+	GTIN        string     `json:"gtin,omitempty"`
+	TaxClass    string     `json:"taxClass,omitempty"`
+	Blocked     bool       `json:"blocked"`
+	// Discontinued is whether it is no longer made or bought, and Successor what takes its place, where the source tells.
+	Discontinued bool        `json:"discontinued,omitempty"`
+	Successor    trade.SKU   `json:"successor,omitempty"`
+	ListPrice    trade.Money `json:"listPrice"`
 	// Cost is what one costs us, where the source tells. It is not for buyers' eyes.
 	Cost       *trade.Money      `json:"cost,omitempty"`
 	SourceRef  string            `json:"sourceRef"`

@@ -19,6 +19,8 @@ type Need struct {
 	SKU      trade.SKU
 	Category string
 	Quantity trade.Decimal
+	// Single is whether one node sends all that is sent of it.
+	Single bool
 }
 
 // Request is what an order needs, and what it is sourced by.
@@ -296,7 +298,13 @@ func (s *search) try(set []int) tried {
 		if whole := slices.IndexFunc(set, func(i int) bool { return s.left[i][column].Cmp(rest) >= 0 }); whole >= 0 {
 			take(set[whole])
 		}
-		for _, i := range set {
+		from := set
+		if n.Single && rest.IsPos() {
+			from = []int{slices.MaxFunc(set, func(a, b int) int {
+				return cmp.Or(s.left[a][column].Cmp(s.left[b][column]), b-a) // the better one where they are even
+			})}
+		}
+		for _, i := range from {
 			if !rest.IsPos() {
 				break
 			}

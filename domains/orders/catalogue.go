@@ -77,6 +77,7 @@ const (
 	orderMin             = "ORDER_MIN_VALUE"
 	orderMax             = "ORDER_MAX_VALUE"
 	itemUnknown          = "ITEM_UNKNOWN"
+	itemDiscontinued     = "ITEM_DISCONTINUED"
 	itemBlocked          = "ITEM_BLOCKED"
 	notInAssortment      = "ITEM_NOT_IN_ASSORTMENT"
 	itemRestricted       = "ITEM_RESTRICTED"
@@ -140,6 +141,7 @@ func Catalogue() []Check {
 		{Code: orderMax, Effect: Holds, Least: Off, Needs: []string{needPrices}, About: "the order is not worth more than one order may be"},
 		{Code: itemUnknown, Effect: Rejects, Least: Rejects, Needs: []string{needItems}, About: "the item exists"},
 		{Code: itemBlocked, Effect: Rejects, Least: Holds, Needs: []string{needItems}, About: "the item is sold"},
+		{Code: itemDiscontinued, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the item is still made or bought"},
 		{Code: notInAssortment, Effect: Rejects, Least: Off, Needs: []string{needItems}, About: "the item is sold to this account"},
 		{Code: itemRestricted, Effect: Holds, Least: Warns, Needs: []string{needItems}, About: "the item may be sent there"},
 		{Code: duplicateLine, Effect: Warns, Least: Off, About: "an item is on one line only", Most: Holds},

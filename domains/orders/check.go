@@ -143,7 +143,10 @@ type ItemFact struct {
 	// Cost is what one costs us, where the ERP tells. It is not for buyers' eyes.
 	Cost    *trade.Money
 	Blocked string // why it is not sold, empty when it is
-	Unit    trade.Unit
+	// Discontinued is whether it is no longer made or bought, and Successor what takes its place, where that is known.
+	Discontinued bool      `json:",omitempty"`
+	Successor    trade.SKU `json:",omitempty"`
+	Unit         trade.Unit
 	// Rule is how it may be ordered; nil when nothing is known to limit that.
 	Rule     *QuantityRule
 	TaxClass string

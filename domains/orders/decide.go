@@ -188,7 +188,12 @@ func (o *Order) sourcing(f Facts, p Policy, now time.Time) Sourcing {
 	if !f.serves(service) {
 		service = "" // what nobody offers holds the order, and leaves its stock to it
 	}
-	return Sourcing{Wants: o.wants(f), Service: service, Eligible: o.eligible(f, p, now), ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
+	wants := o.wants(f)
+	for i, w := range wants {
+		rule, _ := p.lots(f.Items[w.SKU], "", "")
+		wants[i].Single = rule != nil && rule.Single
+	}
+	return Sourcing{Wants: wants, Service: service, Eligible: o.eligible(f, p, now), ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
 }
 
 // count sums up what the lines cost that were not turned down.

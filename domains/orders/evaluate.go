@@ -267,7 +267,7 @@ func (e *evaluation) line(i int) Line {
 	}
 	l.item, l.Description = item, item.Name
 	l.inItsUnit(&e.draft.Lines[i])
-	for _, check := range []func(*lining){e.blocked, e.assortment, e.mayBuy, e.restricted, e.serviced, e.unit, e.limit, e.quantities, e.taxClass, e.price, e.margin} {
+	for _, check := range []func(*lining){e.blocked, e.discontinued, e.assortment, e.mayBuy, e.restricted, e.serviced, e.unit, e.limit, e.quantities, e.taxClass, e.price, e.margin} {
 		if check(l); l.Outcome == LineRejected {
 			return rejected(l.Line)
 		}
@@ -292,6 +292,17 @@ func (e *evaluation) blocked(l *lining) {
 	if l.item.Blocked != "" {
 		e.sees(l, itemBlocked, sight{path: l.at("sku"), message: fmt.Sprintf("item %s is not sold: %s", l.SKU, l.item.Blocked), remedy: "choose another item", source: l.item.Source, asOf: l.item.AsOf})
 	}
+}
+
+func (e *evaluation) discontinued(l *lining) {
+	if !l.item.Discontinued {
+		return
+	}
+	s := sight{path: l.at("sku"), message: fmt.Sprintf("item %s is discontinued", l.SKU), remedy: "choose another item", source: l.item.Source, asOf: l.item.AsOf}
+	if next := l.item.Successor; next != "" {
+		s.remedy, s.evidence = fmt.Sprintf("order %s in its place", next), trade.Evidence{"successor": string(next)}
+	}
+	e.sees(l, itemDiscontinued, s)
 }
 
 func (e *evaluation) assortment(l *lining) {

@@ -209,6 +209,11 @@ func TestWrongRulesSayWhere(t *testing.T) {
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"holds": {"ATP_SHORT": {"scope": "nobody"}}}}]}`:   "rules.classes.0.policy.holds.ATP_SHORT.scope",
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"holds": {"PRICE_MISSING": {"level": "LINE"}}}}]}`: "rules.classes.0.policy.holds.PRICE_MISSING.level",
 		`{"classes": [{"name": "KEY", "accounts": ["C1"], "policy": {"restrictions": [{"reason": "none"}]}}]}`:          "rules.classes.0.policy.restrictions.0",
+		`{"default": {"buyers": [{"name": "yard", "maximum": "5"}]}}`:                                                   "rules.default.buyers.0",
+		`{"default": {"blankets": [{"poNumber": "B-1", "maximum": "0"}]}}`:                                              "rules.default.blankets.0",
+		`{"default": {"blankets": [{"poNumber": "B-1", "maximum": "1", "until": "soon"}]}}`:                             "rules.default.blankets.0",
+		`{"default": {"lots": [{"items": {}, "days": 1}]}}`:                                                             "rules.default.lots.0",
+		`{"default": {"lots": [{"items": {"skus": ["A"]}, "days": -1}]}}`:                                               "rules.default.lots.0",
 	} {
 		_, err := orders.ParseRules([]byte(raw))
 		e, ok := errors.AsType[*fault.Error](err)

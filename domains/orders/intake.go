@@ -33,6 +33,8 @@ type Want struct {
 	SKU      trade.SKU
 	Category string
 	Quantity trade.Decimal
+	// Single is whether all of it comes from one place.
+	Single bool
 }
 
 // Sourcing is what an order wants, and what it is sourced by.

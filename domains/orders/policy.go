@@ -63,8 +63,8 @@ type Policy struct {
 	Approvals []ApprovalRule `json:"approvals,omitempty"`
 	// Buyers are what some buyers may order.
 	Buyers []BuyerRule `json:"buyers,omitempty"`
-	// ShelfLife is for how long goods must keep when they are sent; items that it does not name are sent from any lot.
-	ShelfLife []ShelfLife `json:"shelfLife,omitempty"`
+	// Lots are which lots items are sent from; what no rule names is sent from any.
+	Lots []LotRule `json:"lots,omitempty"`
 	// Blankets are the agreements that orders are placed under.
 	Blankets []Blanket `json:"blankets,omitempty"`
 	// Holds are how findings hold, by code.
@@ -285,7 +285,7 @@ func (p Policy) makes(code string) bool {
 	there := map[string]bool{
 		orderMin: p.OrderValue.Minimum != nil, orderMax: p.OrderValue.Maximum != nil, marginFloor: p.MarginFloor != nil, creditWatch: p.Credit.Watch.IsPos(),
 		notInAssortment: p.Assortment != nil, itemRestricted: len(p.Restrictions) > 0, qtyMax: len(p.QuantityLimits) > 0,
-		buyerNotAuthorized: len(p.Buyers) > 0, blanketExhausted: len(p.Blankets) > 0, lotRules: len(p.ShelfLife) > 0,
+		buyerNotAuthorized: len(p.Buyers) > 0, blanketExhausted: len(p.Blankets) > 0, lotRules: len(p.Lots) > 0,
 	}
 	is, said := there[code]
 	return p.effect(code) != Off && (is || !said)
@@ -383,7 +383,7 @@ func over(p Policy, raw json.RawMessage, at string) (Policy, error) {
 		for name, empty := range map[string]func(){
 			"quantityLimits": func() { out.QuantityLimits = nil }, "assortment": func() { out.Assortment = nil },
 			"restrictions": func() { out.Restrictions = nil }, "approvals": func() { out.Approvals = nil }, "taxes": func() { out.Taxes = nil },
-			"buyers": func() { out.Buyers = nil }, "blankets": func() { out.Blankets = nil }, "shelfLife": func() { out.ShelfLife = nil },
+			"buyers": func() { out.Buyers = nil }, "blankets": func() { out.Blankets = nil }, "lots": func() { out.Lots = nil },
 		} {
 			if _, ok := named[name]; ok {
 				empty()
@@ -497,9 +497,9 @@ func (p Policy) check(at string) error {
 			return fault.New(fault.Invalid, "a rule for buyers needs a name, buyers, and a maximum of 0 or more where it has one").At(fmt.Sprintf("%s.buyers.%d", at, i))
 		}
 	}
-	for i, l := range p.ShelfLife {
-		if len(l.Items.SKUs)+len(l.Items.Categories) == 0 || l.Days < 0 || l.Days > 3650 {
-			return fault.New(fault.Invalid, "a shelf life needs items, and 0 to 3650 days").At(fmt.Sprintf("%s.shelfLife.%d", at, i))
+	for i, l := range p.Lots {
+		if len(l.Items.SKUs)+len(l.Items.Categories) == 0 || l.Days != nil && (*l.Days < 0 || *l.Days > 3650) {
+			return fault.New(fault.Invalid, "a rule of lots needs items, and 0 to 3650 days where it has them").At(fmt.Sprintf("%s.lots.%d", at, i))
 		}
 	}
 	for i, b := range p.Blankets {

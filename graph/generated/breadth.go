@@ -651,6 +651,8 @@ func breadthTables() *breadth.Tables {
 			}, breadth.Object[catalog.Rule]("Ordering", "")),
 			breadth.Plain("gtin", false, func(obj *catalog.Item) string { return obj.GTIN }, breadth.Leaf(scalar.AppendString, "String!")),
 			breadth.Plain("blocked", false, func(obj *catalog.Item) bool { return obj.Blocked }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("discontinued", false, func(obj *catalog.Item) bool { return obj.Discontinued }, breadth.Leaf(breadth.AppendBool[bool], "Boolean!")),
+			breadth.Plain("successor", false, func(obj *catalog.Item) trade.SKU { return obj.Successor }, breadth.Leaf(scalar.AppendSKU, "String!")),
 			breadth.Plain("listPrice", false, func(obj *catalog.Item) *trade.Money { return &obj.ListPrice }, breadth.Object[trade.Money]("Money", "Money!")),
 			breadth.Batch("availability", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_Item_availability(ctx, f)

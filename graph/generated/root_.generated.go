@@ -423,12 +423,14 @@ type ComplexityRoot struct {
 		Availability func(childComplexity int, maxAge *int, orLastKnown bool) int
 		Blocked      func(childComplexity int) int
 		Category     func(childComplexity int) int
+		Discontinued func(childComplexity int) int
 		GTIN         func(childComplexity int) int
 		ListPrice    func(childComplexity int) int
 		Name         func(childComplexity int) int
 		Ordering     func(childComplexity int) int
 		Provenance   func(childComplexity int) int
 		SKU          func(childComplexity int) int
+		Successor    func(childComplexity int) int
 		Unit         func(childComplexity int) int
 	}
 
@@ -2594,6 +2596,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Item.Category(childComplexity), true
+	case "Item.discontinued":
+		if e.ComplexityRoot.Item.Discontinued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Item.Discontinued(childComplexity), true
 	case "Item.gtin":
 		if e.ComplexityRoot.Item.GTIN == nil {
 			break
@@ -2630,6 +2638,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Item.SKU(childComplexity), true
+	case "Item.successor":
+		if e.ComplexityRoot.Item.Successor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Item.Successor(childComplexity), true
 	case "Item.unit":
 		if e.ComplexityRoot.Item.Unit == nil {
 			break
@@ -6020,6 +6034,10 @@ type Item implements Node @key(fields: "id") @owner(system: ERP) {
   gtin: String!
   "Whether the ERP has stopped its sale."
   blocked: Boolean!
+  "Whether it is no longer made or bought, where the source tells."
+  discontinued: Boolean!
+  "The SKU that takes its place; empty for none."
+  successor: String!
   "The price before any agreement."
   listPrice: Money!
   "What can be promised of it; null while no node answers and nothing is known."
@@ -8902,6 +8920,10 @@ func (ec *executionContext) childFields_Item(ctx context.Context, field graphql.
 		return ec.fieldContext_Item_gtin(ctx, field)
 	case "blocked":
 		return ec.fieldContext_Item_blocked(ctx, field)
+	case "discontinued":
+		return ec.fieldContext_Item_discontinued(ctx, field)
+	case "successor":
+		return ec.fieldContext_Item_successor(ctx, field)
 	case "listPrice":
 		return ec.fieldContext_Item_listPrice(ctx, field)
 	case "availability":

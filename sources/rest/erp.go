@@ -73,12 +73,12 @@ func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Ans
 func (c *Client) item(r row, at lookup.Provenance) catalog.Item {
 	return catalog.Item{
 		SKU: trade.SKU(r.text("sku")), Name: r.text("name"), Description: r.text("description"), Category: r.text("category"), Unit: trade.Unit(r.text("unit")), GTIN: r.text("gtin"), TaxClass: r.text("taxClass"),
-		Blocked: r.yes("blocked"), ListPrice: r.money("listPrice", trade.Currency(r.text("currency"))), SourceRef: r.text("ref"), Provenance: at,
+		Blocked: r.yes("blocked"), Discontinued: r.yes("discontinued"), Successor: trade.SKU(r.text("successor")), ListPrice: r.money("listPrice", trade.Currency(r.text("currency"))), SourceRef: r.text("ref"), Provenance: at,
 	}
 }
 
 // Items needs the operation "items": sku, name, description, category, unit, gtin, taxClass, blocked,
-// listPrice, currency, ref.
+// listPrice, currency, ref and, where the product tells, discontinued and successor.
 func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
 	at := c.live(time.Now())
 	return ask(ctx, c, "items", skus, func(r row, into map[trade.SKU]catalog.Item) trade.SKU {
