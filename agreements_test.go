@@ -1,9 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -291,22 +290,10 @@ func TestGoodsAreSentByTheServiceAskedFor(t *testing.T) {
 // methods is what the warehouse was asked to send an order by, by place.
 func methods(w *world, number string) string {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.box.URL+"/wms/v1/outbound-orders?references="+number+"-1", nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	req.Header.Set("X-Api-Key", "wms-sandbox-key")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
 	var list struct {
 		Orders []struct{ Site, Service string }
 	}
-	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
-		w.t.Fatal(err)
-	}
+	w.warehouse("outbound-orders", url.Values{"references": {number + "-1"}}, &list)
 	var out []string
 	for _, o := range list.Orders {
 		out = append(out, o.Site+": "+o.Service)

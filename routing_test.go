@@ -35,14 +35,10 @@ func newChain(t *testing.T) (w, north *world) {
 	return w, north
 }
 
-// onHand is what the sandbox's warehouse itself says that a site has.
-func (w *world) onHand(site string, skus []trade.SKU) map[string]string {
+// warehouse asks the sandbox's warehouse itself.
+func (w *world) warehouse(what string, query url.Values, into any) {
 	w.t.Helper()
-	query := url.Values{"sites": {site}}
-	for _, sku := range skus {
-		query.Set("skus", strings.Trim(query.Get("skus")+","+string(sku), ","))
-	}
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.box.URL+"/wms/v1/stock?"+query.Encode(), nil)
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.box.URL+"/wms/v1/"+what+"?"+query.Encode(), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -52,6 +48,18 @@ func (w *world) onHand(site string, skus []trade.SKU) map[string]string {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// onHand is what the sandbox's warehouse itself says that a site has.
+func (w *world) onHand(site string, skus []trade.SKU) map[string]string {
+	w.t.Helper()
+	query := url.Values{"sites": {site}}
+	for _, sku := range skus {
+		query.Set("skus", strings.Trim(query.Get("skus")+","+string(sku), ","))
+	}
 	var in struct {
 		Items []struct {
 			Site   string      `json:"site"`
@@ -59,9 +67,7 @@ func (w *world) onHand(site string, skus []trade.SKU) map[string]string {
 			OnHand json.Number `json:"on_hand"`
 		}
 	}
-	if err := json.NewDecoder(res.Body).Decode(&in); err != nil {
-		w.t.Fatalf("the warehouse says %+v, %v", in, err)
-	}
+	w.warehouse("stock", query, &in)
 	out := map[string]string{}
 	for _, i := range in.Items {
 		if i.Site == site {

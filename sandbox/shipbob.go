@@ -316,7 +316,8 @@ func (s *shipBobs) sbLevels(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": next})
 }
 
-func (s *shipBobs) sbLocations(w http.ResponseWriter, r *http.Request) {
+// sbGrouped tells of each item asked for what lies at the centers, in the list that the page names.
+func (s *shipBobs) sbGrouped(w http.ResponseWriter, r *http.Request, list string, of func(center int, st *stock) []object) {
 	ids := strings.Split(r.URL.Query().Get("InventoryIds"), ",")
 	items := []object{}
 	for _, sku := range slices.Sorted(slices.Values(s.world.skus)) {
@@ -324,52 +325,41 @@ func (s *shipBobs) sbLocations(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(ids, fmt.Sprint(i.InventoryID)) {
 			continue
 		}
-		places := []object{}
+		groups := []object{}
 		for _, site := range s.world.codes(s.system) {
-			st := s.world.stock[stockKey(s.system, site, sku)]
-			if st == nil {
-				continue
+			if st := s.world.stock[stockKey(s.system, site, sku)]; st != nil {
+				id, _ := strconv.Atoi(site)
+				groups = append(groups, of(id, st)...)
 			}
-			id, _ := strconv.Atoi(site)
-			places = append(places, object{
-				"location_id": id, "name": "Center " + site, "on_hand_quantity": number(st.OnHand), "committed_quantity": number(st.Allocated),
-				"fulfillable_quantity": number(trade.Less(st.OnHand, st.Allocated)), "awaiting_quantity": number(st.Inbound), "internal_transfer_quantity": 0,
-			})
 		}
-		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, "locations": places})
+		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, list: groups})
 	}
 	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
 }
 
+func (s *shipBobs) sbLocations(w http.ResponseWriter, r *http.Request) {
+	s.sbGrouped(w, r, "locations", func(center int, st *stock) []object {
+		return []object{{
+			"location_id": center, "name": fmt.Sprint("Center ", center), "on_hand_quantity": number(st.OnHand), "committed_quantity": number(st.Allocated),
+			"fulfillable_quantity": number(trade.Less(st.OnHand, st.Allocated)), "awaiting_quantity": number(st.Inbound), "internal_transfer_quantity": 0,
+		}}
+	})
+}
+
 func (s *shipBobs) sbLots(w http.ResponseWriter, r *http.Request) {
-	ids := strings.Split(r.URL.Query().Get("InventoryIds"), ",")
-	items := []object{}
-	for _, sku := range slices.Sorted(slices.Values(s.world.skus)) {
-		i := s.world.items[sku]
-		if !slices.Contains(ids, fmt.Sprint(i.InventoryID)) {
-			continue
-		}
-		lots := []object{}
-		for _, site := range s.world.codes(s.system) {
-			st := s.world.stock[stockKey(s.system, site, sku)]
-			if st == nil {
-				continue
+	s.sbGrouped(w, r, "lots", func(center int, st *stock) (out []object) {
+		for _, l := range st.Lots {
+			var date any
+			if l.Expires != "" {
+				date = l.Expires + "T00:00:00Z"
 			}
-			id, _ := strconv.Atoi(site)
-			for _, l := range st.Lots {
-				var date any
-				if l.Expires != "" {
-					date = l.Expires + "T00:00:00Z"
-				}
-				lots = append(lots, object{
-					"lot_number": l.Number, "lot_date": date, "on_hand_quantity": number(l.OnHand),
-					"locations": []object{{"location_id": id, "name": "Center " + site, "on_hand_quantity": number(l.OnHand)}},
-				})
-			}
+			out = append(out, object{
+				"lot_number": l.Number, "lot_date": date, "on_hand_quantity": number(l.OnHand),
+				"locations": []object{{"location_id": center, "name": fmt.Sprint("Center ", center), "on_hand_quantity": number(l.OnHand)}},
+			})
 		}
-		items = append(items, object{"inventory_id": i.InventoryID, "name": i.Name, "sku": sku, "lots": lots})
-	}
-	reply(w, http.StatusOK, object{"items": items, "first": nil, "last": nil, "prev": nil, "next": nil})
+		return out
+	})
 }
 
 func (s *shipBobs) sbReturn(w http.ResponseWriter, r *http.Request) {

@@ -88,8 +88,8 @@ func (q *Queue) seat(ctx context.Context, id, destination string) (time.Duration
 func (q *Queue) serve(ctx context.Context, d *desk) {
 	for d.enter() {
 		d.look(false)
-		e, err := q.store.next(ctx, d.destinations)
-		if err == nil && e != nil {
+		e, due, err := q.store.next(ctx, d.destinations)
+		if due {
 			d.look(true)
 			var again time.Duration
 			if again, err = q.run(ctx, e.ID); err == nil && again > 0 {

@@ -20,6 +20,9 @@ type quiet struct{}
 func (quiet) Raise(context.Context, postgres.Tx, operations.Exception) error { return nil }
 func (quiet) Clear(context.Context, postgres.Tx, string, string) error       { return nil }
 
+// nothing is to be recorded.
+func nothing(context.Context, postgres.Tx) error { return nil }
+
 // TestASourceThatHangsHoldsUpNobodyElse: no more is begun there than it has places, work at another source goes on, and when it
 // answers again everything is done, in turn.
 func TestASourceThatHangsHoldsUpNobodyElse(t *testing.T) {
@@ -48,13 +51,13 @@ func TestASourceThatHangsHoldsUpNobodyElse(t *testing.T) {
 		defer mu.Unlock()
 		under--
 		done["slow"]++
-		return nil, nil
+		return nothing, nil
 	})
 	q.Handle("fast", func(context.Context, workflows.Effect) (workflows.Apply, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		done["fast"]++
-		return nil, nil
+		return nothing, nil
 	})
 	add := func(kind, destination string, n int) {
 		for i := range n {

@@ -223,19 +223,15 @@ func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Effect, err error) { return e, row.Scan(&e.ID, &e.Destination) })
 }
 
-// next is the effect that has waited longest at one of the destinations; nil when none is due.
-func (s effectStore) next(ctx context.Context, destinations []string) (*Effect, error) {
-	var e Effect
-	err := s.pool.QueryRow(ctx, `
+// next is the effect that has waited longest at one of the destinations, if one is due.
+func (s effectStore) next(ctx context.Context, destinations []string) (e Effect, ok bool, err error) {
+	err = s.pool.QueryRow(ctx, `
 		SELECT id::text, destination FROM effects e WHERE destination = ANY($1) AND next_at <= clock_timestamp() AND `+due+`
 		ORDER BY next_at LIMIT 1`, destinations).Scan(&e.ID, &e.Destination)
-	if postgres.NoRows(err) {
-		return nil, nil
+	if err != nil && !postgres.NoRows(err) {
+		return e, false, fmt.Errorf("next effect: %w", err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("next effect: %w", err)
-	}
-	return &e, nil
+	return e, err == nil, nil
 }
 
 // Waiting counts effects that are not finished. For tests and dashboards.
