@@ -207,8 +207,10 @@ func Structure(d Draft, today trade.Date) []Finding {
 	} else if d.RequestedDate != "" && d.RequestedDate < today && !d.DateKept {
 		fs.add(sanity, "requestedDate", fmt.Sprintf("%s is in the past", d.RequestedDate), "ask for today or later, or leave the date out")
 	}
-	if len(d.Promotion) > maxText {
-		fs.add(sanity, "promotion", fmt.Sprintf("a promotion of %d characters; the limit is %d", len(d.Promotion), maxText), "use its name, or leave it out")
+	for field, v := range map[string]string{"promotion": d.Promotion, "carrierService": d.Service} {
+		if len(v) > maxText {
+			fs.add(sanity, field, fmt.Sprintf("a name of %d characters; the limit is %d", len(v), maxText), "use its name, or leave it out")
+		}
 	}
 	if d.Currency != "" && !d.Currency.Valid() {
 		fs.add(currencyMismatch, "currency", fmt.Sprintf("%q is not an ISO 4217 code", d.Currency), "use a code such as USD")
