@@ -98,7 +98,7 @@ func TestAnImportOutlivesItsProcess(t *testing.T) {
 	w := newWorld(t)
 	var file strings.Builder
 	file.WriteString("order,account,sku,quantity,poNumber\n")
-	const many = 300
+	const many = 150
 	for n := range many {
 		fmt.Fprintf(&file, "O%d,C1000%d,SKU-1000,1,IMP-%d\n", n, n%10, n)
 	}

@@ -294,6 +294,9 @@ func nodesOf(cfg *config.Config) ([]inventory.Node, error) {
 	for _, n := range cfg.Nodes {
 		node := inventory.Node{ID: trade.NodeID(n.ID), Name: n.Name, Source: n.Source, Location: n.Location, Kind: n.Kind, Priority: n.Priority, TimeZone: n.TimeZone, Lag: time.Duration(n.Lag)}
 		node.Calendar, node.Near, node.Refuses = inventory.Calendar{CutOff: n.Calendar.CutOff, Closed: n.Calendar.Closed, PerDay: n.Calendar.PerDay}, n.Near, n.Refuses
+		if len(n.Services) > 0 && slices.ContainsFunc(cfg.Sources, func(s config.Source) bool { return s.Name == n.Source && s.Product == "tryton-wms" }) {
+			return nil, fmt.Errorf("line %d: node %s: services: a Tryton warehouse is not told how to send", n.Line, n.ID)
+		}
 		for _, s := range n.Services {
 			if _, twice := node.Service(s.Name); s.Name == "" || twice {
 				return nil, fmt.Errorf("line %d: node %s: services: %q is no name, or is there twice", n.Line, n.ID, s.Name)

@@ -8,8 +8,11 @@ UPDATE orders SET resumes = true WHERE json_typeof(doc->'holds') = 'array' AND (
 	OR status IN ('ACCEPTED', 'IN_FULFILLMENT') AND short;
 CREATE INDEX orders_resumes ON orders (placed_at, id) WHERE resumes;
 DROP INDEX orders_held;
+-- Effects that wait for a place at their destination are found there.
+CREATE INDEX effects_destination ON effects (destination, next_at) WHERE state = 'WAITING';
 
 -- +goose Down
 CREATE INDEX orders_held ON orders (updated_at) WHERE status = 'ON_HOLD';
+DROP INDEX effects_destination;
 DROP INDEX orders_resumes;
 ALTER TABLE orders DROP COLUMN resumes;

@@ -77,7 +77,7 @@ func orderDraft(who trade.Viewer, in model.PlaceOrderInput) (orders.Draft, error
 	if err != nil {
 		return orders.Draft{}, err
 	}
-	d := orders.Draft{Account: account, PONumber: value(in.PoNumber), ShipToID: value(in.ShipToID), ShipTo: in.ShipTo, Channel: orders.Portal}
+	d := orders.Draft{Account: account, PONumber: strings.TrimSpace(value(in.PoNumber)), ShipToID: value(in.ShipToID), ShipTo: in.ShipTo, Channel: orders.Portal}
 	if in.RequestedDate != nil {
 		d.RequestedDate = *in.RequestedDate
 	}
@@ -98,10 +98,19 @@ func draftLines(in []*model.PlaceOrderLine) []orders.DraftLine {
 	return out
 }
 
+// trimmed is a text without the space around it, nil where there is none.
+func trimmed(s *string) *string {
+	if s == nil {
+		return nil
+	}
+	out := strings.TrimSpace(*s)
+	return &out
+}
+
 func orderChange(in model.AmendOrderInput) orders.Change {
 	c := orders.Change{
-		Version: in.ExpectedVersion, Lines: map[int]trade.Quantity{}, Add: draftLines(in.Add), RequestedDate: in.RequestedDate, PONumber: in.PoNumber,
-		ShipToID: in.ShipToID, ShipTo: in.ShipTo, Service: in.CarrierService, Reason: in.Reason,
+		Version: in.ExpectedVersion, Lines: map[int]trade.Quantity{}, Add: draftLines(in.Add), RequestedDate: in.RequestedDate, PONumber: trimmed(in.PoNumber),
+		ShipToID: in.ShipToID, ShipTo: in.ShipTo, Service: trimmed(in.CarrierService), Reason: in.Reason,
 	}
 	for _, l := range in.Lines {
 		c.Lines[l.Number] = trade.Quantity{Value: l.Quantity, Unit: value(l.Unit)}

@@ -30,6 +30,9 @@ func (r *queryResolver) PriceQuote(ctx context.Context, accountID *string, lines
 	if len(lines) > maxSKUs {
 		return nil, fault.New(fault.Invalid, "%d lines; the limit is %d", len(lines), maxSKUs).At("lines")
 	}
+	if n := len(value(promotion)); n > maxPromotion {
+		return nil, fault.New(fault.Invalid, "a promotion of %d characters; the limit is %d", n, maxPromotion).At("promotion")
+	}
 	account, err := onlyAccount(viewer(ctx), accountID)
 	if err != nil {
 		return nil, err

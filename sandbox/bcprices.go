@@ -139,10 +139,10 @@ func (b *bc) priceQuote(w http.ResponseWriter, r *http.Request) {
 		line := object{
 			"lineNo": l.LineNo, "itemNumber": i.Number, "unitOfMeasureCode": i.Unit, "quantity": number(q), "found": true, "unitPrice": number(is.price), "listPrice": number(i.Price),
 			"priceListCode": "PL-" + c.Discount.String(), "breakQuantity": number(from), "breakPrice": number(b.priceOf(c, i, from.Max(q), day, in.CampaignNumber).price),
-			"validUntil": is.until, "discountPercent": number(trade.Decimal{}), "discountCode": "", "discountSource": "",
+			"validUntil": is.until, "discountPercent": number(trade.Decimal{}), "discountCode": "", "discountCampaign": false, "priceCampaign": "",
 		}
 		if p := is.promotion; p != nil {
-			line["discountPercent"], line["discountCode"], line["discountSource"] = number(p.Percent), p.Code, "Campaign"
+			line["discountPercent"], line["discountCode"], line["discountCampaign"] = number(p.Percent), p.Code, true
 		}
 		lines = append(lines, line)
 	}

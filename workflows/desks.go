@@ -91,18 +91,29 @@ func (q *Queue) serve(ctx context.Context, d *desk) {
 		e, due, err := q.store.next(ctx, d.destinations)
 		if due {
 			d.look(true)
-			var again time.Duration
-			if again, err = q.run(ctx, e.ID); err == nil && again > 0 {
-				err = q.later(ctx, e.ID, e.Destination, again)
-			}
+			err = q.take(ctx, e)
 		}
 		if err != nil && ctx.Err() == nil {
+			d.look(true)
 			q.log.ErrorContext(ctx, "run waiting effect", "error", err)
 		}
 		if more := d.leave(); !more || err != nil {
 			return
 		}
 	}
+}
+
+// take runs an effect that is due, unless somebody else does.
+func (q *Queue) take(ctx context.Context, due Effect) error {
+	e, _, err := q.store.claim(ctx, due.ID, q.policy.Lease)
+	if err != nil || e == nil {
+		return err
+	}
+	again, err := q.attempt(ctx, e)
+	if err == nil && again > 0 {
+		err = q.later(ctx, due.ID, due.Destination, again)
+	}
+	return err
 }
 
 // busy are the destinations that have no place now.

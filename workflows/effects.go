@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -103,6 +104,8 @@ type Queue struct {
 	// desks bound how much is done at a time, by destination; left are those that an effect has just left.
 	desks map[string]*desk
 	left  chan *desk
+	// sweepEvery is how often effects are looked for whose job was lost.
+	sweepEvery time.Duration
 	// InShadow names the source behind a destination if that is in shadow; nil when none is. Shadow keeps what
 	// would have been written there.
 	InShadow func(destination string) string
@@ -196,6 +199,11 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 	if err != nil || e == nil {
 		return wait, err
 	}
+	return q.attempt(ctx, e)
+}
+
+// attempt carries out an effect that was claimed. It returns when to try again, or zero when there is nothing more to do.
+func (q *Queue) attempt(ctx context.Context, e *Effect) (time.Duration, error) {
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
 	q.passing("claimed")
 	attempt, cancel := context.WithTimeout(ctx, q.policy.attempt())
@@ -327,9 +335,10 @@ func (q *Queue) Run(ctx context.Context) error {
 	if err := q.river.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("job queue: %w", err)
 	}
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(q.sweepEvery)
 	defer tick.Stop()
 	var serving sync.WaitGroup
+	var sweeping atomic.Bool
 	defer serving.Wait()
 	for {
 		select {
@@ -340,9 +349,15 @@ func (q *Queue) Run(ctx context.Context) error {
 			defer cancel()
 			return q.river.StopAndCancel(stop)
 		case <-tick.C:
-			if err := q.sweep(ctx); err != nil && ctx.Err() == nil {
-				q.log.ErrorContext(ctx, "sweep effects", "error", err)
+			if !sweeping.CompareAndSwap(false, true) {
+				continue // it waits for what it has begun
 			}
+			serving.Go(func() {
+				defer sweeping.Store(false)
+				if err := q.sweep(ctx); err != nil && ctx.Err() == nil {
+					q.log.ErrorContext(ctx, "sweep effects", "error", err)
+				}
+			})
 		}
 	}
 }

@@ -72,9 +72,6 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 		}
 	})
 	wg.Go(func() { f.stock(ctx, d, &g) })
-	if n.Lots {
-		wg.Go(func() { f.lots(ctx, skus, &g) })
-	}
 	wg.Wait()
 	for sku, r := range rules {
 		if fact, ok := g.facts.Items[sku]; ok {
@@ -86,6 +83,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 		}
 	}
 	f.inItemUnits(ctx, d, &g)
+	f.lots(ctx, n, &g)
 	if g.facts.Account != nil {
 		g.facts.Account.ShipTos = places
 	}
@@ -128,13 +126,18 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 	f.arrivals(ctx, d, slices.DeleteFunc(f.lacking(ctx, needs), func(sku trade.SKU) bool { return slices.Contains(before, sku) }), g)
 }
 
-// lots asks the nodes for the lots of the items.
-func (f *Facts) lots(ctx context.Context, skus []trade.SKU, g *gathering) {
-	keys := make([]inventory.Key, 0, len(skus)*len(f.Inventory.Nodes()))
-	for _, sku := range lookup.Unique(skus) {
+// lots asks the nodes for the lots of the items that they matter of.
+func (f *Facts) lots(ctx context.Context, needs orders.Needs, g *gathering) {
+	var keys []inventory.Key
+	for sku, i := range g.facts.Items {
 		for _, n := range f.Inventory.Nodes() {
-			keys = append(keys, inventory.Key{Node: n.ID, SKU: sku})
+			if needs.Lots != nil && needs.Lots(i) {
+				keys = append(keys, inventory.Key{Node: n.ID, SKU: sku})
+			}
 		}
+	}
+	if len(keys) == 0 {
+		return
 	}
 	answers, err := f.Inventory.Lots(ctx, keys)
 	for _, e := range answers.Failed {
@@ -152,6 +155,10 @@ func (f *Facts) lots(ctx context.Context, skus []trade.SKU, g *gathering) {
 			g.facts.Lots[k.SKU] = map[trade.NodeID][]orders.LotFact{}
 		}
 		for _, l := range list {
+			if unit := g.facts.Items[k.SKU].Unit; l.OnHand.Unit != "" && l.OnHand.Unit != unit {
+				g.facts.Missing = append(g.facts.Missing, orders.Missing{What: "lots", Reason: fmt.Sprintf("%s tells lots of %s in %s, not in %s", k.Node, k.SKU, l.OnHand.Unit, unit)})
+				continue
+			}
 			g.facts.Lots[k.SKU][k.Node] = append(g.facts.Lots[k.SKU][k.Node], orders.LotFact{Number: l.Number, OnHand: l.OnHand.Value, Expires: l.Expires, Blocked: l.Blocked})
 		}
 	}
@@ -367,7 +374,7 @@ func (s Stock) Simulate(ctx context.Context, what orders.Sourcing) (orders.Sourc
 func request(s orders.Sourcing) inventory.Request {
 	out := inventory.Request{Avoid: s.Avoid, ShipTo: s.ShipTo, Wanted: s.Wanted, Criteria: s.Criteria, MaxNodes: s.MaxNodes, Service: s.Service, Eligible: s.Eligible}
 	for _, w := range s.Wants {
-		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity, Single: w.Single})
+		out.Needs = append(out.Needs, inventory.Need{Line: w.Line, SKU: w.SKU, Category: w.Category, Quantity: w.Quantity, Single: w.Single, Anyhow: w.Anyhow})
 	}
 	return out
 }

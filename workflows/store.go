@@ -16,7 +16,7 @@ import (
 // NewQueue returns the effect queue of a database. Handlers are set before Run by the
 // processes that own them. Without a database it can be looked at and not run.
 func NewQueue(pool *postgres.Pool, exceptions Exceptions, policy Policy, workers int, log *slog.Logger) (*Queue, error) {
-	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers, desks: map[string]*desk{}, left: make(chan *desk, workers)}
+	q := &Queue{pool: pool, store: effectStore{pool}, handlers: map[string]Handler{}, exceptions: exceptions, policy: policy, log: log, workers: workers, desks: map[string]*desk{}, left: make(chan *desk, workers), sweepEvery: sweepEvery}
 	registry := river.NewWorkers()
 	river.AddWorker(registry, &worker{queue: q})
 	queues := map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}

@@ -21,6 +21,8 @@ type Need struct {
 	Quantity trade.Decimal
 	// Single is whether one node sends all that is sent of it.
 	Single bool
+	// Anyhow is whether it is sent as its node likes, whatever the service.
+	Anyhow bool
 }
 
 // Request is what an order needs, and what it is sourced by.
@@ -375,7 +377,7 @@ func (n Need) may(node Node) bool {
 
 // goes reports whether the node sends the line by the service; by none where it is empty.
 func (n Need) goes(node Node, service string) bool {
-	if service == "" {
+	if service == "" || n.Anyhow {
 		return true
 	}
 	by, has := node.Service(service)

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"fmt"
 
 	"crossdock/domains/trade"
@@ -17,10 +18,13 @@ type BuyerRule struct {
 	Assortment
 }
 
-// authority is the rule that names who places the order.
+// orders is who places the order, or changes it.
+func (d Draft) orders() string { return cmp.Or(d.AmendedBy, d.By) }
+
+// authority is the rule that names who orders.
 func (e *evaluation) authority() (BuyerRule, bool) {
 	for _, b := range e.policy.Buyers {
-		if matches(b.Buyers, e.draft.By) {
+		if matches(b.Buyers, e.draft.orders()) {
 			return b, true
 		}
 	}
@@ -31,8 +35,8 @@ func (e *evaluation) authority() (BuyerRule, bool) {
 func (e *evaluation) mayBuy(l *lining) {
 	if rule, ok := e.authority(); ok && !rule.sells(l.item) {
 		e.sees(l, buyerNotAuthorized, sight{
-			path: l.at("sku"), message: fmt.Sprintf("%s may not order item %s", e.draft.By, l.SKU), remedy: "have somebody order it who may",
-			evidence: trade.Evidence{"rule": rule.Name, "buyer": e.draft.By, "category": l.item.Category},
+			path: l.at("sku"), message: fmt.Sprintf("%s may not order item %s", e.draft.orders(), l.SKU), remedy: "have somebody order it who may",
+			evidence: trade.Evidence{"rule": rule.Name, "buyer": e.draft.orders(), "category": l.item.Category},
 		})
 	}
 }
@@ -41,8 +45,8 @@ func (e *evaluation) mayBuy(l *lining) {
 func (e *evaluation) maySpend(total trade.Money) {
 	if rule, ok := e.authority(); ok && rule.Maximum != nil && total.Amount.Cmp(*rule.Maximum) > 0 {
 		e.see(buyerNotAuthorized, sight{
-			path: "lines", message: fmt.Sprintf("the order is worth %s, and %s may order for %s", total, e.draft.By, rule.Maximum), remedy: "order less, or have somebody order it who may",
-			evidence: trade.Evidence{"rule": rule.Name, "buyer": e.draft.By, "maximum": rule.Maximum.String(), "order": total.Amount.String()},
+			path: "lines", message: fmt.Sprintf("the order is worth %s, and %s may order for %s", total, e.draft.orders(), rule.Maximum), remedy: "order less, or have somebody order it who may",
+			evidence: trade.Evidence{"rule": rule.Name, "buyer": e.draft.orders(), "maximum": rule.Maximum.String(), "order": total.Amount.String()},
 		})
 	}
 }
@@ -78,7 +82,7 @@ func (e *evaluation) withinBlanket(used trade.Decimal, total trade.Money) {
 		path: "poNumber", remedy: "order under another PO number, or have the agreement extended",
 		evidence: trade.Evidence{"maximum": b.Maximum.String(), "used": used.String(), "remaining": left.String(), "order": total.Amount.String()},
 	}
-	switch day := trade.DateOf(e.draft.At); {
+	switch day := max(trade.DateOf(e.draft.At), trade.DateOf(e.draft.AmendedAt)); {
 	case b.Until != "" && day > b.Until:
 		s.message, s.evidence["until"] = fmt.Sprintf("orders under PO number %s were taken until %s", b.PONumber, b.Until), string(b.Until)
 	case total.Amount.Cmp(left) > 0:

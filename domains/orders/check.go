@@ -35,6 +35,9 @@ type Draft struct {
 	Whole bool `json:"whole,omitempty"`
 	// By is who places it. It is not part of what a repeat must repeat.
 	By string `json:"by,omitempty"`
+	// AmendedBy and AmendedAt are who changes it and when, where it was placed before.
+	AmendedBy string    `json:"amendedBy,omitempty"`
+	AmendedAt time.Time `json:"amendedAt,omitzero"`
 	// At is when it was placed, by which quotes are valid.
 	At time.Time `json:"at,omitzero"`
 	// ShipToKept and DateKept are true of what an order has already: it is not looked at again.

@@ -190,6 +190,13 @@ func (f Facts) serves(service string) bool {
 	return service == "" || slices.ContainsFunc(f.Services, func(s ServiceFact) bool { return s.Name == service })
 }
 
+// sends reports whether some node sends what is of the category by the service.
+func (f Facts) sends(service, category string) bool {
+	return service == "" || slices.ContainsFunc(f.Services, func(s ServiceFact) bool {
+		return s.Name == service && !slices.Contains(s.Refuses, category)
+	})
+}
+
 func (e *evaluation) service() {
 	if e.facts.serves(e.draft.Service) {
 		return
@@ -210,9 +217,7 @@ func (e *evaluation) service() {
 // serviced holds a line that no node sends by the service that is asked for.
 func (e *evaluation) serviced(l *lining) {
 	asked := e.draft.Service
-	if asked == "" || !e.facts.serves(asked) || slices.ContainsFunc(e.facts.Services, func(s ServiceFact) bool {
-		return s.Name == asked && !slices.Contains(s.Refuses, l.item.Category)
-	}) {
+	if !e.facts.serves(asked) || e.facts.sends(asked, l.item.Category) {
 		return
 	}
 	e.sees(l, serviceInvalid, sight{path: l.at("sku"), message: fmt.Sprintf("%s is not sent by %s", l.SKU, asked), remedy: "choose another service, or leave the line out", evidence: trade.Evidence{"asked": asked, "category": l.item.Category}})

@@ -23,8 +23,8 @@ type Gatherer interface {
 
 // Needs are facts that only some decisions need.
 type Needs struct {
-	// Lots is whether it matters which lots lie at nodes.
-	Lots bool
+	// Lots tells of which items it matters which lots lie at nodes; nil where it does of none.
+	Lots func(ItemFact) bool
 }
 
 // Want is a quantity of a line to promise from somewhere.
@@ -35,6 +35,8 @@ type Want struct {
 	Quantity trade.Decimal
 	// Single is whether all of it comes from one place.
 	Single bool
+	// Anyhow is whether it is sent as its node likes, whatever the service: nobody sends it by that, which holds it already.
+	Anyhow bool
 }
 
 // Sourcing is what an order wants, and what it is sourced by.

@@ -9,18 +9,27 @@ import (
 	"crossdock/domains/trade"
 )
 
-// LotRule is which lots items are sent from: those that keep, or only one. Blocked ones are never sent.
+// LotRule is which lots items are promised from: those that keep, or only one. Blocked ones are never promised. Which lots a node
+// then picks is its own rule.
 type LotRule struct {
 	Items Selector `json:"items"`
 	// Days is for how many days the goods must keep beyond the day that they are wanted on, or beyond today; a lot whose last day is
 	// not known does not. nil is for any.
 	Days *int `json:"days,omitempty"`
-	// Single is whether a line is sent from one lot.
+	// Single is whether a line is promised from one lot.
 	Single bool `json:"single,omitempty"`
 }
 
 // needs are the facts that the policy needs beyond what every decision does.
-func (p Policy) needs() Needs { return Needs{Lots: len(p.Lots) > 0} }
+func (p Policy) needs() Needs {
+	if len(p.Lots) == 0 {
+		return Needs{}
+	}
+	return Needs{Lots: func(i ItemFact) bool {
+		rule, _ := p.lots(i, "", "")
+		return rule != nil
+	}}
+}
 
 // lots are the rule of the item's lots, and the day on which they must still be good when it is wanted on a day or sent today, empty
 // for any; nil when any lot will do.
@@ -82,9 +91,9 @@ func (e *evaluation) otherLots(o *Order, l *Line, today trade.Date) {
 			}
 		}
 	}
-	if len(lots) > 0 {
+	if len(lots) > 0 || len(e.facts.Lots[l.SKU]) == 0 {
 		e.see(lotRules, sight{
-			path: path(l.Number-1, "sku"), message: fmt.Sprintf("the account does not take %s from all lots: there are %d that it does not, or not together", l.SKU, len(lots)),
+			path: path(l.Number-1, "sku"), message: fmt.Sprintf("the account does not take %s from all lots: of those that nodes tell of, %d are not taken, or not together", l.SKU, len(lots)),
 			remedy: "order what there is, or wait for other lots", evidence: trade.Evidence{"keepsUntil": string(until), "single": rule.Single, "lots": lots},
 		})
 	}

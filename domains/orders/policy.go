@@ -503,7 +503,7 @@ func (p Policy) check(at string) error {
 		}
 	}
 	for i, b := range p.Blankets {
-		if _, err := time.Parse(time.DateOnly, string(b.Until)); strings.TrimSpace(b.PONumber) == "" || !b.Maximum.IsPos() || b.Until != "" && err != nil {
+		if _, err := time.Parse(time.DateOnly, string(b.Until)); strings.TrimSpace(b.PONumber) != b.PONumber || b.PONumber == "" || !b.Maximum.IsPos() || b.Until != "" && err != nil {
 			return fault.New(fault.Invalid, "a blanket order needs a poNumber, a maximum above 0, and an until such as 2027-12-31 where it ends").At(fmt.Sprintf("%s.blankets.%d", at, i))
 		}
 	}

@@ -116,7 +116,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	}
 	// down are the lines that are turned down only now.
 	var down []int
-	decided := false // a line that was not decided before
+	decided, expired := false, o.heldFor(priceExpired) // a line that was not decided before, or is priced again
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		if l.Outcome == LineRejected || l.Outcome == LineDeleted {
@@ -133,6 +133,15 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 				l.Rejected = trade.Sum(l.Rejected, l.Open())
 				continue
 			}
+		} else if expired && now.Outcome != LineRejected && now.Outcome != LineHeld && l.Override == nil {
+			decided = decided || now.UnitPrice != l.UnitPrice
+			l.UnitPrice, l.Amount = now.UnitPrice, now.UnitPrice.Times(l.Quantity.Value).Round()
+		}
+	}
+	for i := range o.Lines { // what comes from one lot is asked for as a whole again
+		l := &o.Lines[i]
+		if rule, _ := policy.lots(facts.Items[l.SKU], "", ""); rule != nil && rule.Single && trade.Sum(l.Open(), l.Backordered).IsPos() && trade.Sum(l.Released, l.Shipped).IsZero() {
+			l.unpromise(l.Allocated)
 		}
 	}
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {

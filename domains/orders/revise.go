@@ -62,6 +62,7 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 	if err != nil {
 		return nil, err
 	}
+	d.AmendedBy, d.AmendedAt = who.Subject, s.now()
 	rules, err := s.store.rules(ctx)
 	if err != nil {
 		return nil, err
@@ -266,9 +267,11 @@ func (o *Order) heldOver(now *Order, who trade.Viewer, at time.Time) []Hold {
 func (o *Order) carries(was Hold, now *Order, h Hold) bool {
 	cheaper := now.Total.Amount.Cmp(o.Total.Amount) <= 0
 	switch h.Code {
-	case creditExceeded, overdueBalance, orderMax, atpShort, shipCompleteConflict, buyerNotAuthorized, blanketExhausted:
+	case creditExceeded, overdueBalance, orderMax, atpShort, shipCompleteConflict:
 		return cheaper
-	case approvalRequired:
+	case blanketExhausted:
+		return cheaper && o.PONumber == now.PONumber
+	case approvalRequired, buyerNotAuthorized:
 		had := o.items()
 		return cheaper && !slices.ContainsFunc(now.Lines, func(l Line) bool { _, known := had[l.SKU]; return !known })
 	case review:
@@ -322,7 +325,7 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 // figures are what a change can make otherwise, by path.
 func (o *Order) figures() map[string]string {
 	out := map[string]string{
-		"status": string(o.Status), "decision": string(o.Decision), "total": o.Total.String(), "requestedDate": string(o.RequestedDate), "poNumber": o.PONumber,
+		"status": string(o.Status), "decision": string(o.Decision), "total": o.Total.String(), "requestedDate": string(o.RequestedDate), "poNumber": o.PONumber, "carrierService": o.Service,
 		"shipTo": strings.Join([]string{o.ShipTo.Line1, o.ShipTo.City, o.ShipTo.Region, o.ShipTo.PostalCode, o.ShipTo.Country}, ", "), "holds": strings.Join(holdCodes(o), " "),
 	}
 	for i := range o.Lines {

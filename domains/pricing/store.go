@@ -26,7 +26,10 @@ func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
 // text writes a key so that two keys are never the same text.
 func (k Key) text() string {
 	in := k.Context()
-	parts := []string{string(in.Account), string(k.SKU), string(k.Unit), k.Quantity, string(in.Date), in.Branch, string(in.Currency), in.Promotion}
+	parts := []string{string(in.Account), string(k.SKU), string(k.Unit), k.Quantity, string(in.Date), in.Branch, string(in.Currency)}
+	if in.Promotion != "" {
+		parts = append(parts, in.Promotion)
+	}
 	for i, p := range parts {
 		if strings.ContainsAny(p, `\|`) {
 			parts[i] = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(p)

@@ -266,6 +266,9 @@ func (s *Service) Request(ctx context.Context, who trade.Viewer, key string, ord
 	return out, err
 }
 
+// places are those of a quantity that is told in another unit than its line's.
+const places = 10
+
 // own are the wishes in the lines' own units.
 func (o Origin) own(wishes []Wish) ([]Wish, error) {
 	out := slices.Clone(wishes)
@@ -280,7 +283,7 @@ func (o Origin) own(wishes []Wish) ([]Wish, error) {
 		case unit != l.OrderedIn:
 			return nil, fault.New(fault.Invalid, "line %d is counted in %s and was ordered in %s: return it in one of them, not in %s", w.Line, l.Unit, l.OrderedIn, unit).At(fmt.Sprintf("lines.%d.quantity.unit", i))
 		}
-		is, exact := l.Ratio.Convert(w.Quantity.Value, w.Quantity.Value.Scale())
+		is, exact := l.Ratio.Convert(w.Quantity.Value, places)
 		if !exact {
 			return nil, fault.New(fault.Invalid, "%s of line %d cannot be counted in %s: return it in %s", w.Quantity, w.Line, l.Unit, l.Unit).At(fmt.Sprintf("lines.%d.quantity.value", i))
 		}

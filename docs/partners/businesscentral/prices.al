@@ -11,13 +11,15 @@ codeunit 50110 "Crossdock Prices"
     // "itemNumber", "unitOfMeasureCode", "quantity"}]}. An empty currency, date or unit is the customer's, today
     // and the item's sales unit, an empty campaign none. The reply repeats the customer and answers each line;
     // "found" is false for an item or a unit that does not exist. "validUntil" is the first day on which a list
-    // line ends that the price comes from, "discountPercent" what is off within it and "discountSource" whom or
-    // what the line that says so is for.
+    // line ends that the price comes from, "discountPercent" what is off within it and "discountCampaign"
+    // whether a campaign says so, whose number is then "discountCode". "priceCampaign" is the campaign that the price itself
+    // is of. A campaign that is named counts for customers in its target group only.
     procedure Quote(requestJson: Text): Text
     var
         Customer: Record Customer;
         TempSalesHeader: Record "Sales Header" temporary;
         GeneralLedgerSetup: Record "General Ledger Setup";
+        CampaignTargetGroup: Record "Campaign Target Group";
         Request: JsonObject;
         Reply: JsonObject;
         Asked: JsonToken;
@@ -35,7 +37,8 @@ codeunit 50110 "Crossdock Prices"
         TempSalesHeader."Customer Price Group" := Customer."Customer Price Group";
         TempSalesHeader."Customer Disc. Group" := Customer."Customer Disc. Group";
         TempSalesHeader."Prices Including VAT" := false;
-        TempSalesHeader."Campaign No." := CopyStr(TextOf(Request, 'campaignNumber'), 1, 20);
+        if CampaignTargetGroup.Get(CampaignTargetGroup.Type::Customer, Customer."No.", CopyStr(TextOf(Request, 'campaignNumber'), 1, 20)) then
+            TempSalesHeader."Campaign No." := CampaignTargetGroup."Campaign No.";
         TempSalesHeader."Currency Code" := Customer."Currency Code";
         GeneralLedgerSetup.Get();
         if TextOf(Request, 'currencyCode') <> '' then
@@ -101,8 +104,15 @@ codeunit 50110 "Crossdock Prices"
         Line.Add('priceListCode', PriceLine."Price List Code");
         Line.Add('validUntil', FirstOf(PriceLine."Ending Date", DiscountLine."Ending Date"));
         Line.Add('discountPercent', Discount);
-        Line.Add('discountCode', DiscountLine."Price List Code");
-        Line.Add('discountSource', Format(DiscountLine."Source Type"));
+        if DiscountLine."Source Type" = DiscountLine."Source Type"::Campaign then
+            Line.Add('discountCode', DiscountLine."Source No.")
+        else
+            Line.Add('discountCode', DiscountLine."Price List Code");
+        Line.Add('discountCampaign', DiscountLine."Source Type" = DiscountLine."Source Type"::Campaign);
+        if PriceLine."Source Type" = PriceLine."Source Type"::Campaign then
+            Line.Add('priceCampaign', PriceLine."Source No.")
+        else
+            Line.Add('priceCampaign', '');
         Line.Add('breakQuantity', From);
         if From > 0 then
             Line.Add('breakPrice', PriceOf(TempSalesHeader, Customer, Item, ItemUnit, From, Ignored, Ignored, Discount))

@@ -311,24 +311,28 @@ type quotedLine struct {
 	// DiscountPercent is what is off within the price, by the list line that gives it.
 	DiscountPercent json.Number `json:"discountPercent"`
 	DiscountCode    string      `json:"discountCode"`
-	// DiscountSource is what the line is for, as Business Central names it: a Campaign is for a time.
-	DiscountSource string `json:"discountSource"`
+	// DiscountCampaign is whether it is a campaign's, PriceCampaign the campaign that the price itself is of.
+	DiscountCampaign bool   `json:"discountCampaign"`
+	PriceCampaign    string `json:"priceCampaign"`
 }
 
 // discounts are what is off the price, from the percentage: price ÷ (1 − percent) − price.
-func (l quotedLine) discounts(price trade.Money) []pricing.Discount {
+func (l quotedLine) discounts(price trade.Money) (out []pricing.Discount) {
+	if l.PriceCampaign != "" { // what it takes off is in the list's price
+		out = append(out, pricing.Discount{Code: l.PriceCampaign, Promotion: true, Amount: trade.Money{Currency: price.Currency}})
+	}
 	percent := amount(l.DiscountPercent)
 	left := trade.Less(trade.MustDecimal("100"), percent)
 	if !percent.IsPos() || !left.IsPos() {
-		return nil
+		return out
 	}
 	off := trade.Money{Amount: price.Times(percent).Amount, Currency: price.Currency}
 	var err error
 	if off.Amount, err = off.Amount.Quo(left); err != nil {
-		return nil
+		return out
 	}
 	off.Amount = off.Amount.Round(6).Trim(0)
-	return []pricing.Discount{{Code: l.DiscountCode, Promotion: l.DiscountSource == "Campaign", Amount: off}}
+	return append(out, pricing.Discount{Code: l.DiscountCode, Promotion: l.DiscountCampaign, Amount: off})
 }
 
 // Prices has the ERP calculate each price. One request quotes one account on one date in one

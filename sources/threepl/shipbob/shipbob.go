@@ -299,9 +299,17 @@ func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers
 		for _, l := range i.Lots {
 			for _, at := range l.Locations {
 				node, ok := nodes[at.ID]
-				if q := amount(at.OnHand); ok && q.IsPos() {
-					k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
-					day, _, _ := strings.Cut(l.Date, "T")
+				if !ok {
+					continue
+				}
+				k := inventory.Key{Node: node, SKU: trade.SKU(i.SKU)}
+				q, err := trade.ParseDecimal(string(at.OnHand))
+				day, _, _ := strings.Cut(l.Date, "T")
+				if _, e := time.Parse(time.DateOnly, day); err != nil || day != "" && e != nil {
+					out.Failed[k] = fault.New(fault.BadResponse, "lot %s has a quantity of %q and the day %q", l.Number, at.OnHand, l.Date).From(c.t.Name())
+					continue
+				}
+				if q.IsPos() {
 					out.Found[k] = append(out.Found[k], inventory.Lot{Number: l.Number, OnHand: trade.Quantity{Value: q}, Expires: trade.Date(day)})
 				}
 			}
