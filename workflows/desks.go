@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -124,6 +123,5 @@ func (q *Queue) busy() []string {
 			out = append(out, destination)
 		}
 	}
-	slices.Sort(out)
 	return out
 }

@@ -364,7 +364,7 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // sweep runs effects that are overdue: their job was lost, or is stuck with a dead process.
 func (q *Queue) sweep(ctx context.Context) error {
-	lost, err := q.store.overdue(ctx, 2*sweepEvery, q.workers, q.busy())
+	lost, err := q.store.overdue(ctx, 2*q.sweepEvery, q.workers, q.busy())
 	if err != nil {
 		return err
 	}

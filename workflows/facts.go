@@ -41,10 +41,8 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 	for _, l := range d.Lines {
 		skus = append(skus, l.SKU)
 	}
-	for _, n := range f.Inventory.Nodes() {
-		for _, s := range n.Services {
-			g.facts.Services = append(g.facts.Services, orders.ServiceFact{Name: s.Name, Node: n.ID, Refuses: s.Refuses})
-		}
+	if d.Service != "" {
+		g.facts.Services = services(f.Inventory.Nodes())
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { f.account(ctx, d.Account, &g) })
@@ -90,6 +88,16 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 	return g.facts
 }
 
+// services are how the nodes can send.
+func services(nodes []inventory.Node) (out []orders.ServiceFact) {
+	for _, n := range nodes {
+		for _, s := range n.Services {
+			out = append(out, orders.ServiceFact{Name: s.Name, Refuses: s.Refuses})
+		}
+	}
+	return out
+}
+
 // stock has the nodes' figures read, and asks what is expected of items that there is too little of: beside the figures where
 // there was too little before, so that it takes one call, and after them where there is only now.
 func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
@@ -130,10 +138,11 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 func (f *Facts) lots(ctx context.Context, needs orders.Needs, g *gathering) {
 	var keys []inventory.Key
 	for sku, i := range g.facts.Items {
+		if needs.Lots == nil || !needs.Lots(i) {
+			continue
+		}
 		for _, n := range f.Inventory.Nodes() {
-			if needs.Lots != nil && needs.Lots(i) {
-				keys = append(keys, inventory.Key{Node: n.ID, SKU: sku})
-			}
+			keys = append(keys, inventory.Key{Node: n.ID, SKU: sku})
 		}
 	}
 	if len(keys) == 0 {

@@ -62,16 +62,20 @@ func (s effectStore) add(ctx context.Context, tx postgres.Tx, subject, destinati
 	return id, first, nil
 }
 
+// Of effects e, heads are those that are the first of their queues, and due those of them that nobody has taken.
+const (
+	heads = `state = 'WAITING' AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
+		AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))`
+	due = heads + ` AND (leased_until IS NULL OR leased_until < clock_timestamp())`
+)
+
 // claim takes the effect for one attempt, if it is the head of its queue, due and free. When it
 // will be later, claim says in how long.
 func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) (*Effect, time.Duration, error) {
 	e := Effect{ID: id}
 	err := s.pool.QueryRow(ctx, `
-		UPDATE effects SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
-		WHERE id = $1 AND state = 'WAITING' AND next_at <= clock_timestamp() + interval '5 milliseconds'
-		AND (leased_until IS NULL OR leased_until < clock_timestamp())
-		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = effects.subject AND b.destination = effects.destination
-		                AND b.sequence < effects.sequence AND b.state IN ('WAITING', 'DEAD'))
+		UPDATE effects e SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
+		WHERE id = $1 AND next_at <= clock_timestamp() + interval '5 milliseconds' AND `+due+`
 		RETURNING subject, destination, kind, payload, attempts, unsure_since, correlation`, id, lease).
 		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Unsure, &e.Correlation)
 	if err == nil {
@@ -82,9 +86,7 @@ func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) 
 	}
 	var seconds *float64
 	err = s.pool.QueryRow(ctx, `
-		SELECT extract(epoch FROM greatest(next_at, leased_until) - clock_timestamp()) FROM effects e WHERE id = $1 AND state = 'WAITING'
-		AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
-		                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))`, id).Scan(&seconds)
+		SELECT extract(epoch FROM greatest(next_at, leased_until) - clock_timestamp()) FROM effects e WHERE id = $1 AND `+heads, id).Scan(&seconds)
 	if postgres.NoRows(err) || seconds == nil {
 		return nil, 0, nil
 	}
@@ -205,12 +207,6 @@ func (s effectStore) exists(ctx context.Context, tx postgres.Tx, subject, kind s
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM effects WHERE subject = $1 AND kind = $2 AND state <> 'CANCELLED')`, subject, kind).Scan(&found)
 	return found, err
 }
-
-// due is what can be claimed of effects e by now.
-const due = `
-	state = 'WAITING' AND (leased_until IS NULL OR leased_until < clock_timestamp())
-	AND NOT EXISTS (SELECT FROM effects b WHERE b.subject = e.subject AND b.destination = e.destination
-	                AND b.sequence < e.sequence AND b.state IN ('WAITING', 'DEAD'))`
 
 // overdue are effects that were due a while ago and that nobody runs, but for those at some destinations.
 func (s effectStore) overdue(ctx context.Context, grace time.Duration, limit int, but []string) ([]Effect, error) {

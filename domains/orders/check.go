@@ -76,7 +76,7 @@ type Facts struct {
 	Prices map[int]PriceFact
 	// Quote is the quote that the draft names, nil when there is none.
 	Quote *Quote
-	// Services are how nodes can send.
+	// Services are how nodes can send, where the order asks for a service.
 	Services []ServiceFact `json:",omitempty"`
 	// Lots are what lies at nodes by lot, of items that are kept in lots, where it matters.
 	Lots map[trade.SKU]map[trade.NodeID][]LotFact `json:",omitempty"`
@@ -88,7 +88,6 @@ type Facts struct {
 // ServiceFact is a way in which a node can send, and the categories of items that it does not send so.
 type ServiceFact struct {
 	Name    string
-	Node    trade.NodeID
 	Refuses []string `json:",omitempty"`
 }
 

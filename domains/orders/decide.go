@@ -190,8 +190,7 @@ func (o *Order) sourcing(f Facts, p Policy, now time.Time) Sourcing {
 	}
 	wants := o.wants(f)
 	for i, w := range wants {
-		rule, _ := p.lots(f.Items[w.SKU], "", "")
-		wants[i].Single, wants[i].Anyhow = rule != nil && rule.Single, !f.sends(service, w.Category)
+		wants[i].Single, wants[i].Anyhow = p.single(f.Items[w.SKU]), !f.sends(service, w.Category)
 	}
 	return Sourcing{Wants: wants, Service: service, Eligible: o.eligible(f, p, now), ShipTo: o.ShipTo, Wanted: o.RequestedDate, Criteria: p.Sourcing.Criteria, MaxNodes: p.Sourcing.MaxNodes}
 }
@@ -262,7 +261,7 @@ func (e *evaluation) allocate(o *Order, t Taken, today trade.Date) (dropped bool
 		}
 		l.Expected = ""
 		short := l.Open()
-		if rule, _ := e.policy.lots(e.facts.Items[l.SKU], "", ""); !short.IsPos() || unknown || rule != nil && e.facts.missing(needLots) {
+		if !short.IsPos() || unknown || e.facts.missing(needLots) && e.policy.lots(e.facts.Items[l.SKU]) != nil {
 			continue
 		}
 		expected := e.expected(l.SKU, short, waiting[l.SKU], today)

@@ -26,24 +26,32 @@ func (p Policy) needs() Needs {
 		return Needs{}
 	}
 	return Needs{Lots: func(i ItemFact) bool {
-		rule, _ := p.lots(i, "", "")
-		return rule != nil
+		return p.lots(i) != nil
 	}}
 }
 
-// lots are the rule of the item's lots, and the day on which they must still be good when it is wanted on a day or sent today, empty
-// for any; nil when any lot will do.
-func (p Policy) lots(i ItemFact, wanted, today trade.Date) (rule *LotRule, until trade.Date) {
+// lots is the rule of the item's lots; nil when any will do.
+func (p Policy) lots(i ItemFact) *LotRule {
 	for n := range p.Lots {
-		if rule = &p.Lots[n]; !rule.Items.has(i) {
-			continue
+		if p.Lots[n].Items.has(i) {
+			return &p.Lots[n]
 		}
-		if rule.Days != nil {
-			until = max(wanted, today).Plus(*rule.Days)
-		}
-		return rule, until
 	}
-	return nil, ""
+	return nil
+}
+
+// single reports whether the item is promised from one lot.
+func (p Policy) single(i ItemFact) bool {
+	rule := p.lots(i)
+	return rule != nil && rule.Single
+}
+
+// until is the day on which a lot must still be good when it is wanted on a day, or sent today; empty for any.
+func (r *LotRule) until(wanted, today trade.Date) trade.Date {
+	if r.Days == nil {
+		return ""
+	}
+	return max(wanted, today).Plus(*r.Days)
 }
 
 // good reports whether the lot may be sent when it must keep until a day.
@@ -53,10 +61,11 @@ func (l LotFact) good(until trade.Date) bool { return !l.Blocked && l.Expires >=
 func (o *Order) eligible(f Facts, p Policy, now time.Time) map[trade.SKU]map[trade.NodeID]trade.Decimal {
 	var out map[trade.SKU]map[trade.NodeID]trade.Decimal
 	for _, l := range o.Lines {
-		rule, until := p.lots(f.Items[l.SKU], o.RequestedDate, trade.DateOf(now))
+		rule := p.lots(f.Items[l.SKU])
 		if rule == nil {
 			continue
 		}
+		until := rule.until(o.RequestedDate, trade.DateOf(now))
 		if out == nil {
 			out = map[trade.SKU]map[trade.NodeID]trade.Decimal{}
 		}
@@ -79,10 +88,11 @@ func (o *Order) eligible(f Facts, p Policy, now time.Time) map[trade.SKU]map[tra
 
 // otherLots remarks of a line that is short that there are lots which the account does not take.
 func (e *evaluation) otherLots(o *Order, l *Line, today trade.Date) {
-	rule, until := e.policy.lots(e.facts.Items[l.SKU], o.RequestedDate, today)
+	rule := e.policy.lots(e.facts.Items[l.SKU])
 	if rule == nil || e.facts.missing(needLots) {
 		return
 	}
+	until := rule.until(o.RequestedDate, today)
 	var lots []any
 	for _, node := range slices.Sorted(maps.Keys(e.facts.Lots[l.SKU])) {
 		for _, lot := range e.facts.Lots[l.SKU][node] {

@@ -140,7 +140,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 	}
 	for i := range o.Lines { // what comes from one lot is asked for as a whole again
 		l := &o.Lines[i]
-		if rule, _ := policy.lots(facts.Items[l.SKU], "", ""); rule != nil && rule.Single && trade.Sum(l.Open(), l.Backordered).IsPos() && trade.Sum(l.Released, l.Shipped).IsZero() {
+		if policy.single(facts.Items[l.SKU]) && trade.Sum(l.Open(), l.Backordered).IsPos() && trade.Sum(l.Released, l.Shipped).IsZero() {
 			l.unpromise(l.Allocated)
 		}
 	}
