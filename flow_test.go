@@ -272,6 +272,55 @@ func TestAnOrderRaisedInTheERP(t *testing.T) {
 	}
 }
 
+// TestALineThatIsAddedInTheERP is checked like one of a new order and goes out; one that would be turned down holds the order,
+// since the ERP has it.
+func TestALineThatIsAddedInTheERP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	a := w.place("added", draft("C10001", line("SKU-1000", "5")))
+	w.until("it is released and registered", func() bool {
+		o := w.order(a.OrderID)
+		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+	})
+	edit := func(line, sku, quantity string) {
+		w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line="+line+"&sku="+sku+"&quantity="+quantity, "")
+	}
+	edit("2", "SKU-1001", "3")
+	w.until("it goes out as well", func() bool {
+		o := w.order(a.OrderID)
+		return len(o.Lines) == 2 && o.Lines[1].Released.String() == "3" && len(o.ActiveHolds()) == 0
+	})
+	if o := w.order(a.OrderID); o.Lines[1].Outcome != orders.LineAccepted || o.Lines[1].Description == "" || o.Total != o.Lines[0].Amount.Plus(o.Lines[1].Amount) {
+		t.Errorf("the line is %+v of an order of %s", o.Lines[1], o.Total)
+	}
+	if found, err := w.erp.Registrations(t.Context(), []string{w.order(a.OrderID).Number}); err != nil || found.Found[w.order(a.OrderID).Number].Lines[1].UnitPrice != w.order(a.OrderID).Lines[1].UnitPrice {
+		t.Errorf("the ERP bills it at another price than %s", w.order(a.OrderID).Lines[1].UnitPrice)
+	}
+	edit("3", "SKU-1019", "12") // which nobody may sell
+	held := func() []string { return codesOf(w.order(a.OrderID).ActiveHolds()) }
+	w.until("it is held for that", func() bool { return slices.Equal(held(), []string{"ITEM_BLOCKED"}) })
+	for range 2 {
+		if _, err := w.orders.Reevaluate(t.Context(), a.OrderID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l := w.order(a.OrderID).Lines[2]; !slices.Equal(held(), []string{"ITEM_BLOCKED"}) || l.Outcome != orders.LineHeld || !l.Rejected.IsZero() || l.Released.IsPos() {
+		t.Errorf("looked at again it is %+v with holds %v", l, held())
+	}
+	edit("3", "SKU-1019", "0")
+	w.until("taken off there it is off", func() bool { return w.order(a.OrderID).Lines[2].Outcome == orders.LineDeleted && len(held()) == 0 })
+	w.until("the rest has left", func() bool {
+		w.step()
+		o := w.order(a.OrderID)
+		return o.Lines[0].Shipped.String() == "5" && o.Lines[1].Shipped.String() == "3"
+	})
+	list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+	if len(list) != 0 || err != nil {
+		t.Errorf("a person is asked: %+v, %v", list, err)
+	}
+}
+
 // TestAReleaseIsForTheOrderAsItWas: what somebody had let go holds again when the ERP has raised the order, and turning an approval down
 // recalls what was on its way.
 func TestAReleaseIsForTheOrderAsItWas(t *testing.T) {

@@ -157,6 +157,87 @@ func TestACancellationInTheShopCancelsTheOrder(t *testing.T) {
 	})
 }
 
+// TestAnOrderThatIsEditedInItsShop is decided again while it waits. On its way it is lowered as far as no node has it, and a person
+// hears of the rest.
+func TestAnOrderThatIsEditedInItsShop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	w.start()
+	var id trade.OrderID
+	buy := func(po, lines string) (edit func(what string)) {
+		ref := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[`+lines+`]}`)["id"].(string)
+		w.until("it has arrived", func() bool {
+			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
+			if err != nil || len(list.Orders) != 1 {
+				return false
+			}
+			id = list.Orders[0].ID
+			return true
+		})
+		return func(what string) { w.admin("POST", "/admin/shop/edit?id="+ref+"&"+what, "") }
+	}
+	edit := buy("WAITS", `{"sku":"SKU-1013","quantity":100000}`)
+	if o := w.order(id); o.Status != orders.OnHold {
+		t.Fatalf("it is %s", o.Status)
+	}
+	edit("sku=NOPE&quantity=2")
+	w.until("it is held for what nobody knows as well", func() bool { return slices.Contains(codesOf(w.order(id).ActiveHolds()), "ITEM_UNKNOWN") })
+	edit("sku=NOPE&quantity=0")
+	edit("sku=SKU-1000&quantity=3")
+	edit("sku=SKU-1013&quantity=4&city=Dayton")
+	w.until("all that is left has gone where it is to go", func() bool {
+		w.step()
+		return w.order(id).Status == orders.Completed
+	})
+	var got []string
+	for _, l := range w.order(id).Lines {
+		got = append(got, fmt.Sprint(l.SKU, " ", l.Shipped))
+	}
+	if o := w.order(id); !slices.Equal(got, []string{"SKU-1013 4", "SKU-1000 3"}) || o.ShipTo.City != "Dayton" {
+		t.Errorf("%v have left for %s", got, o.ShipTo.City)
+	}
+	g.rule(`{default: {backorders: LINE}}`)
+	edit = buy("GOES", `{"sku":"SKU-1003","quantity":5},{"sku":"SKU-1000","quantity":2}`)
+	w.until("what there is has been released, and the ERP has it", func() bool {
+		o := w.order(id)
+		return o.Lines[0].Released.String() == "1" && o.Lines[1].Released.String() == "2" && len(o.References) == 1
+	})
+	edit("sku=SKU-1003&quantity=3")
+	w.until("it is lowered, here and in the ERP", func() bool {
+		o := w.order(id)
+		found, err := w.erp.Registrations(t.Context(), []string{o.Number})
+		return err == nil && o.Lines[0].Cancelled.String() == "2" && o.Lines[0].Backordered.String() == "2" && found.Found[o.Number].Lines[0].Quantity.Value.String() == "3"
+	})
+	open := func(code string) string {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			if e.Code == code {
+				return string(e.Detail)
+			}
+		}
+		return ""
+	}
+	if open("LESS_IN_SHOP") != "" {
+		t.Error("a person is asked about what could be lowered")
+	}
+	edit("sku=SKU-1000&quantity=1")
+	w.until("a person hears of what a node has", func() bool { return strings.Contains(open("LESS_IN_SHOP"), `"quantity": "1"`) })
+	edit("sku=SKU-1001&quantity=7&city=Toledo")
+	w.until("a person hears of what was added, and where it is to go", func() bool {
+		return strings.Contains(open("MORE_IN_SHOP"), `"quantity": "7"`) && strings.Contains(open("READDRESSED_IN_SHOP"), "Toledo")
+	})
+	if o := w.order(id); len(o.Lines) != 2 || o.ShipTo.City == "Toledo" {
+		t.Errorf("an order on its way has %d lines and goes to %s", len(o.Lines), o.ShipTo.City)
+	}
+	edit("sku=SKU-1001&quantity=0")
+	edit("sku=SKU-1000&quantity=2")
+	w.until("that is settled", func() bool { return open("MORE_IN_SHOP") == "" && open("LESS_IN_SHOP") == "" })
+}
+
 // changing is a shop whose orders change in ways that its list of changes does not show, and that can be told of
 // cancellations.
 type changing struct {

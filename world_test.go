@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +231,13 @@ func (w *world) cheap() trade.SKU {
 		}
 	}
 	return best
+}
+
+// codesOf are what holds are for, sorted.
+func codesOf(holds []orders.Hold) (out []string) {
+	for _, h := range holds {
+		out = append(out, h.Code)
+	}
+	slices.Sort(out)
+	return out
 }

@@ -307,6 +307,7 @@ func (s *Server) postAtDesk(w http.ResponseWriter, r *http.Request) {
 }
 
 // edit changes a line's quantity in the ERP, or its item, as somebody at a desk does.
+// One that its order does not have is added, of an item.
 func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	quantity, err := trade.ParseDecimal(q.Get("quantity"))
@@ -318,10 +319,16 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
 	for _, key := range sorted(s.world.orders) {
-		o := s.world.orders[key]
+		o, i := s.world.orders[key], s.world.items[q.Get("sku")]
+		if o.Deleted || o.External != q.Get("order") {
+			continue
+		}
+		if i != nil && n == len(o.Lines)+1 {
+			o.Lines = append(o.Lines, &orderLine{ID: guid(), Sequence: n * 10_000, Price: i.Price})
+		}
 		for _, l := range o.Lines {
-			if !o.Deleted && o.External == q.Get("order") && l.Sequence == n*10_000 {
-				if i := s.world.items[q.Get("sku")]; i != nil {
+			if l.Sequence == n*10_000 {
+				if i != nil {
 					l.ItemNumber, l.Name, l.Unit = i.Number, i.Name, i.Unit
 				}
 				l.Quantity = quantity

@@ -87,6 +87,7 @@ func (s *Server) shopify(secrets Secrets) {
 	// An order placed by a customer in the storefront.
 	s.mux.HandleFunc("POST /admin/shop/orders", s.buy)
 	s.mux.HandleFunc("POST /admin/shop/cancel", s.callOff)
+	s.mux.HandleFunc("POST /admin/shop/edit", s.editInShop)
 	// The storefront's own SKU of an item.
 	s.mux.HandleFunc("POST /admin/shop/rename", func(w http.ResponseWriter, r *http.Request) {
 		s.world.mu.Lock()
@@ -159,6 +160,36 @@ func (s *Server) buy(w http.ResponseWriter, r *http.Request) {
 	s.world.keep(record("shop", o.gid(), o))
 	s.Engine.tellShop("orders/create", o)
 	reply(w, http.StatusCreated, object{"id": o.gid()})
+}
+
+// editInShop sets the quantity of an item in an order, which it adds where the order has none, or the city that it goes to.
+func (s *Server) editInShop(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	o := s.world.shop[q.Get("id")]
+	quantity, err := strconv.Atoi(cmp.Or(q.Get("quantity"), "0"))
+	if o == nil || err != nil {
+		http.Error(w, `{"error":"id, sku and quantity, or id and city, are required, of an order that there is"}`, http.StatusBadRequest)
+		return
+	}
+	o.ShipTo.City = cmp.Or(q.Get("city"), o.ShipTo.City)
+	if sku := q.Get("sku"); sku != "" {
+		i := slices.IndexFunc(o.Lines, func(l shopLine) bool { return l.SKU == sku })
+		if i < 0 {
+			i = len(o.Lines)
+			o.Lines = append(o.Lines, shopLine{SKU: sku})
+			if item := s.world.soldAs(sku); item != nil {
+				o.Lines[i].Price = item.Price
+			}
+		}
+		l := &o.Lines[i]
+		l.Remaining = max(0, l.Remaining+quantity-l.Quantity)
+		l.Quantity = quantity
+	}
+	s.touch(o)
+	s.Engine.tellShop("orders/updated", o)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // callOff cancels an order in the storefront.

@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -42,8 +43,8 @@ func (p *Processes) ObserveRegistrations(ctx context.Context, list []orders.Regi
 	return nil
 }
 
-// ObserveShopOrder takes in what its shop has made of an order. One that it has called off is cancelled. What
-// has left already, what the shop has less of than we carry out, and money that it has given back by itself
+// ObserveShopOrder takes in what its shop has made of an order. One that it has called off is cancelled, one that was edited there
+// is edited here. What has left already, what a node has or can no longer be added, and money that the shop has given back by itself
 // are for a person to settle.
 func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders.PlacedOrder) error {
 	var err error
@@ -55,14 +56,8 @@ func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders
 		})
 	}
 	if err == nil {
-		err = p.Orders.Lessened(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
-			key := "less in shop/" + o.Number
-			if len(o.LessInShop) == 0 {
-				return p.Exceptions.Clear(ctx, tx, key, shop+" has as much as is carried out")
-			}
-			return p.raise(ctx, tx, o, operations.Exception{
-				Code: "LESS_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has less of order %s than is carried out: cancel the rest here, or settle what has left", shop, o.Number), Key: key, Source: shop,
-			}, map[string]any{"parts": o.LessInShop})
+		err = p.Orders.Edited(ctx, shop, is, func(ctx context.Context, tx postgres.Tx, o *orders.Order, edit orders.Edit) error {
+			return p.edited(ctx, tx, shop, o, edit)
 		})
 	}
 	if err != nil || len(is.Refunds) == 0 {
@@ -76,6 +71,29 @@ func (p *Processes) ObserveShopOrder(ctx context.Context, shop string, is orders
 			Code: "REFUNDED_IN_SHOP", Severity: "WARNING", Title: fmt.Sprintf("%s has refunded %s of order %s; nobody has credited it", shop, r.Amount, o.Number), Key: "refunded/" + shop + "/" + r.Ref, Source: shop,
 		}, r)
 	})
+}
+
+// edited has a person settle what a shop has otherwise of an order than is carried out.
+func (p *Processes) edited(ctx context.Context, tx Tx, shop string, o *orders.Order, edit orders.Edit) error {
+	settle := func(changed bool, parts []trade.Part, code, key, title string) error {
+		switch key += "/" + o.Number; {
+		case !changed:
+			return nil
+		case len(parts) == 0:
+			return p.Exceptions.Clear(ctx, tx, key, shop+" has as much as is carried out")
+		default:
+			return p.raise(ctx, tx, o, operations.Exception{Code: code, Severity: "WARNING", Title: title, Key: key, Source: shop}, map[string]any{"parts": parts})
+		}
+	}
+	err := errors.Join(
+		settle(edit.Less, o.LessInShop, "LESS_IN_SHOP", "less in shop", fmt.Sprintf("%s has less of order %s than a node has of it already: cancel the order to recall what can be, or settle what has left", shop, o.Number)),
+		settle(edit.More, o.MoreInShop, "MORE_IN_SHOP", "more in shop", fmt.Sprintf("%s has added to order %s, which is on its way: place an order for what was added, or take it off there", shop, o.Number)))
+	if err != nil || !edit.Readdressed {
+		return err
+	}
+	return p.raise(ctx, tx, o, operations.Exception{
+		Code: "READDRESSED_IN_SHOP", Severity: "ERROR", Title: fmt.Sprintf("%s sends order %s elsewhere than it is on its way to: tell the nodes that have it, or cancel it", shop, o.Number), Key: "readdressed/" + o.Number, Source: shop,
+	}, map[string]any{"goesTo": o.ShipTo, "wanted": o.InShop.ShipTo})
 }
 
 // raise opens an exception about an order, with what is to be known of it.

@@ -142,6 +142,9 @@ func (c *Considered) order(policy Policy, now time.Time) (*Order, []Finding) {
 		Account: d.Account, Channel: d.Channel, ChannelRef: d.ChannelRef, ChannelSource: d.ChannelSource, PONumber: d.PONumber, Quote: d.Quote, Promotion: d.Promotion, Service: d.Service, Terms: d.Terms,
 		RequestedDate: d.RequestedDate, ShipComplete: d.ShipComplete, Whole: d.Whole, ShipToID: d.ShipToID, ShipTo: d.to(c.Facts.Account), PlacedAt: now, UpdatedAt: now,
 	}
+	if d.Channel == Storefront {
+		o.InShop = d.inShop()
+	}
 	if o.Findings = Structure(d, trade.DateOf(now)); len(o.Findings) == 0 {
 		is := Evaluate(d, c.Facts, policy)
 		o.Lines, o.Currency, o.Findings = is.Lines, is.Currency, is.Findings

@@ -117,8 +117,12 @@ type Order struct {
 	CalledOff bool `json:"calledOff,omitempty"`
 	// Refunds are what its shop has given back, of what we have seen.
 	Refunds []Refund `json:"refunds,omitempty"`
-	// LessInShop is what its shop, when it last told, had less of than the order keeps.
+	// InShop is how its shop had it when it last told; nil where that was never noted.
+	InShop *InShop `json:"inShop,omitempty"`
+	// LessInShop is what its shop, when it last told, had less of than the order keeps, MoreInShop what was added there after the
+	// order was handed on, by what the shop calls it.
 	LessInShop []trade.Part `json:"lessInShop,omitempty"`
+	MoreInShop []trade.Part `json:"moreInShop,omitempty"`
 	References []Reference  `json:"references,omitempty"`
 	// AmendedAt is when the system of record last changed the order, of what we have seen.
 	AmendedAt time.Time `json:"amendedAt"`
@@ -301,10 +305,15 @@ func (o *Order) Kept() map[int]trade.Decimal {
 	out := make(map[int]trade.Decimal, len(o.Lines))
 	for _, l := range o.Lines {
 		if l.Rejected.Cmp(l.Quantity.Value) < 0 {
-			out[l.Number] = trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
+			out[l.Number] = l.kept()
 		}
 	}
 	return out
+}
+
+// kept is what the line still wants, or has had.
+func (l *Line) kept() trade.Decimal {
+	return trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
 }
 
 // items is what the order asked for, by item.

@@ -107,8 +107,9 @@ type PlacedOrder struct {
 	Draft Draft
 	// Buyer is whom the shop sold to, where it tells.
 	Buyer Buyer
-	// PlacedAt is when the shop took it.
-	PlacedAt time.Time
+	// PlacedAt is when the shop took it, ModifiedAt when it was last changed there; zero where the shop does not tell.
+	PlacedAt   time.Time
+	ModifiedAt time.Time
 	// Cancelled is true when the shop has called it off.
 	Cancelled bool
 	// Refunds are what the shop has given back of its price, where it tells.

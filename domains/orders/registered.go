@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 // changed it, or work on one alone.
 
 // Amend takes over a change that was made to the order in the system that registered it. The
-// quantities are what that system now has. What no node works on follows at once. What was raised waits for its stock, and
-// holds the order until all of it has been checked again. A change to work that was released, and a line that is new, are
-// returned, for a person or a recall to settle.
+// quantities are what that system now has. What no node works on follows at once. What was raised or added waits for its stock, and
+// holds the order until all of it has been checked again. A change to work that was released, and a line that cannot be one of
+// ours, are returned, for a person or a recall to settle.
 func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal) (conflicts []int, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if !r.ModifiedAt.After(o.AmendedAt) {
@@ -31,8 +32,14 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 		}
 		var changed []map[string]any
 		raised := false
-		for n, q := range quantities {
+		for _, n := range slices.Sorted(maps.Keys(quantities)) {
+			q := quantities[n]
 			l := o.Line(n)
+			if l == nil && o.add(n, r) {
+				raised = true
+				changed = append(changed, map[string]any{"line": n, "from": "0", "to": q.String()})
+				continue
+			}
 			if l == nil {
 				conflicts = append(conflicts, n)
 				changed = append(changed, map[string]any{"line": n, "to": q.String()})
@@ -43,24 +50,27 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 			if was == nil || was.Cmp(q) == 0 {
 				continue
 			}
-			worked := trade.Sum(l.Released, l.Shipped)
-			for _, k := range kept[n] {
-				worked = worked.Max(k)
-			}
+			worked := l.worked(kept[n])
 			if q.Cmp(worked) < 0 {
 				conflicts = append(conflicts, n)
 			}
-			want := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
+			want := l.kept()
 			switch more := trade.Min(trade.Less(q, *was), trade.Less(q, want)); {
 			case !more.IsPos():
 			case o.Status == Cancelled || o.Status == Rejected:
 				conflicts = append(conflicts, n)
 			default:
 				l.raise(more)
+				if l.Outcome == LineDeleted {
+					l.Outcome = LineHeld
+				}
 				raised = true
 			}
 			if q.Cmp(want) < 0 {
 				l.shrink(l.lower(trade.Less(want, q.Max(worked))))
+			}
+			if l.Quantity.Value.IsZero() {
+				l.Outcome = LineDeleted // it was added there, and taken off again
 			}
 			changed = append(changed, map[string]any{"line": n, "from": was.String(), "to": q.String()})
 		}
@@ -86,6 +96,30 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 
 // amendedInSource is the code of holds for what a system of record has raised. They end when it was checked.
 const amendedInSource = "AMENDED_IN_SOURCE"
+
+// add takes over a line that a system of record has beyond those of the order, and reports whether it can: it is the next one, of an
+// item. It is held until it has been checked, at the price that it has there.
+func (o *Order) add(n int, r Registration) bool {
+	var found []RegisteredLine
+	for _, l := range r.Lines {
+		if l.Line == n {
+			found = append(found, l)
+		}
+	}
+	if len(found) != 1 || n != len(o.Lines)+1 || n > MaxLines || o.Status == Cancelled || o.Status == Rejected {
+		return false
+	}
+	is := found[0]
+	q := is.Quantity.Value
+	if is.SKU == "" || !q.IsPos() {
+		return false
+	}
+	price := trade.Money{Amount: is.UnitPrice.Amount, Currency: o.Currency}
+	o.Lines = append(o.Lines, Line{
+		Number: n, SKU: is.SKU, Quantity: is.Quantity, UnitPrice: price, ExpectedUnitPrice: &price, Amount: price.Times(q).Round(), Registered: &q, Raised: q, Outcome: LineHeld,
+	})
+	return true
+}
 
 // raise has the line wait for more: for what was cancelled first.
 func (l *Line) raise(more trade.Decimal) {

@@ -87,12 +87,7 @@ func (s *Service) Revise(ctx context.Context, who trade.Viewer, id trade.OrderID
 			for _, f := range o.Findings {
 				out.Refused = out.Refused || f.Severity == trade.Reject && o.refusable()
 			}
-			after := o.figures()
-			for _, path := range slices.Sorted(maps.Keys(after)) {
-				if before[path] != after[path] {
-					out.Changes = append(out.Changes, Changed{path, before[path], after[path]})
-				}
-			}
+			out.Changes = o.changes(before)
 			now := s.now()
 			amended := o.event("order.amended", now, map[string]any{"by": who.Subject, "reason": change.Reason, "changes": out.Changes})
 			return append([]event.Event{amended}, events...), nil
@@ -203,6 +198,11 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	if !o.untouched() || len(kept) > 0 {
 		return s.lower(ctx, tx, who, o, change, c.Facts, kept)
 	}
+	return s.redecide(ctx, tx, who, o, c, rules)
+}
+
+// redecide decides an order, of which nothing was handed on yet, as a whole again.
+func (s *Service) redecide(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, c *Considered, rules *Rules) ([]event.Event, error) {
 	now, policy := s.now(), rules.For(o.Account)
 	if err := s.reserver.Adjust(ctx, tx, o.ID, nil); err != nil {
 		return nil, err
@@ -211,6 +211,7 @@ func (s *Service) revise(ctx context.Context, tx postgres.Tx, who trade.Viewer, 
 	c.Internal = internal
 	n.ID, n.Number, n.Version, n.PlacedAt, n.PlacedBy, n.RuleSet = o.ID, o.Number, o.Version, o.PlacedAt, o.PlacedBy, rules.Version
 	n.References, n.Revisions, n.AmendedBy = o.References, o.Revisions, who.Subject
+	n.Refunds, n.LessInShop, n.MoreInShop = o.Refunds, o.LessInShop, o.MoreInShop
 	events, err := s.settleOrder(ctx, tx, n, c, policy, now)
 	if err != nil {
 		return nil, err
@@ -291,13 +292,7 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 		if err != nil {
 			return nil, err
 		}
-		wanted := trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected))
-		worked := trade.Sum(l.Released, l.Shipped)
-		held := trade.Decimal{}
-		for _, n := range kept[number] {
-			held = trade.Sum(held, n)
-		}
-		worked = worked.Max(held)
+		wanted, worked := l.kept(), l.worked(kept[number])
 		switch {
 		case q.Cmp(wanted) > 0:
 			return nil, fault.New(fault.Conflict, "order %s is on its way: line %d can be lowered from %s, not raised", o.Number, number, wanted).At("lines")
@@ -309,10 +304,14 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 		}
 		l.shrink(trade.Less(wanted, q))
 	}
-	if !slices.ContainsFunc(o.Lines, func(l Line) bool {
-		return trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)).IsPos()
-	}) {
-		return s.cancel(ctx, tx, who, o, change.Reason)
+	return s.lowered(ctx, tx, who, o, change.Reason)
+}
+
+// lowered settles an order of which quantities were taken off lines: what is no longer wanted of it is free for others, and the
+// systems that have the order hear of it. One of which nothing is left is cancelled.
+func (s *Service) lowered(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, reason string) ([]event.Event, error) {
+	if !slices.ContainsFunc(o.Lines, func(l Line) bool { return l.kept().IsPos() }) {
+		return s.cancel(ctx, tx, who, o, reason)
 	}
 	o.AmendedBy = who.Subject
 	if err := s.reserver.Adjust(ctx, tx, o.ID, o.allocations()); err != nil {
@@ -320,6 +319,29 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 	}
 	o.derive()
 	return nil, s.dispatch.Cancelled(ctx, tx, o)
+}
+
+// worked is how much of the line nodes have sent, have, or may have.
+func (l *Line) worked(kept map[trade.NodeID]trade.Decimal) trade.Decimal {
+	with := trade.Decimal{}
+	for _, n := range kept {
+		with = trade.Sum(with, n)
+	}
+	return trade.Sum(l.Released, l.Shipped).Max(with)
+}
+
+// changes are the figures that are otherwise than before.
+func (o *Order) changes(before map[string]string) []Changed {
+	after := o.figures()
+	paths := maps.Clone(before)
+	maps.Copy(paths, after)
+	var out []Changed
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		if before[path] != after[path] {
+			out = append(out, Changed{path, before[path], after[path]})
+		}
+	}
+	return out
 }
 
 // figures are what a change can make otherwise, by path.
@@ -331,7 +353,7 @@ func (o *Order) figures() map[string]string {
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		at := fmt.Sprintf("lines.%d.", i)
-		out[at+"quantity"] = trade.Less(l.Quantity.Value, trade.Sum(l.Cancelled, l.Rejected)).String() + " " + string(l.Quantity.Unit)
+		out[at+"quantity"] = l.kept().String() + " " + string(l.Quantity.Unit)
 		out[at+"unitPrice"], out[at+"outcome"], out[at+"allocated"], out[at+"backordered"] = l.UnitPrice.String(), string(l.Outcome), l.Allocated.String(), l.Backordered.String()
 	}
 	return out

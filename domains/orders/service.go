@@ -253,51 +253,6 @@ func (s *Service) Refunded(ctx context.Context, shop, ref string, refunds []Refu
 	return err
 }
 
-// Lessened records that the order's shop has less of items than the order keeps, each time that it has another
-// quantity or no longer less. tell is told of the order as it is then, in the same transaction.
-func (s *Service) Lessened(ctx context.Context, shop string, is PlacedOrder, tell func(context.Context, postgres.Tx, *Order) error) error {
-	known, err := s.store.ofChannel(ctx, Storefront, shop, is.Ref)
-	if err != nil || known.History || slices.Equal(known.LessInShop, known.lessIn(is)) {
-		return err
-	}
-	_, err = s.update(ctx, trade.System("storefront"), known.ID, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		less := o.lessIn(is)
-		if slices.Equal(o.LessInShop, less) {
-			return nil, nil
-		}
-		o.LessInShop = less
-		if len(less) == 0 {
-			return nil, tell(ctx, tx, o)
-		}
-		e := o.event("order.lessened_in_shop", s.now(), map[string]any{"parts": less})
-		e.Source = shop
-		return []event.Event{e}, tell(ctx, tx, o)
-	})
-	return err
-}
-
-// lessIn is what a shop's order has less of than the order keeps, by item, in the order of the lines.
-func (o *Order) lessIn(is PlacedOrder) []trade.Part {
-	if is.Cancelled {
-		return nil // which is another matter
-	}
-	has := map[trade.SKU]trade.Decimal{}
-	for _, l := range is.Draft.Lines {
-		has[l.SKU] = trade.Sum(has[l.SKU], o.own(l.SKU, l.Quantity))
-	}
-	kept := o.Kept()
-	var less []trade.Part
-	for _, l := range o.Lines {
-		keep := kept[l.Number]
-		covered := trade.Min(keep, has[l.SKU])
-		has[l.SKU] = trade.Less(has[l.SKU], covered)
-		if missing := trade.Less(keep, covered).Trim(0); missing.IsPos() {
-			less = append(less, trade.Part{Line: l.Number, SKU: l.SKU, Quantity: missing, Unit: l.Quantity.Unit})
-		}
-	}
-	return less
-}
-
 // watchFor is how long a shop can change an order that is finished here.
 const watchFor = 30 * 24 * time.Hour
 

@@ -25,7 +25,7 @@ func Storefront() []string {
 }
 
 // Placed needs the operation "placed": orders by the shop's references, with ref, po, currency,
-// placedAt, cancelled, shipTo, buyer, buyerName, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
+// placedAt, modified, cancelled, shipTo, buyer, buyerName, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
 // of the configured account, unless they have one.
 func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
 	return ask(ctx, c, "placed", refs, func(r row, into map[string]orders.PlacedOrder) string {
@@ -41,7 +41,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 			}
 			d.Lines = append(d.Lines, line)
 		}
-		into[d.ChannelRef] = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, Buyer: orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}, PlacedAt: r.time("placedAt"), Cancelled: r.yes("cancelled")}
+		into[d.ChannelRef] = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, Buyer: orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}, PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), Cancelled: r.yes("cancelled")}
 		return d.ChannelRef
 	})
 }

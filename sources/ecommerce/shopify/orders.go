@@ -167,7 +167,7 @@ func (c *Client) placed(o order) orders.PlacedOrder {
 		}
 		d.Lines = append(d.Lines, line)
 	}
-	return orders.PlacedOrder{Ref: o.ID, Draft: d, Buyer: o.buyer(), PlacedAt: o.CreatedAt, Cancelled: o.CancelledAt != nil}
+	return orders.PlacedOrder{Ref: o.ID, Draft: d, Buyer: o.buyer(), PlacedAt: o.CreatedAt, ModifiedAt: o.UpdatedAt, Cancelled: o.CancelledAt != nil}
 }
 
 func (o order) buyer() orders.Buyer {

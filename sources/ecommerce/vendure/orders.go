@@ -105,7 +105,7 @@ func (c *Client) placed(o PlacedOrder) orders.PlacedOrder {
 		price := minor(l.ProratedUnitPrice, o.CurrencyCode)
 		d.Lines = append(d.Lines, orders.DraftLine{SKU: trade.SKU(l.ProductVariant.Sku), Quantity: trade.Quantity{Value: whole(l.Quantity)}, ExpectedUnitPrice: &price})
 	}
-	out := orders.PlacedOrder{Ref: o.Id, Draft: d, PlacedAt: *o.OrderPlacedAt, Cancelled: o.State == cancelled}
+	out := orders.PlacedOrder{Ref: o.Id, Draft: d, PlacedAt: *o.OrderPlacedAt, ModifiedAt: o.UpdatedAt, Cancelled: o.State == cancelled}
 	for _, p := range o.Payments {
 		for _, r := range p.Refunds {
 			if r.State == settled {
