@@ -386,6 +386,7 @@ func TestShopifyIsAskedAsItsVendorDocuments(t *testing.T) {
 	}
 	ctx := t.Context()
 	id := w.admin("POST", "/admin/shop/orders", `{"po":"R","lines":[{"sku":"SKU-1000","quantity":2}]}`)["id"].(string)
+	gone := w.admin("POST", "/admin/shop/orders", `{"po":"G","lines":[{"sku":"SKU-1000","quantity":7}]}`)["id"].(string)
 	for what, do := range []func() error{
 		func() error { _, err := c.Placed(ctx, []string{id}); return err },
 		func() error {
@@ -398,6 +399,13 @@ func TestShopifyIsAskedAsItsVendorDocuments(t *testing.T) {
 		},
 		func() error {
 			return c.Fulfil(ctx, id, &shipments.Shipment{Number: "SH-1", Carrier: "UPS", TrackingNumber: "1Z", TrackingURL: "https://example.com", Parts: []trade.Part{{Line: 1, SKU: "SKU-1000", Quantity: trade.MustDecimal("2")}}})
+		},
+		func() error { // a part is given back, then all
+			part := &orders.Order{ChannelRef: gone, Number: "SO-2", Lines: []orders.Line{{Number: 1, SKU: "SKU-1000", Quantity: trade.Quantity{Value: trade.MustDecimal("5")}}}}
+			if err := c.CancelRest(ctx, part); err != nil {
+				return err
+			}
+			return c.CancelRest(ctx, &orders.Order{ChannelRef: gone, Number: "SO-2"})
 		},
 		func() error {
 			return c.PublishStock(ctx, map[trade.SKU]trade.Decimal{"SKU-1000": trade.MustDecimal("7")})

@@ -238,6 +238,73 @@ func TestAnOrderThatIsEditedInItsShop(t *testing.T) {
 	w.until("that is settled", func() bool { return open("MORE_IN_SHOP") == "" && open("LESS_IN_SHOP") == "" })
 }
 
+// TestWhatIsCancelledHereIsGivenBackInTheShop: an order of which nothing has left is cancelled there, another one is lowered to what
+// has left, and the shop gives back what that cost.
+func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	g.rule(`{default: {backorders: LINE}}`)
+	w.start()
+	buy := func(po, lines string) (*orders.Order, string) {
+		ref := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[`+lines+`]}`)["id"].(string)
+		var o *orders.Order
+		w.until("it has arrived", func() bool {
+			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
+			if err != nil || len(list.Orders) != 1 {
+				return false
+			}
+			o = list.Orders[0]
+			return true
+		})
+		return o, ref
+	}
+	inShop := func(ref string) map[string]any {
+		for _, o := range w.admin("GET", "/admin/shop/orders", "")["orders"].([]any) {
+			if o := o.(map[string]any); o["id"] == ref {
+				return o
+			}
+		}
+		t.Fatalf("the shop has no order %s", ref)
+		return nil
+	}
+	cancel := func(o *orders.Order) {
+		if _, err := w.orders.Cancel(t.Context(), service(), o.ID, nil, "too much"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, ref := buy("WHOLE", `{"sku":"SKU-1013","quantity":100000,"price":2},{"sku":"NOPE","quantity":1,"price":7}`)
+	cancel(whole)
+	w.until("it is cancelled in the shop, and all is given back", func() bool {
+		is := inShop(ref)
+		return is["cancelled"] == true && is["refunded"] == "200007"
+	})
+	part, ref := buy("PART", `{"sku":"SKU-1003","quantity":5}`)
+	w.until("what there is has left", func() bool {
+		w.step()
+		return w.order(part.ID).Lines[0].Shipped.String() == "1" && len(inShop(ref)["tracking"].([]any)) == 1
+	})
+	cancel(part)
+	given := func() bool {
+		is := inShop(ref)
+		line := is["lines"].([]any)[0].(map[string]any)
+		price := trade.Money{Amount: trade.MustDecimal(line["Price"].(string)), Currency: "USD"}
+		return is["cancelled"] == false && line["Removed"] == 4.0 && trade.MustDecimal(is["refunded"].(string)).Equal(price.Times(trade.MustDecimal("4")).Amount)
+	}
+	w.until("the rest is given back", given)
+	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), w.order(part.ID)); err != nil || !given() {
+		t.Errorf("given back again: %v, %v", err, inShop(ref))
+	}
+	w.admin("POST", "/admin/shop/edit?id="+ref+"&sku=SKU-1000&quantity=2", "")
+	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), part); err != nil || !given() {
+		t.Errorf("what was added there is taken off: %v, %v", err, inShop(ref))
+	}
+	w.until("nobody is asked", func() bool {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		return err == nil && !slices.ContainsFunc(list, func(e *operations.Exception) bool { return e.Code == "LESS_IN_SHOP" || strings.Contains(e.Code, "EFFECT") })
+	})
+}
+
 // changing is a shop whose orders change in ways that its list of changes does not show, and that can be told of
 // cancellations.
 type changing struct {

@@ -37,6 +37,9 @@ type shopOrder struct {
 	Created, Updated time.Time
 	Cancelled        *time.Time
 	Company          *shopCompany `json:",omitempty"`
+	// Refunded is what was given back, by refunds of these keys.
+	Refunded   trade.Decimal
+	RefundKeys []string `json:",omitempty"`
 }
 
 // shopCompany is whom the shop sold to, where that is no consumer.
@@ -46,6 +49,13 @@ type shopLine struct {
 	SKU                 string
 	Quantity, Remaining int
 	Price               trade.Decimal
+	// Removed is what of Quantity was taken off again.
+	Removed int
+}
+
+// id is what the shop calls the nth line.
+func (o *shopOrder) line(n int) string {
+	return fmt.Sprintf("gid://shopify/LineItem/%d%d", o.Number, n)
 }
 
 type shopTracking struct{ Company, Number, URL string }
@@ -116,7 +126,7 @@ func (s *Server) shopify(secrets Secrets) {
 		out := []object{}
 		for _, k := range sorted(s.world.shop) {
 			o := s.world.shop[k]
-			out = append(out, object{"id": o.gid(), "tags": o.Tags, "tracking": o.Tracking, "lines": o.Lines})
+			out = append(out, object{"id": o.gid(), "tags": o.Tags, "tracking": o.Tracking, "lines": o.Lines, "cancelled": o.Cancelled != nil, "refunded": o.Refunded})
 		}
 		reply(w, http.StatusOK, object{"orders": out, "stock": s.world.shopStock})
 	})
@@ -266,7 +276,11 @@ func (s *Server) shopData(op *ast.OperationDefinition, values object) (object, *
 		if !ok {
 			continue
 		}
-		v, err := s.shopField(f, f.ArgumentMap(values))
+		args := f.ArgumentMap(values)
+		if d := f.Directives.ForName("idempotent"); d != nil {
+			args["@idempotent"] = d.ArgumentMap(values)["key"]
+		}
+		v, err := s.shopField(f, args)
 		if err != nil {
 			return nil, err
 		}
@@ -314,10 +328,14 @@ func (s *Server) shopField(f *ast.Field, args map[string]any) (any, *gqlerror.Er
 		slices.Sort(o.Tags)
 		s.touch(o)
 		return object{"node": s.shopNode(o.gid()), "userErrors": []any{}}, nil
+	case "orderCancel":
+		return s.cancelOrder(args), nil
+	case "refundCreate":
+		return s.refundOrder(args)
 	case "fulfillmentCreate":
 		return s.fulfilShop(args["fulfillment"].(map[string]any)), nil //nolint:forcetypeassert // validated above
 	case "inventorySetQuantities":
-		return s.setStock(f, args)
+		return s.setStock(args)
 	case "webhookSubscriptionCreate":
 		hook, _ := args["webhookSubscription"].(map[string]any)
 		topic := strings.ToLower(strings.Replace(text("topic"), "_", "/", 1))
@@ -382,7 +400,7 @@ func (s *Server) shopNode(id string) any {
 	open := false
 	for i, l := range o.Lines {
 		price := object{"shopMoney": object{"amount": l.Price.String(), "currencyCode": "USD"}}
-		lines = append(lines, object{"id": fmt.Sprintf("gid://shopify/LineItem/%d%d", o.Number, i), "sku": l.SKU, "quantity": l.Quantity, "currentQuantity": l.Quantity, "discountedUnitPriceSet": price})
+		lines = append(lines, object{"id": o.line(i), "sku": l.SKU, "quantity": l.Quantity, "currentQuantity": l.Quantity - l.Removed, "unfulfilledQuantity": l.Remaining, "discountedUnitPriceSet": price})
 		work = append(work, object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrderLineItem/%d%d", o.Number, i), "sku": l.SKU, "totalQuantity": l.Quantity, "remainingQuantity": l.Remaining})
 		open = open || l.Remaining > 0
 	}
@@ -408,6 +426,7 @@ func (s *Server) shopNode(id string) any {
 	return object{
 		"__typename": "Order", "purchasingEntity": buyer, "id": o.gid(), "name": fmt.Sprintf("#%d", o.Number%10_000), "createdAt": stampOf(o.Created), "updatedAt": stampOf(o.Updated), "poNumber": o.PO, "currencyCode": "USD", "tags": tags,
 		"displayFulfillmentStatus": o.display(), "cancelledAt": cancelled,
+		"suggestedRefund": func(args map[string]any) any { return o.suggest(args["refundLineItems"]) },
 		"shippingAddress": object{"name": o.ShipTo.Name, "address1": o.ShipTo.Line1, "city": o.ShipTo.City, "provinceCode": o.ShipTo.Region, "zip": o.ShipTo.PostalCode, "countryCodeV2": o.ShipTo.Country},
 		"lineItems":       object{"nodes": lines}, "fulfillments": shipped,
 		"fulfillmentOrders": object{"nodes": []any{object{"id": fmt.Sprintf("gid://shopify/FulfillmentOrder/%d", o.Number), "status": map[bool]string{true: "OPEN", false: "CLOSED"}[open], "lineItems": object{"nodes": work}}}},
@@ -418,7 +437,7 @@ func (s *Server) shopNode(id string) any {
 func (o *shopOrder) display() string {
 	left, all := 0, 0
 	for _, l := range o.Lines {
-		left, all = left+l.Remaining, all+l.Quantity
+		left, all = left+l.Remaining, all+l.Quantity-l.Removed
 	}
 	switch left {
 	case 0:
@@ -428,6 +447,117 @@ func (o *shopOrder) display() string {
 	default:
 		return "PARTIALLY_FULFILLED"
 	}
+}
+
+// cancelOrder cancels a whole order and gives back what was paid for what had not left.
+func (s *Server) cancelOrder(args map[string]any) any {
+	refuse := func(code, message string) any {
+		return object{"job": nil, "orderCancelUserErrors": []any{object{"field": []any{"orderId"}, "message": message, "code": code}}}
+	}
+	o := s.world.shop[fmt.Sprint(args["orderId"])]
+	switch {
+	case o == nil:
+		return refuse("NOT_FOUND", "Order does not exist")
+	case o.Cancelled != nil:
+		return refuse("INVALID", "Order has already been cancelled")
+	case o.display() != "UNFULFILLED":
+		return refuse("INVALID", "Cannot cancel an order that has been fulfilled")
+	}
+	for i := range o.Lines {
+		o.take(i, o.Lines[i].Remaining)
+	}
+	now := s.world.now()
+	o.Cancelled = &now
+	s.touch(o)
+	s.Engine.tellShop("orders/updated", o)
+	return object{"job": object{"id": fmt.Sprintf("gid://shopify/Job/%d", s.world.next()), "done": false}, "orderCancelUserErrors": []any{}}
+}
+
+// take takes some of the nth line off the order, and gives back what it cost.
+func (o *shopOrder) take(n, quantity int) {
+	l := &o.Lines[n]
+	l.Remaining, l.Removed = l.Remaining-quantity, l.Removed+quantity
+	o.Refunded = trade.Sum(o.Refunded, l.worth(quantity))
+}
+
+// worth is what so many of the line cost.
+func (l shopLine) worth(quantity int) trade.Decimal {
+	return trade.Money{Amount: l.Price, Currency: "USD"}.Times(whole(quantity)).Amount
+}
+
+// removed are the quantities that a refund is for, by line; false when it is for more than has not left.
+func (o *shopOrder) removed(lines any) (map[int]int, trade.Decimal, bool) {
+	list, _ := lines.([]any)
+	out, worth := map[int]int{}, trade.Decimal{}
+	for _, raw := range list {
+		in, _ := raw.(map[string]any)
+		n := -1
+		for i := range o.Lines {
+			if o.line(i) == in["lineItemId"] {
+				n = i
+			}
+		}
+		q := 0
+		_, _ = fmt.Sscan(fmt.Sprint(in["quantity"]), &q)
+		if n < 0 || q <= 0 || out[n]+q > o.Lines[n].Remaining {
+			return nil, worth, false
+		}
+		out[n] += q
+		worth = trade.Sum(worth, o.Lines[n].worth(q))
+	}
+	return out, worth, true
+}
+
+// refundOrder takes quantities off an order that have not left, and gives back what they cost, once by key.
+func (s *Server) refundOrder(args map[string]any) (any, *gqlerror.Error) {
+	key, ok := args["@idempotent"].(string)
+	if !ok {
+		return nil, notIdempotent()
+	}
+	refuse := func(message string) any {
+		return object{"order": nil, "refund": nil, "userErrors": []any{object{"field": []any{"input"}, "message": message}}}
+	}
+	in, _ := args["input"].(map[string]any)
+	o := s.world.shop[fmt.Sprint(in["orderId"])]
+	if o == nil {
+		return refuse("Order does not exist"), nil
+	}
+	if !slices.Contains(o.RefundKeys, key) {
+		off, worth, sold := o.removed(in["refundLineItems"])
+		if !sold {
+			return refuse("Refund line items quantity cannot refund more items than were purchased"), nil
+		}
+		paid, _ := in["transactions"].([]any)
+		back := trade.Decimal{}
+		for _, raw := range paid {
+			t, _ := raw.(map[string]any)
+			if d, err := trade.ParseDecimal(fmt.Sprint(t["amount"])); err == nil {
+				back = trade.Sum(back, d)
+			}
+		}
+		if back.Cmp(worth) > 0 {
+			return refuse("Refund amount is greater than the amount available to refund"), nil
+		}
+		for n, q := range off {
+			o.take(n, q)
+		}
+		o.Refunded = trade.Sum(trade.Less(o.Refunded, worth), back) // what was paid back, not what the goods cost
+		o.RefundKeys = append(o.RefundKeys, key)
+		s.touch(o)
+		s.Engine.tellShop("orders/updated", o)
+	}
+	return object{"order": s.shopNode(o.gid()), "refund": object{"id": fmt.Sprintf("gid://shopify/Refund/%d", crc32.ChecksumIEEE([]byte(key))), "note": in["note"]}, "userErrors": []any{}}, nil
+}
+
+// suggest is what a refund would give back.
+func (o *shopOrder) suggest(lines any) any {
+	_, worth, _ := o.removed(lines)
+	bag := func() object {
+		money := object{"amount": worth.String(), "currencyCode": "USD"}
+		return object{"presentmentMoney": money, "shopMoney": money}
+	}
+	sale := object{"id": fmt.Sprintf("gid://shopify/OrderTransaction/%d", o.Number)}
+	return object{"amountSet": bag(), "suggestedTransactions": []any{object{"amountSet": bag(), "gateway": "bogus", "parentTransaction": sale}}}
 }
 
 func (s *Server) fulfilShop(in map[string]any) any {
@@ -489,9 +619,13 @@ func (w *World) soldAs(sku string) *item {
 func stockID(i *item) string { return fmt.Sprintf("gid://shopify/InventoryItem/%d", i.InventoryID) }
 
 // setStock is shopify.dev/docs/api/admin-graphql/2026-04/mutations/inventorySetQuantities.
-func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Error) {
-	if f.Directives.ForName("idempotent") == nil {
-		return nil, &gqlerror.Error{Message: "The @idempotent directive is required for this mutation but was not provided.", Extensions: map[string]any{"code": "BAD_REQUEST"}}
+func notIdempotent() *gqlerror.Error {
+	return &gqlerror.Error{Message: "The @idempotent directive is required for this mutation but was not provided.", Extensions: map[string]any{"code": "BAD_REQUEST"}}
+}
+
+func (s *Server) setStock(args map[string]any) (any, *gqlerror.Error) {
+	if args["@idempotent"] == nil {
+		return nil, notIdempotent()
 	}
 	in, _ := args["input"].(map[string]any)
 	quantities, _ := in["quantities"].([]any)
@@ -516,6 +650,9 @@ func (s *Server) setStock(f *ast.Field, args map[string]any) (any, *gqlerror.Err
 
 // cut is the page of a connection that a field asks for; lists that come in pages are cut already.
 func cut(v any, f *ast.Field, vars object) any {
+	if calculated, ok := v.(func(map[string]any) any); ok {
+		return calculated(f.ArgumentMap(vars))
+	}
 	c, ok := v.(object)
 	nodes, isList := c["nodes"].([]any)
 	args := f.ArgumentMap(vars)

@@ -1,11 +1,9 @@
 package workflows
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/operations"
@@ -79,12 +77,7 @@ func (p *Processes) cancelRest(ctx context.Context, e Effect) (Apply, error) {
 	if !ok {
 		return nil, fault.New(fault.Unsupported, "%s cannot be told of cancellations", o.ChannelSource)
 	}
-	theirs := *o
-	theirs.Lines = slices.Clone(o.Lines)
-	for i := range theirs.Lines {
-		theirs.Lines[i].SKU = cmp.Or(theirs.Lines[i].Called, theirs.Lines[i].SKU)
-	}
-	return nil, shop.CancelRest(ctx, &theirs)
+	return nil, shop.CancelRest(ctx, o)
 }
 
 // giveUp withdraws an order from the ERP of which nothing is left, or takes off it what was

@@ -3,6 +3,7 @@ package orders
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -217,6 +218,35 @@ func (o *Order) moreIn(is PlacedOrder) []trade.Part {
 		if more.IsPos() {
 			out = append(out, trade.Part{SKU: p.SKU, Quantity: more.Trim(0), Unit: p.Unit})
 		}
+	}
+	return out
+}
+
+// Stays is how much of each item, as its shop calls it, stays in the shop's order, of what the shop has: what the order keeps, and
+// what was added there that a person is to settle or that we have not seen.
+func (o *Order) Stays(has map[trade.SKU]int) map[trade.SKU]int {
+	out := map[trade.SKU]int{}
+	keep := func(theirs trade.SKU, q trade.Decimal) {
+		n, _, _ := q.Int64(0)
+		out[theirs] += int(n)
+	}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		keep(cmp.Or(l.Called, l.SKU), l.AsOrdered(trade.Part{Quantity: l.kept(), Unit: l.Quantity.Unit}).Quantity)
+	}
+	for _, more := range o.MoreInShop {
+		keep(more.SKU, more.Quantity)
+	}
+	if o.InShop == nil {
+		return out
+	}
+	unseen := maps.Clone(has)
+	for _, seen := range o.InShop.Items {
+		n, _, _ := seen.Quantity.Int64(0)
+		unseen[seen.SKU] -= int(n)
+	}
+	for theirs, n := range unseen {
+		out[theirs] += max(0, n)
 	}
 	return out
 }

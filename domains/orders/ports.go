@@ -96,7 +96,7 @@ type Shop interface {
 
 // Canceller is a shop that can be told what of its order will not come.
 type Canceller interface {
-	// CancelRest cancels in the shop what the order does not keep and has not shipped, and has it give the
+	// CancelRest cancels in the shop what does not stay, see Order.Stays, and has not shipped, and has it give the
 	// money for that back. Repeating it changes nothing.
 	CancelRest(ctx context.Context, o *Order) error
 }

@@ -37,7 +37,9 @@ type lineItems struct {
 		SKU      *string `json:"sku"`
 		Ordered  int     `json:"quantity"`
 		Quantity int     `json:"currentQuantity"`
-		Price    money   `json:"discountedUnitPriceSet"`
+		// Unfulfilled is what of it has not left.
+		Unfulfilled int   `json:"unfulfilledQuantity"`
+		Price       money `json:"discountedUnitPriceSet"`
 	} `json:"nodes"`
 	PageInfo pageInfo `json:"pageInfo"`
 }
@@ -83,7 +85,7 @@ const (
 	moreLines    = 250
 )
 
-const lineFields = `nodes { id sku quantity currentQuantity discountedUnitPriceSet { shopMoney { amount currencyCode } } } pageInfo { hasNextPage endCursor }`
+const lineFields = `nodes { id sku quantity currentQuantity unfulfilledQuantity discountedUnitPriceSet { shopMoney { amount currencyCode } } } pageInfo { hasNextPage endCursor }`
 
 const orderFields = `id name createdAt updatedAt cancelledAt poNumber currencyCode displayFulfillmentStatus
 	shippingAddress { name address1 address2 city provinceCode zip countryCodeV2 }

@@ -146,16 +146,17 @@ func (c *Client) CancelRest(ctx context.Context, o *orders.Order) error {
 	if err != nil {
 		return err
 	}
-	keep := map[string]int{}
-	for n, q := range o.Kept() {
-		whole, _, _ := q.Int64(0)
-		keep[string(o.Line(n).SKU)] += int(whole)
+	has := map[trade.SKU]int{}
+	for _, l := range is.Lines {
+		has[trade.SKU(l.ProductVariant.Sku)] += l.Quantity
 	}
+	keep := o.Stays(has)
 	var lines []OrderLineInput
 	rest := 0
 	for _, l := range is.Lines {
-		stays := min(l.Quantity, keep[l.ProductVariant.Sku])
-		keep[l.ProductVariant.Sku] -= stays
+		sku := trade.SKU(l.ProductVariant.Sku)
+		stays := min(l.Quantity, keep[sku])
+		keep[sku] -= stays
 		rest += stays
 		if n := l.Quantity - stays; n > 0 {
 			lines = append(lines, OrderLineInput{OrderLineId: l.Id, Quantity: n})
