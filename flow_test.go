@@ -272,6 +272,34 @@ func TestAnOrderRaisedInTheERP(t *testing.T) {
 	}
 }
 
+// TestAnOrderReaddressedInTheERP goes where it is to go, and a person hears of it when a node has work.
+func TestAnOrderReaddressedInTheERP(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := newGraph(t, w)
+	g.rule(`{default: {backorders: LINE}}`)
+	w.start()
+	b := w.place("left", draft("C10001", line("SKU-1003", "1")))  // the last one
+	a := w.place("moves", draft("C10001", line("SKU-1003", "2"))) // waits
+	w.until("the ERP has both", func() bool {
+		return w.order(a.OrderID).Heading != nil && w.order(b.OrderID).Heading != nil && w.order(b.OrderID).FulfillmentRollup() == "RELEASED"
+	})
+	for _, id := range []trade.OrderID{a.OrderID, b.OrderID} {
+		w.admin("POST", "/admin/erp/edit?order="+w.order(id).Number+"&city=Akron&date=2030-05-06", "")
+	}
+	w.until("it goes elsewhere, later", func() bool {
+		o := w.order(a.OrderID)
+		return o.ShipTo.City == "Akron" && o.RequestedDate == "2030-05-06" && !slices.Contains(codesOf(o.ActiveHolds()), "AMENDED_IN_SOURCE")
+	})
+	w.until("a person hears of the other one", func() bool {
+		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
+		return err == nil && len(list) == 1 && list[0].Code == "READDRESSED_AFTER_RELEASE" && list[0].Order == b.OrderID && strings.Contains(string(list[0].Detail), "Akron")
+	})
+	if o := w.order(b.OrderID); o.ShipTo.City == "Akron" || len(o.ActiveHolds()) > 0 {
+		t.Errorf("it goes to %s with holds %v", o.ShipTo.City, codesOf(o.ActiveHolds()))
+	}
+}
+
 // TestALineThatIsAddedInTheERP is checked like one of a new order and goes out; one that would be turned down holds the order,
 // since the ERP has it.
 func TestALineThatIsAddedInTheERP(t *testing.T) {

@@ -228,7 +228,7 @@ func TestAnOrderThatIsEditedInItsShop(t *testing.T) {
 	w.until("a person hears of what a node has", func() bool { return strings.Contains(open("LESS_IN_SHOP"), `"quantity": "1"`) })
 	edit("sku=SKU-1001&quantity=7&city=Toledo")
 	w.until("a person hears of what was added, and where it is to go", func() bool {
-		return strings.Contains(open("MORE_IN_SHOP"), `"quantity": "7"`) && strings.Contains(open("READDRESSED_IN_SHOP"), "Toledo")
+		return strings.Contains(open("MORE_IN_SHOP"), `"quantity": "7"`) && strings.Contains(open("READDRESSED_AFTER_RELEASE"), "Toledo")
 	})
 	if o := w.order(id); len(o.Lines) != 2 || o.ShipTo.City == "Toledo" {
 		t.Errorf("an order on its way has %d lines and goes to %s", len(o.Lines), o.ShipTo.City)
@@ -301,7 +301,9 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	}
 	w.until("nobody is asked", func() bool {
 		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
-		return err == nil && !slices.ContainsFunc(list, func(e *operations.Exception) bool { return e.Code == "LESS_IN_SHOP" || strings.Contains(e.Code, "EFFECT") })
+		return err == nil && !slices.ContainsFunc(list, func(e *operations.Exception) bool {
+			return e.Code == "LESS_IN_SHOP" || strings.Contains(e.Code, "EFFECT")
+		})
 	})
 }
 

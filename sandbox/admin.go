@@ -306,14 +306,14 @@ func (s *Server) postAtDesk(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, `{"error":"no such order"}`, http.StatusNotFound)
 }
 
-// edit changes a line's quantity in the ERP, or its item, as somebody at a desk does.
-// One that its order does not have is added, of an item.
+// edit changes a line's quantity in the ERP, or its item, or where and when the order goes, as somebody at a desk does. A line that
+// the order does not have is added, of an item.
 func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	quantity, err := trade.ParseDecimal(q.Get("quantity"))
 	n, e := strconv.Atoi(q.Get("line"))
-	if err != nil || e != nil {
-		http.Error(w, `{"error":"order, line and quantity are required"}`, http.StatusBadRequest)
+	if moved := q.Get("city") != "" || q.Get("date") != ""; !moved && (err != nil || e != nil) {
+		http.Error(w, `{"error":"order, line and quantity are required, or order and city or date"}`, http.StatusBadRequest)
 		return
 	}
 	s.world.mu.Lock()
@@ -322,6 +322,14 @@ func (s *Server) edit(w http.ResponseWriter, r *http.Request) {
 		o, i := s.world.orders[key], s.world.items[q.Get("sku")]
 		if o.Deleted || o.External != q.Get("order") {
 			continue
+		}
+		if q.Get("line") == "" {
+			o.ShipTo.City, o.RequestedDate = cmp.Or(q.Get("city"), o.ShipTo.City), cmp.Or(q.Get("date"), o.RequestedDate)
+			o.Version++
+			o.Modified = s.world.now()
+			s.world.keep(record("order", o.ID, o))
+			w.WriteHeader(http.StatusNoContent)
+			return
 		}
 		if i != nil && n == len(o.Lines)+1 {
 			o.Lines = append(o.Lines, &orderLine{ID: guid(), Sequence: n * 10_000, Price: i.Price})

@@ -91,9 +91,14 @@ func (p *Processes) edited(ctx context.Context, tx Tx, shop string, o *orders.Or
 	if err != nil || !edit.Readdressed {
 		return err
 	}
+	return p.readdressed(ctx, tx, shop, o, o.InShop.ShipTo)
+}
+
+// readdressed has a person settle that a system has an order go elsewhere than nodes send it.
+func (p *Processes) readdressed(ctx context.Context, tx Tx, source string, o *orders.Order, to trade.Address) error {
 	return p.raise(ctx, tx, o, operations.Exception{
-		Code: "READDRESSED_IN_SHOP", Severity: "ERROR", Title: fmt.Sprintf("%s sends order %s elsewhere than it is on its way to: tell the nodes that have it, or cancel it", shop, o.Number), Key: "readdressed/" + o.Number, Source: shop,
-	}, map[string]any{"goesTo": o.ShipTo, "wanted": o.InShop.ShipTo})
+		Code: "READDRESSED_AFTER_RELEASE", Severity: "ERROR", Title: fmt.Sprintf("%s sends order %s elsewhere, or on another day, than it is on its way: tell the nodes that have it, or cancel it", source, o.Number), Key: "readdressed/" + o.Number, Source: source,
+	}, map[string]any{"goesTo": o.ShipTo, "wanted": to})
 }
 
 // raise opens an exception about an order, with what is to be known of it.
@@ -160,9 +165,15 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	if err := settle(strange, "AMENDED_WITH_ANOTHER_ITEM", "item", fmt.Sprintf("order %s has another item in %s than was ordered: place it here as an order of its own, and take it off there", o.Number, r.Source)); err != nil {
 		return err
 	}
-	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities)
+	conflicts, elsewhere, err := p.Orders.Amend(ctx, o.ID, r, quantities)
 	if err != nil {
 		return err
+	}
+	if elsewhere {
+		err := postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error { return p.readdressed(ctx, tx, r.Source, o, r.ShipTo) })
+		if err != nil {
+			return err
+		}
 	}
 	return settle(conflicts, "AMENDED_AFTER_RELEASE", "amended", fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source))
 }

@@ -117,6 +117,8 @@ type Order struct {
 	CalledOff bool `json:"calledOff,omitempty"`
 	// Refunds are what its shop has given back, of what we have seen.
 	Refunds []Refund `json:"refunds,omitempty"`
+	// Heading is where and when it goes, as the system of record had it when it last told; nil where that was never noted.
+	Heading *Heading `json:"heading,omitempty"`
 	// InShop is how its shop had it when it last told; nil where that was never noted.
 	InShop *InShop `json:"inShop,omitempty"`
 	// LessInShop is what its shop, when it last told, had less of than the order keeps, MoreInShop what was added there after the

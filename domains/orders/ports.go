@@ -27,6 +27,8 @@ type Registration struct {
 	PlacedAt   time.Time
 	ModifiedAt time.Time
 	ShipTo     trade.Address
+	// RequestedDate is empty where the system does not tell.
+	RequestedDate trade.Date
 	// Posted is true when the system has shipped and invoiced it all and keeps only documents.
 	Posted bool
 	// Cancelled is true when the system has called it off.

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -17,8 +18,9 @@ import (
 // Amend takes over a change that was made to the order in the system that registered it. The
 // quantities are what that system now has. What no node works on follows at once. What was raised or added waits for its stock, and
 // holds the order until all of it has been checked again. A change to work that was released, and a line that cannot be one of
-// ours, are returned, for a person or a recall to settle.
-func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal) (conflicts []int, err error) {
+// ours, are returned, for a person or a recall to settle. So is another address or date when a node has work; else the order goes
+// there, and then, once that has been checked.
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal) (conflicts []int, elsewhere bool, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if !r.ModifiedAt.After(o.AmendedAt) {
 			return nil, nil
@@ -32,6 +34,15 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 		}
 		var changed []map[string]any
 		raised := false
+		if is := o.heading(r); o.Heading != nil && *o.Heading != is && !o.finished() {
+			elsewhere = len(kept) > 0 || o.worked()
+			if !elsewhere {
+				o.readdress(is)
+				raised = true
+			}
+			changed = append(changed, map[string]any{"shipTo": is.ShipTo, "requestedDate": is.RequestedDate, "from": o.Heading})
+			o.Heading = &is
+		}
 		for _, n := range slices.Sorted(maps.Keys(quantities)) {
 			q := quantities[n]
 			l := o.Line(n)
@@ -85,13 +96,41 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 			o.hold(Finding{Code: "AMENDED_AFTER_RELEASE", Severity: trade.Hold, Message: "the order was changed in " + r.Source + " after work was released"}, Policy{}, now)
 		}
 		if raised {
-			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was raised in " + r.Source + ": it is checked again"}, Policy{}, now)
+			o.hold(Finding{Code: amendedInSource, Severity: trade.Hold, Message: "the order was changed in " + r.Source + ": it is checked again"}, Policy{}, now)
 		}
 		o.derive()
 		return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source, "changes": changed, "conflicts": conflicts})}, nil
 	})
 	slices.Sort(conflicts)
-	return conflicts, err
+	return conflicts, elsewhere, err
+}
+
+// Heading is where an order goes, and when.
+type Heading struct {
+	ShipTo        trade.Address `json:"shipTo"`
+	RequestedDate trade.Date    `json:"requestedDate,omitempty"`
+}
+
+// heading is that of the order by what a system of record tells, which may leave things out.
+func (o *Order) heading(r Registration) (is Heading) {
+	if o.Heading != nil {
+		is = *o.Heading
+	}
+	if r.ShipTo != (trade.Address{}) {
+		is.ShipTo = r.ShipTo
+	}
+	is.RequestedDate = cmp.Or(r.RequestedDate, is.RequestedDate)
+	return is
+}
+
+// readdress has the order go where, and when, a system of record has changed that it goes.
+func (o *Order) readdress(is Heading) {
+	if is.ShipTo != o.Heading.ShipTo {
+		o.ShipTo, o.ShipToID = is.ShipTo, ""
+	}
+	if is.RequestedDate != o.Heading.RequestedDate {
+		o.RequestedDate = is.RequestedDate
+	}
 }
 
 // amendedInSource is the code of holds for what a system of record has raised. They end when it was checked.
@@ -174,6 +213,8 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 			}
 		}
 		o.taken(s.now())
+		is := o.heading(r)
+		o.Heading = &is
 		o.taxed(r.Source, r.Tax, s.now())
 		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
 			return nil, nil

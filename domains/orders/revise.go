@@ -236,8 +236,11 @@ func (s *Service) redecide(ctx context.Context, tx postgres.Tx, who trade.Viewer
 }
 
 // untouched reports whether the order waits, and nothing of it was handed on yet.
-func (o *Order) untouched() bool {
-	return o.waits() && !o.registered() && !slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
+func (o *Order) untouched() bool { return o.waits() && !o.registered() && !o.worked() }
+
+// worked reports whether nodes have something of the order, or have sent it.
+func (o *Order) worked() bool {
+	return slices.ContainsFunc(o.Lines, func(l Line) bool { return trade.Sum(l.Released, l.Shipped).IsPos() })
 }
 
 // heldOver are the holds of the order as it is decided now, with those that it had before. What a person had let go stays so where

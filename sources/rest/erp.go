@@ -215,13 +215,13 @@ func (c *Client) price(r row, k pricing.Key, cur trade.Currency, at lookup.Prove
 }
 
 // registration reads an order of the product: number (ours, or the customer's for orders typed into
-// it), ref, theirNumber, account, po, currency, placedAt, modified, shipTo, posted, cancelled, tax where the product calculates
+// it), ref, theirNumber, account, po, currency, placedAt, modified, shipTo, requested, posted, cancelled, tax where the product calculates
 // it, lines, with
 // the shape "orderLine" (line, sku, quantity, unit, price, shipped).
 func (c *Client) registration(r row) orders.Registration {
 	out := orders.Registration{
 		Number: r.text("number"), Ref: r.text("ref"), TheirNumber: r.text("theirNumber"), Source: c.t.Name(), Account: trade.AccountID(r.text("account")), PONumber: r.text("po"), Currency: trade.Currency(r.text("currency")),
-		PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), ShipTo: r.address(c, "shipTo"), Posted: r.yes("posted"), Cancelled: r.yes("cancelled"), Copies: 1,
+		PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), ShipTo: r.address(c, "shipTo"), RequestedDate: r.day("requested"), Posted: r.yes("posted"), Cancelled: r.yes("cancelled"), Copies: 1,
 	}
 	if r.text("tax") != "" {
 		tax := r.money("tax", out.Currency)

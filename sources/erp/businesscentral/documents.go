@@ -40,6 +40,7 @@ type salesOrder struct {
 	Number                 string      `json:"number"`
 	ExternalDocumentNumber string      `json:"externalDocumentNumber"`
 	OrderDate              string      `json:"orderDate"`
+	RequestedDeliveryDate  string      `json:"requestedDeliveryDate"`
 	CustomerNumber         string      `json:"customerNumber"`
 	CurrencyCode           string      `json:"currencyCode"`
 	OrderNumber            string      `json:"orderNumber"`
@@ -55,6 +56,9 @@ type salesOrder struct {
 	TotalTaxAmount         json.Number `json:"totalTaxAmount"`
 	Lines                  []salesLine `json:"salesOrderLines"`
 }
+
+// noDate is how the product shows a date that is not set.
+const noDate = "0001-01-01"
 
 // lineStep is the distance of Business Central's line numbers: our line 1 is 10000.
 const lineStep = 10_000
@@ -114,6 +118,9 @@ func (c *Client) registration(o salesOrder) orders.Registration {
 	}
 	if at, err := time.Parse(time.DateOnly, o.OrderDate); err == nil {
 		r.PlacedAt = at
+	}
+	if o.RequestedDeliveryDate != noDate {
+		r.RequestedDate = trade.Date(o.RequestedDeliveryDate)
 	}
 	if o.TotalTaxAmount != "" {
 		r.Tax = &trade.Money{Amount: amount(o.TotalTaxAmount), Currency: r.Currency}
