@@ -282,7 +282,8 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	part, ref := buy("PART", `{"sku":"SKU-1003","quantity":5}`)
 	w.until("what there is has left", func() bool {
 		w.step()
-		return w.order(part.ID).Lines[0].Shipped.String() == "1" && len(inShop(ref)["tracking"].([]any)) == 1
+		tracking, _ := inShop(ref)["tracking"].([]any)
+		return w.order(part.ID).Lines[0].Shipped.String() == "1" && len(tracking) == 1
 	})
 	cancel(part)
 	given := func() bool {
