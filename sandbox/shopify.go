@@ -36,7 +36,9 @@ type shopOrder struct {
 	PO               string
 	Created, Updated time.Time
 	Cancelled        *time.Time
-	Company          *shopCompany `json:",omitempty"`
+	// Cancelling is for how many reads its cancellation is still under way.
+	Cancelling int          `json:",omitempty"`
+	Company    *shopCompany `json:",omitempty"`
 	// Refunded is what was given back, by refunds of these keys.
 	Refunded   trade.Decimal
 	RefundKeys []string `json:",omitempty"`
@@ -396,6 +398,11 @@ func (s *Server) shopNode(id string) any {
 	if o == nil {
 		return nil
 	}
+	if o.Cancelling > 0 {
+		if o.Cancelling--; o.Cancelling == 0 {
+			s.cancelled(o)
+		}
+	}
 	lines, work, shipped := []any{}, []any{}, []any{}
 	open := false
 	for i, l := range o.Lines {
@@ -449,7 +456,7 @@ func (o *shopOrder) display() string {
 	}
 }
 
-// cancelOrder cancels a whole order and gives back what was paid for what had not left.
+// cancelOrder has a whole order cancelled, in a while.
 func (s *Server) cancelOrder(args map[string]any) any {
 	refuse := func(code, message string) any {
 		return object{"job": nil, "orderCancelUserErrors": []any{object{"field": []any{"orderId"}, "message": message, "code": code}}}
@@ -458,11 +465,18 @@ func (s *Server) cancelOrder(args map[string]any) any {
 	switch {
 	case o == nil:
 		return refuse("NOT_FOUND", "Order does not exist")
-	case o.Cancelled != nil:
+	case o.Cancelled != nil || o.Cancelling > 0:
 		return refuse("INVALID", "Order has already been cancelled")
 	case o.display() != "UNFULFILLED":
 		return refuse("INVALID", "Cannot cancel an order that has been fulfilled")
 	}
+	o.Cancelling = 2
+	s.touch(o)
+	return object{"job": object{"id": fmt.Sprintf("gid://shopify/Job/%d", s.world.next()), "done": false}, "orderCancelUserErrors": []any{}}
+}
+
+// cancelled ends a cancellation: what was paid for what had not left is given back.
+func (s *Server) cancelled(o *shopOrder) {
 	for i := range o.Lines {
 		o.take(i, o.Lines[i].Remaining)
 	}
@@ -470,7 +484,6 @@ func (s *Server) cancelOrder(args map[string]any) any {
 	o.Cancelled = &now
 	s.touch(o)
 	s.Engine.tellShop("orders/updated", o)
-	return object{"job": object{"id": fmt.Sprintf("gid://shopify/Job/%d", s.world.next()), "done": false}, "orderCancelUserErrors": []any{}}
 }
 
 // take takes some of the nth line off the order, and gives back what it cost.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -349,8 +350,13 @@ func (p *Processes) confirm(ctx context.Context, o *orders.Order, r orders.Regis
 	return r, &fault.Error{Kind: fault.Unavailable, Message: "the order waits there for somebody to confirm it", Source: r.Source, NotSent: true, Waits: true}
 }
 
-// LetGo implements orders.Dispatcher: what waited for a person goes on at once.
+// LetGo implements orders.Dispatcher: what waited for a person goes on at once, and its shop gives back what it goes on without.
 func (p *Processes) LetGo(ctx context.Context, tx Tx, o *orders.Order) error {
+	if slices.ContainsFunc(o.Lines, func(l orders.Line) bool { return l.Rejected.IsPos() }) {
+		if err := p.cancelInShop(ctx, tx, o); err != nil {
+			return err
+		}
+	}
 	return p.Queue.Hurry(ctx, tx, subject(o.ID), p.erp())
 }
 

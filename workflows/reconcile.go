@@ -165,15 +165,11 @@ func (p *Processes) observeRegistration(ctx context.Context, r orders.Registrati
 	if err := settle(strange, "AMENDED_WITH_ANOTHER_ITEM", "item", fmt.Sprintf("order %s has another item in %s than was ordered: place it here as an order of its own, and take it off there", o.Number, r.Source)); err != nil {
 		return err
 	}
-	conflicts, elsewhere, err := p.Orders.Amend(ctx, o.ID, r, quantities)
+	conflicts, err := p.Orders.Amend(ctx, o.ID, r, quantities, func(ctx context.Context, tx postgres.Tx, o *orders.Order) error {
+		return p.readdressed(ctx, tx, r.Source, o, r.ShipTo)
+	})
 	if err != nil {
 		return err
-	}
-	if elsewhere {
-		err := postgres.InTx(ctx, p.Queue.pool, func(tx postgres.Tx) error { return p.readdressed(ctx, tx, r.Source, o, r.ShipTo) })
-		if err != nil {
-			return err
-		}
 	}
 	return settle(conflicts, "AMENDED_AFTER_RELEASE", "amended", fmt.Sprintf("order %s was changed in %s after its work was released", o.Number, r.Source))
 }

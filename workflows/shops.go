@@ -3,8 +3,8 @@ package workflows
 import (
 	"cmp"
 	"context"
-	"slices"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/references"
@@ -76,12 +76,25 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 		return nil, err
 	}
 	s := *found[t.Shipment]
-	s.Parts = slices.Clone(s.Parts)
-	for i := range s.Parts {
-		if l := o.Line(s.Parts[i].Line); l != nil {
-			s.Parts[i] = l.AsOrdered(s.Parts[i])
-			s.Parts[i].SKU = cmp.Or(l.Called, l.SKU)
+	s.Parts = nil
+	raised := false // in the ERP: what the shop has not sold
+	for _, part := range found[t.Shipment].Parts {
+		if l := o.Line(part.Line); l != nil {
+			raised = raised || l.Raised.IsPos()
+			if l.Raised.Equal(l.Quantity.Value) {
+				continue
+			}
+			part = l.AsOrdered(part)
+			part.SKU = cmp.Or(l.Called, l.SKU)
 		}
+		s.Parts = append(s.Parts, part)
 	}
-	return nil, p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, &s)
+	if len(s.Parts) == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to tell, and nothing to apply
+	}
+	err = p.Systems.Notifiers[o.ChannelSource].Fulfil(ctx, o.ChannelRef, &s)
+	if raised && fault.KindOf(err) == fault.Conflict {
+		err = nil // all that the shop sold of it has left before
+	}
+	return nil, err
 }

@@ -66,8 +66,9 @@ type Edit struct {
 }
 
 // Edited takes over what the order's shop has made of it. One of which nothing was handed on yet is decided again as the shop
-// has it. Of another one, what the shop has less of is taken off as far as no node has it; tell is told of the rest in the same
-// transaction. What was observed of an order that changed meanwhile is left to the next observation.
+// has it. Of another one, what the shop has lowered is taken off as far as no node has it and nothing of the line has left: of one of
+// which something has, it may be what came back. tell is told of the rest in the same transaction. What was observed of an order
+// that changed meanwhile is left to the next observation.
 func (s *Service) Edited(ctx context.Context, shop string, is PlacedOrder, tell func(context.Context, postgres.Tx, *Order, Edit) error) error {
 	known, err := s.store.ofChannel(ctx, Storefront, shop, is.Ref)
 	if err != nil || known.History || !known.otherwise(is) {
@@ -88,56 +89,68 @@ func (s *Service) Edited(ctx context.Context, shop string, is PlacedOrder, tell 
 		}
 		again = &Considered{Draft: d, Facts: facts}
 	}
-	_, err = s.update(ctx, who, known.ID, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
-		if o.Version != known.Version {
-			return nil, nil
-		}
-		before := o.figures()
-		kept, err := s.dispatch.Kept(ctx, tx, o)
-		if err != nil {
-			return nil, err
-		}
-		var events []event.Event
-		var edit Edit
-		switch edited := o.edited(is); {
-		case edited && again != nil && len(kept) == 0:
-			if events, err = s.redecide(ctx, tx, who, o, again, rules); err == nil {
-				err = s.dispatch.Unknown(ctx, tx, o, o.Unknown())
+	return s.store.inTx(ctx, func(tx postgres.Tx) error {
+		var redecided *Order
+		err := s.store.update(ctx, tx, known.ID, func(o *Order) ([]event.Event, error) {
+			if o.Version != known.Version {
+				return nil, nil
 			}
-		case edited:
-			edit = o.differs(is)
-			events, err = s.takeOff(ctx, tx, who, o, o.lessIn(is), kept, "taken off in "+shop)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !is.Cancelled {
-			o.InShop = is.Draft.inShop()
-			o.InShop.At = is.ModifiedAt
-		}
-		less := o.lessIn(is)
-		edit.Less, o.LessInShop = !slices.Equal(o.LessInShop, less), less
-		if edit != (Edit{}) {
-			if err := tell(ctx, tx, o, edit); err != nil {
+			before := o.figures()
+			kept, err := s.dispatch.Kept(ctx, tx, o)
+			if err != nil {
 				return nil, err
 			}
+			more := o.moreIn(is)
+			edit := Edit{Readdressed: o.edited(is) && is.Draft.inShop().ShipTo != o.InShop.ShipTo && !o.finished()}
+			var events []event.Event
+			switch edited := o.edited(is); {
+			case edited && again != nil && len(kept) == 0:
+				events, err = s.redecide(ctx, tx, who, o, again, rules)
+				redecided, more, edit.Readdressed = o, nil, false
+			case edited && len(is.Draft.Lines) == 0 && !o.finished() && !o.wanted():
+				events, err = s.cancel(ctx, tx, who, o, "nothing of it is left in "+shop)
+			case edited:
+				events, err = s.takeOff(ctx, tx, who, o, o.loweredIn(is), kept, "taken off in "+shop)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !is.Cancelled {
+				o.InShop = is.Draft.inShop()
+				o.InShop.At = is.ModifiedAt
+			}
+			less := o.lessIn(is)
+			edit.Less, edit.More = !slices.Equal(o.LessInShop, less), !slices.Equal(o.MoreInShop, more)
+			o.LessInShop, o.MoreInShop = less, more
+			if edit != (Edit{}) {
+				if err := tell(ctx, tx, o, edit); err != nil {
+					return nil, err
+				}
+			}
+			changes := o.changes(before)
+			if len(changes) == 0 && edit == (Edit{}) {
+				return events, nil
+			}
+			amended := o.event("order.amended", s.now(), map[string]any{"source": shop, "changes": changes, "less": less, "more": more})
+			return append([]event.Event{amended}, events...), nil
+		})
+		if err != nil || redecided == nil {
+			return err
 		}
-		changes := o.changes(before)
-		if len(changes) == 0 && edit == (Edit{}) {
-			return events, nil
-		}
-		amended := o.event("order.amended", s.now(), map[string]any{"source": shop, "changes": changes, "less": o.LessInShop, "more": o.MoreInShop})
-		return append([]event.Event{amended}, events...), nil
+		return s.dispatch.Decided(ctx, tx, redecided)
 	})
-	return err
 }
 
 // otherwise reports whether there is something to do about how a shop has the order.
 func (o *Order) otherwise(is PlacedOrder) bool {
-	if o.InShop != nil && is.ModifiedAt.Before(o.InShop.At) {
+	switch {
+	case o.InShop != nil && is.ModifiedAt.Before(o.InShop.At):
 		return false // as it was before what we have seen
+	case is.Cancelled:
+		return len(o.LessInShop) > 0 || len(o.MoreInShop) > 0
+	default:
+		return o.InShop == nil || o.edited(is) || !slices.Equal(o.LessInShop, o.lessIn(is))
 	}
-	return !is.Cancelled && o.InShop == nil || o.edited(is) || !slices.Equal(o.LessInShop, o.lessIn(is))
 }
 
 // edited reports whether the shop has changed the order since it was last looked at.
@@ -145,15 +158,30 @@ func (o *Order) edited(is PlacedOrder) bool {
 	return o.InShop != nil && !is.Cancelled && !o.InShop.equal(is.Draft.inShop())
 }
 
-// differs notes what the shop has added since it was last looked at.
-func (o *Order) differs(is PlacedOrder) Edit {
-	more := o.moreIn(is)
-	edit := Edit{More: !slices.Equal(o.MoreInShop, more), Readdressed: is.Draft.inShop().ShipTo != o.InShop.ShipTo && !o.finished()}
-	o.MoreInShop = more
-	return edit
+// loweredIn is what a shop has less of than when it was last looked at, of what it has less of than the order keeps.
+func (o *Order) loweredIn(is PlacedOrder) []trade.Part {
+	now, off := is.Draft.inShop(), map[trade.SKU]trade.Quantity{}
+	for _, was := range o.InShop.Items {
+		q := was.Quantity
+		if has := now.item(was.SKU, was.Unit); has != nil {
+			q = trade.Less(q, has.Quantity)
+		}
+		off[was.SKU] = trade.Quantity{Value: q.Max(trade.Decimal{}), Unit: was.Unit}
+	}
+	var out []trade.Part
+	for _, part := range o.lessIn(is) {
+		l := o.Line(part.Line)
+		theirs := cmp.Or(l.Called, l.SKU)
+		own, _ := l.Own(off[theirs])
+		if part.Quantity = trade.Min(part.Quantity, own); part.Quantity.IsPos() {
+			off[theirs] = trade.Quantity{Value: trade.Less(own, part.Quantity), Unit: l.Quantity.Unit}
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
-// takeOff takes parts off an order, as far as no node has them.
+// takeOff takes parts off an order, as far as no node has them and nothing of their lines has left.
 func (s *Service) takeOff(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, parts []trade.Part, kept map[int]map[trade.NodeID]trade.Decimal, reason string) ([]event.Event, error) {
 	if o.finished() {
 		return nil, nil
@@ -161,7 +189,7 @@ func (s *Service) takeOff(ctx context.Context, tx postgres.Tx, who trade.Viewer,
 	lowered := false
 	for _, part := range parts {
 		l := o.Line(part.Line)
-		if free := trade.Min(part.Quantity, trade.Less(l.kept(), l.worked(kept[l.Number]))); free.IsPos() {
+		if free := trade.Min(part.Quantity, trade.Less(l.kept(), l.worked(kept[l.Number]))); free.IsPos() && l.Shipped.IsZero() {
 			l.shrink(free)
 			lowered = true
 		}
@@ -172,7 +200,16 @@ func (s *Service) takeOff(ctx context.Context, tx postgres.Tx, who trade.Viewer,
 	return s.lowered(ctx, tx, who, o, reason)
 }
 
-// lessIn is what a shop's order has less of than the order keeps, by item, in the order of the lines.
+// sold is what the line keeps of what its shop has sold: not what was added to that in the ERP, or by rounding.
+func (l *Line) sold() trade.Decimal {
+	q := trade.Less(l.kept(), l.Raised).Max(trade.Decimal{})
+	if l.Asked != nil {
+		q = trade.Min(q, *l.Asked)
+	}
+	return q
+}
+
+// lessIn is what a shop's order has less of than the order keeps of it, by item, in the order of the lines.
 func (o *Order) lessIn(is PlacedOrder) []trade.Part {
 	if is.Cancelled {
 		return nil // which is another matter
@@ -181,10 +218,10 @@ func (o *Order) lessIn(is PlacedOrder) []trade.Part {
 	for _, l := range is.Draft.Lines {
 		has[l.SKU] = trade.Sum(has[l.SKU], o.own(l.SKU, l.Quantity))
 	}
-	kept := o.Kept()
 	var less []trade.Part
-	for _, l := range o.Lines {
-		keep := kept[l.Number]
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		keep := l.sold()
 		covered := trade.Min(keep, has[l.SKU])
 		has[l.SKU] = trade.Less(has[l.SKU], covered)
 		if missing := trade.Less(keep, covered).Trim(0); missing.IsPos() {
@@ -194,26 +231,42 @@ func (o *Order) lessIn(is PlacedOrder) []trade.Part {
 	return less
 }
 
-// moreIn is what the shop has added to its order since it was last looked at, with what it had added before and has still, beyond
-// what it had less of. It goes by what the shop had, not by what the order keeps: what was cancelled here is there until the shop
+// moreIn is what the shop has added to its order after it was handed on, as far as it has that still, beyond what it had less of. It
+// goes by what the shop had when it was last looked at, not by what the order keeps: what was cancelled here is there until the shop
 // has heard of it.
 func (o *Order) moreIn(is PlacedOrder) []trade.Part {
-	now := is.Draft.inShop()
+	switch {
+	case is.Cancelled:
+		return nil
+	case !o.edited(is):
+		return o.MoreInShop
+	}
+	keeps, less := map[trade.SKU]trade.Decimal{}, map[trade.SKU]trade.Decimal{}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		theirs := cmp.Or(l.Called, l.SKU)
+		keeps[theirs] = trade.Sum(keeps[theirs], l.inShop(l.kept()))
+	}
+	for _, p := range o.LessInShop {
+		l := o.Line(p.Line)
+		theirs := cmp.Or(l.Called, l.SKU)
+		less[theirs] = trade.Sum(less[theirs], l.inShop(p.Quantity))
+	}
 	var out []trade.Part
-	for _, p := range now.Items {
-		more := p.Quantity
+	for _, p := range is.Draft.inShop().Items {
+		var had, more trade.Decimal
 		if was := o.InShop.item(p.SKU, p.Unit); was != nil {
-			more = trade.Less(more, was.Quantity)
+			had = was.Quantity
 		}
 		for _, already := range o.MoreInShop {
 			if already.SKU == p.SKU && already.Unit == p.Unit {
-				more = trade.Sum(more, already.Quantity)
+				more = already.Quantity
 			}
 		}
-		for _, missing := range o.LessInShop {
-			if l := o.Line(missing.Line); cmp.Or(l.Called, l.SKU) == p.SKU {
-				more = trade.Less(more, l.AsOrdered(missing).Quantity)
-			}
+		if grown := trade.Less(p.Quantity, had); grown.IsPos() {
+			more = trade.Less(trade.Sum(more, grown), less[p.SKU])
+		} else if grown.IsNeg() {
+			more = trade.Min(more, trade.Less(p.Quantity, keeps[p.SKU]))
 		}
 		if more.IsPos() {
 			out = append(out, trade.Part{SKU: p.SKU, Quantity: more.Trim(0), Unit: p.Unit})
@@ -222,8 +275,13 @@ func (o *Order) moreIn(is PlacedOrder) []trade.Part {
 	return out
 }
 
-// Stays is how much of each item, as its shop calls it, stays in the shop's order, of what the shop has: what the order keeps, and
-// what was added there that a person is to settle or that we have not seen.
+// inShop is a quantity of the line in the unit that its shop counts in.
+func (l *Line) inShop(q trade.Decimal) trade.Decimal {
+	return l.AsOrdered(trade.Part{Quantity: q, Unit: l.Quantity.Unit}).Quantity
+}
+
+// Stays is how much of each item, as its shop calls it, stays in the shop's order, of what the shop has: what the order keeps, what was
+// turned down as long as a person may settle that, and what was added there that a person is to settle or that we have not seen.
 func (o *Order) Stays(has map[trade.SKU]int) map[trade.SKU]int {
 	out := map[trade.SKU]int{}
 	keep := func(theirs trade.SKU, q trade.Decimal) {
@@ -232,7 +290,11 @@ func (o *Order) Stays(has map[trade.SKU]int) map[trade.SKU]int {
 	}
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		keep(cmp.Or(l.Called, l.SKU), l.AsOrdered(trade.Part{Quantity: l.kept(), Unit: l.Quantity.Unit}).Quantity)
+		q := l.kept()
+		if l.Outcome == LineRejected && o.Status == OnHold {
+			q = l.Quantity.Value
+		}
+		keep(cmp.Or(l.Called, l.SKU), l.inShop(q))
 	}
 	for _, more := range o.MoreInShop {
 		keep(more.SKU, more.Quantity)
@@ -240,7 +302,8 @@ func (o *Order) Stays(has map[trade.SKU]int) map[trade.SKU]int {
 	if o.InShop == nil {
 		return out
 	}
-	unseen := maps.Clone(has)
+	unseen := make(map[trade.SKU]int, len(has))
+	maps.Copy(unseen, has)
 	for _, seen := range o.InShop.Items {
 		n, _, _ := seen.Quantity.Int64(0)
 		unseen[seen.SKU] -= int(n)

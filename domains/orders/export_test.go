@@ -57,3 +57,13 @@ func LetGo(o *Order, id string, who trade.Viewer, now time.Time) error {
 func Named(countries, regions []string, to trade.Address) (yes, unclear bool) {
 	return Places{countries, regions}.names(to)
 }
+
+// Observed is what an order makes of how its shop has it by now: what is lowered there, more and less in all, and notes it.
+func Observed(o *Order, is PlacedOrder) (lowered, more, less []trade.Part) {
+	if o.edited(is) {
+		lowered = o.loweredIn(is)
+	}
+	more, less = o.moreIn(is), o.lessIn(is)
+	o.MoreInShop, o.LessInShop, o.InShop = more, less, is.Draft.inShop()
+	return lowered, more, less
+}

@@ -248,6 +248,9 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			}
 		}
 		at := o.newHold(f, policy, s.now()).against()
+		if n := f.line(); n > 0 && o.Lines[n-1].Outcome == LineRejected && !o.heldNow(at) {
+			continue // it was turned down, and who had to settle that has
+		}
 		onOrder := !strings.HasPrefix(f.Path, "lines.")
 		if f.Severity == trade.Hold || reject && (onOrder || !amended.IsZero() || o.heldNow(at)) {
 			still[at] = true

@@ -19,8 +19,8 @@ import (
 // quantities are what that system now has. What no node works on follows at once. What was raised or added waits for its stock, and
 // holds the order until all of it has been checked again. A change to work that was released, and a line that cannot be one of
 // ours, are returned, for a person or a recall to settle. So is another address or date when a node has work; else the order goes
-// there, and then, once that has been checked.
-func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal) (conflicts []int, elsewhere bool, err error) {
+// there, and then, once that has been checked; otherwise elsewhere is told in the same transaction.
+func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, quantities map[int]trade.Decimal, elsewhere func(context.Context, postgres.Tx, *Order) error) (conflicts []int, err error) {
 	_, err = s.update(ctx, trade.System("amendment"), id, func(tx postgres.Tx, o *Order) ([]event.Event, error) {
 		if !r.ModifiedAt.After(o.AmendedAt) {
 			return nil, nil
@@ -34,15 +34,19 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 		}
 		var changed []map[string]any
 		raised := false
-		if is := o.heading(r); o.Heading != nil && *o.Heading != is && !o.finished() {
-			elsewhere = len(kept) > 0 || o.worked()
-			if !elsewhere {
+		is := o.heading(r)
+		if o.moved(is) && !o.finished() {
+			if len(kept) > 0 || o.worked() {
+				if err := elsewhere(ctx, tx, o); err != nil {
+					return nil, err
+				}
+			} else {
 				o.readdress(is)
 				raised = true
 			}
 			changed = append(changed, map[string]any{"shipTo": is.ShipTo, "requestedDate": is.RequestedDate, "from": o.Heading})
-			o.Heading = &is
 		}
+		o.Heading = &is
 		for _, n := range slices.Sorted(maps.Keys(quantities)) {
 			q := quantities[n]
 			l := o.Line(n)
@@ -102,7 +106,7 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 		return []event.Event{o.event("order.amended", now, map[string]any{"source": r.Source, "changes": changed, "conflicts": conflicts})}, nil
 	})
 	slices.Sort(conflicts)
-	return conflicts, elsewhere, err
+	return conflicts, err
 }
 
 // Heading is where an order goes, and when.
@@ -121,6 +125,13 @@ func (o *Order) heading(r Registration) (is Heading) {
 	}
 	is.RequestedDate = cmp.Or(r.RequestedDate, is.RequestedDate)
 	return is
+}
+
+// moved reports whether a system of record has the order go elsewhere than it had, or on another day; what it had not told before
+// is no change.
+func (o *Order) moved(is Heading) bool {
+	was := o.Heading
+	return was != nil && (was.ShipTo != (trade.Address{}) && is.ShipTo != was.ShipTo || was.RequestedDate != "" && is.RequestedDate != was.RequestedDate)
 }
 
 // readdress has the order go where, and when, a system of record has changed that it goes.
@@ -155,7 +166,7 @@ func (o *Order) add(n int, r Registration) bool {
 	}
 	price := trade.Money{Amount: is.UnitPrice.Amount, Currency: o.Currency}
 	o.Lines = append(o.Lines, Line{
-		Number: n, SKU: is.SKU, Quantity: is.Quantity, UnitPrice: price, ExpectedUnitPrice: &price, Amount: price.Times(q).Round(), Registered: &q, Raised: q, Outcome: LineHeld,
+		Number: n, SKU: is.SKU, Quantity: is.Quantity, UnitPrice: price, ExpectedUnitPrice: &price, Amount: price.Times(q).Round(), Registered: &q, Raised: q, Backordered: q, Outcome: LineHeld,
 	})
 	return true
 }
@@ -285,7 +296,7 @@ func (s *Service) Reduced(ctx context.Context, tx postgres.Tx, id trade.OrderID,
 			}
 		}
 		o.taxed(r.Source, r.Tax, s.now())
-		if r.ModifiedAt.After(o.AmendedAt) {
+		if r.ModifiedAt.After(o.AmendedAt) && !o.moved(o.heading(r)) && len(r.Lines) <= len(o.Lines) { // else there is more to take over
 			o.AmendedAt = r.ModifiedAt
 		}
 		return nil, nil

@@ -110,7 +110,7 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 		d.Lines[i].Gone = d.Lines[i].Gone || l.Outcome == LineRejected
 	}
 	for _, n := range slices.Sorted(maps.Keys(c.Lines)) {
-		l, q, err := o.wanted(n, c.Lines[n])
+		l, q, err := o.asked(n, c.Lines[n])
 		switch {
 		case err != nil:
 			return d, err
@@ -153,8 +153,8 @@ func (o *Order) with(c Change, who trade.Viewer) (Draft, error) {
 	return d, nil
 }
 
-// wanted is a line with the quantity that is wanted of it, in its own unit.
-func (o *Order) wanted(number int, q trade.Quantity) (*Line, trade.Decimal, error) {
+// asked is a line with the quantity that is asked of it, in its own unit.
+func (o *Order) asked(number int, q trade.Quantity) (*Line, trade.Decimal, error) {
 	l := o.Line(number)
 	if l == nil || l.Outcome == LineDeleted {
 		return nil, trade.Decimal{}, fault.New(fault.NotFound, "order %s has no line %d", o.Number, number).At("lines")
@@ -216,6 +216,11 @@ func (s *Service) redecide(ctx context.Context, tx postgres.Tx, who trade.Viewer
 	if err != nil {
 		return nil, err
 	}
+	if n.turnedDown() { // none of it was asked of the account's credit
+		if err := s.exposure.Unexpose(ctx, tx, o.ID); err != nil {
+			return nil, err
+		}
+	}
 	n.Holds = o.heldOver(n, who, now)
 	n.derive()
 	if !n.waits() && (n.Decision == DecisionHeld || n.Decision == DecisionPendingApproval) {
@@ -236,7 +241,14 @@ func (s *Service) redecide(ctx context.Context, tx postgres.Tx, who trade.Viewer
 }
 
 // untouched reports whether the order waits, and nothing of it was handed on yet.
-func (o *Order) untouched() bool { return o.waits() && !o.registered() && !o.worked() }
+func (o *Order) untouched() bool {
+	return o.waits() && !o.registered() && !o.worked() && !o.heldFor(sourceStopped)
+}
+
+// wanted reports whether anything of the order is wanted, or was had.
+func (o *Order) wanted() bool {
+	return slices.ContainsFunc(o.Lines, func(l Line) bool { return l.kept().IsPos() })
+}
 
 // worked reports whether nodes have something of the order, or have sent it.
 func (o *Order) worked() bool {
@@ -291,7 +303,7 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 		return nil, o.refuse("order %s is on its way: only quantities can be lowered; place another order for the rest", o.Number)
 	}
 	for _, number := range slices.Sorted(maps.Keys(change.Lines)) {
-		l, q, err := o.wanted(number, change.Lines[number])
+		l, q, err := o.asked(number, change.Lines[number])
 		if err != nil {
 			return nil, err
 		}
@@ -313,7 +325,7 @@ func (s *Service) lower(ctx context.Context, tx postgres.Tx, who trade.Viewer, o
 // lowered settles an order of which quantities were taken off lines: what is no longer wanted of it is free for others, and the
 // systems that have the order hear of it. One of which nothing is left is cancelled.
 func (s *Service) lowered(ctx context.Context, tx postgres.Tx, who trade.Viewer, o *Order, reason string) ([]event.Event, error) {
-	if !slices.ContainsFunc(o.Lines, func(l Line) bool { return l.kept().IsPos() }) {
+	if !o.wanted() {
 		return s.cancel(ctx, tx, who, o, reason)
 	}
 	o.AmendedBy = who.Subject

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/orders"
@@ -21,8 +22,9 @@ type removal struct {
 	Location string `json:"locationId"`
 }
 
-// CancelRest cancels an order of which nothing is kept, and takes off another one what is not; the shop gives back what was paid for
-// it, and tells the customer. What has left already stays.
+// CancelRest cancels an order of which nothing stays, and takes off another one what has not left and does not; the shop gives back
+// what was paid for it, and tells the customer. Where goods that had left were refunded besides, that is less than could be: what is
+// left of a line that the shop counts no more cannot be told from what was.
 func (c *Client) CancelRest(ctx context.Context, o *orders.Order) error {
 	is, err := c.one(ctx, o.ChannelRef)
 	if err != nil || is.CancelledAt != nil {
@@ -33,17 +35,21 @@ func (c *Client) CancelRest(ctx context.Context, o *orders.Order) error {
 		has[trade.SKU(text(l.SKU))] += l.Quantity
 	}
 	keep := o.Stays(has)
-	var off []removal
 	stays := 0
+	for _, l := range is.LineItems.Nodes { // what has left is what is kept first
+		left := max(0, l.Quantity-l.Unfulfilled)
+		keep[trade.SKU(text(l.SKU))] -= left
+		stays += left
+	}
+	var off []removal
 	for _, l := range is.LineItems.Nodes {
 		sku := trade.SKU(text(l.SKU))
-		kept := min(l.Quantity, keep[sku])
+		kept := min(l.Unfulfilled, max(0, keep[sku]))
 		keep[sku] -= kept
-		if n := min(l.Quantity-kept, l.Unfulfilled); n > 0 {
-			off = append(off, removal{l.ID, n, "CANCEL", c.cfg.Location})
-			kept = l.Quantity - n
-		}
 		stays += kept
+		if n := l.Unfulfilled - kept; n > 0 {
+			off = append(off, removal{l.ID, n, "CANCEL", c.cfg.Location})
+		}
 	}
 	switch note := "Crossdock " + o.Number; {
 	case len(off) == 0:
@@ -79,17 +85,18 @@ func (c *Client) cancel(ctx context.Context, id, note string) error {
 	}
 	err := c.ask(ctx, "cancel", `mutation($id: ID!, $note: String) { orderCancel(orderId: $id, notifyCustomer: true, refundMethod: {originalPaymentMethodsRefund: true}, restock: true, reason: OTHER, staffNote: $note) { orderCancelUserErrors { field message } } }`,
 		map[string]any{"id": id, "note": note}, false, &done)
-	if err == nil {
-		err = c.complaint(done.Cancel.Errors)
-	}
 	if err != nil {
 		return err
 	}
 	is, err := c.one(ctx, id)
-	if err == nil && is.CancelledAt == nil {
-		err = fault.New(fault.Unavailable, "the shop is still cancelling its order %s", is.Name).From(c.t.Name())
+	switch refused := c.complaint(done.Cancel.Errors); {
+	case err != nil || is.CancelledAt != nil:
+		return err
+	case refused != nil:
+		return refused
+	default:
+		return fault.New(fault.Unavailable, "the shop is still cancelling its order %s", is.Name).From(c.t.Name())
 	}
-	return err
 }
 
 // suggested is what the shop would give back, and how.
@@ -108,8 +115,10 @@ type suggested struct {
 	} `json:"suggestedTransactions"`
 }
 
-// refund takes quantities off an order and gives back what the shop itself calculates for them. The same refund of the order as it
-// is now is made once, however often it is asked for.
+// sameRefund is how long the same refund of an order as it is, is one. One that failed in the shop can be asked for again after it.
+const sameRefund = 10 * time.Minute
+
+// refund takes quantities off an order and gives back what the shop itself calculates for them.
 func (c *Client) refund(ctx context.Context, o order, off []removal, note string) error {
 	var data struct {
 		Node *struct {
@@ -136,7 +145,7 @@ func (c *Client) refund(ctx context.Context, o order, off []removal, note string
 	if len(money) > 0 { // else nothing was paid yet
 		in["transactions"] = money
 	}
-	raw, err := json.Marshal([]any{o.ID, o.LineItems.Nodes, off})
+	raw, err := json.Marshal([]any{o.ID, o.LineItems.Nodes, off, time.Now().Truncate(sameRefund)})
 	if err != nil {
 		return fmt.Errorf("refund of %s: %w", o.Name, err)
 	}
@@ -147,7 +156,7 @@ func (c *Client) refund(ctx context.Context, o order, off []removal, note string
 		} `json:"refundCreate"`
 	}
 	err = c.ask(ctx, "refund", `mutation($input: RefundInput!, $key: String!) { refundCreate(input: $input) @idempotent(key: $key) { refund { id } userErrors { field message } } }`,
-		map[string]any{"input": in, "key": fmt.Sprintf("%x", key[:16])}, true, &done)
+		map[string]any{"input": in, "key": fmt.Sprintf("%x", key[:16])}, false, &done)
 	if err != nil {
 		return err
 	}
