@@ -282,7 +282,7 @@ func policyOf(s config.Source) transport.Policy {
 
 func agesOf(a config.Age) lookup.Ages {
 	fresh := time.Duration(*a.MaxAge)
-	return lookup.Ages{Fresh: fresh, Stale: fresh + time.Duration(*a.StaleWhileRevalidate)}
+	return lookup.Ages{Fresh: fresh, Stale: fresh + time.Duration(*a.StaleWhileRevalidate), Known: time.Duration(*a.LastKnown)}
 }
 
 func trytonOf(s config.Source) trytonrpc.Config {

@@ -35,6 +35,7 @@ func main() {
 	limits := flag.Duration("limits", 0, "measures for so long, under every limit of the products, what users and buyers see; 10m")
 	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
 	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
+	known := flag.Duration("known", 0, "how long the page of -side shows what was last known of sources that do not answer; 0 keeps nothing, as by hand")
 	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
 	durable := flag.Bool("durable", false, "measures how many orders a second intake stores, beside a program that stores the same rows by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
@@ -43,7 +44,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, *executor); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, sides{*executor, *known, 3}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -55,7 +56,7 @@ type world struct {
 	Sandbox string
 }
 
-func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside, decide, durable bool, executor string) error {
+func run(ctx context.Context, runs, at int, config string, limits time.Duration, slow, beside, decide, durable bool, how sides) error {
 	dir, err := os.MkdirTemp("", "crossdock-bench-")
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func run(ctx context.Context, runs, at int, config string, limits time.Duration,
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
 	if beside {
-		return side(ctx, binary, dir, executor, 3)
+		return side(ctx, binary, dir, how)
 	}
 	args := []string{"dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data")}
 	switch {

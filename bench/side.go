@@ -89,8 +89,15 @@ type peer struct {
 	body  func(page int) []byte
 }
 
+// sides is how the order page is measured side by side.
+type sides struct {
+	executor string
+	known    time.Duration
+	rounds   int
+}
+
 // side measures the order page over the same four back ends: by hand, and by Crossdock with a configuration.
-func side(ctx context.Context, binary, dir, executor string, rounds int) error {
+func side(ctx context.Context, binary, dir string, how sides) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	back, systems, err := spawn(ctx, "backends")
@@ -102,8 +109,8 @@ func side(ctx context.Context, binary, dir, executor string, rounds int) error {
 		return err
 	}
 	config := filepath.Join(dir, "side.yaml")
-	filled := strings.NewReplacer("{eco}", systems[0], "{erp}", systems[1], "{wms}", systems[2], "{3pl}", systems[3]).Replace(sideYAML)
-	if err := os.WriteFile(config, []byte(filled+"\nexecutor: "+executor+"\n"), 0o600); err != nil {
+	filled := strings.NewReplacer("{eco}", systems[0], "{erp}", systems[1], "{wms}", systems[2], "{3pl}", systems[3], "{known}", how.known.String()).Replace(sideYAML)
+	if err := os.WriteFile(config, []byte(filled+"\nexecutor: "+how.executor+"\n"), 0o600); err != nil {
 		return err
 	}
 	w, server, err := start(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--config", config, "--buyer", "C0000")
@@ -144,7 +151,7 @@ func side(ctx context.Context, binary, dir, executor string, rounds int) error {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
-		if err := compare(ctx, peers, systems[0]+"/calls", len(cursors), c.latency, c.clients, rounds); err != nil {
+		if err := compare(ctx, peers, systems[0]+"/calls", len(cursors), c.latency, c.clients, how.rounds); err != nil {
 			return err
 		}
 	}

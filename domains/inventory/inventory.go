@@ -303,7 +303,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 			n := &s.nodes[i]
 			k := Key{n.ID, sku}
 			c, ok := known[k]
-			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown) {
+			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown || time.Since(c.Read.End.Add(-n.Lag)) > s.ages.Known) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
 				continue
 			}

@@ -24,6 +24,8 @@ type Ages struct {
 	Fresh time.Duration
 	// Stale is up to when it is shown while its source is asked again behind the answer.
 	Stale time.Duration
+	// Known is up to when it is shown while its source does not answer; zero is never.
+	Known time.Duration
 }
 
 // For is how old a value may be for this caller, shown as it is and while its source is asked again. A caller
@@ -71,9 +73,13 @@ type Copied[K comparable, V any] struct {
 	ages       Ages
 }
 
-// Copy returns a source with copies. provenance points to a value's own.
+// Copy returns a source with copies, of which none are made where none is ever shown. provenance points to a value's own.
 func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance func(*V) *Provenance, ages Ages) *Copied[K, V] {
 	c := &Copied[K, V]{keeper: keeper, provenance: provenance, ages: ages}
+	if ages == (Ages{}) {
+		c.asking = Share(ask)
+		return c
+	}
 	saved := saves[K, V]{last: map[uint64]save{}, provenance: provenance, every: ages.Again(), seed: maphash.MakeSeed()}
 	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
 		answers, err := ask(ctx, keys)
@@ -199,7 +205,7 @@ func (c *Copied[K, V]) lastKnown(ctx context.Context, answers Answers[K, V]) (An
 			failed = append(failed, k)
 		}
 	}
-	if len(failed) == 0 || !TakesLastKnown(ctx) {
+	if len(failed) == 0 || !TakesLastKnown(ctx) || c.ages.Known == 0 {
 		return answers, nil
 	}
 	kept, err := c.keeper.Kept(ctx, failed)
@@ -208,7 +214,11 @@ func (c *Copied[K, V]) lastKnown(ctx context.Context, answers Answers[K, V]) (An
 	}
 	out := Empty[K, V](len(answers.Found) + len(kept)) // others may read the answers
 	out.Merge(answers)
+	now := time.Now()
 	for k, v := range kept {
+		if now.Sub(c.provenance(&v).AsOf) > c.ages.Known {
+			continue
+		}
 		c.provenance(&v).Freshness = LastKnown
 		out.Found[k] = v
 		delete(out.Failed, k)

@@ -3,9 +3,12 @@ package lookup_test
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
 )
 
@@ -46,7 +49,7 @@ func TestWhatHasNotChangedIsNotSavedAgain(t *testing.T) {
 			out.Found[k] = priced{amounts[k], lookup.Provenance{AsOf: time.Now()}}
 		}
 		return out, nil
-	}, func(p *priced) *lookup.Provenance { return &p.Provenance }, lookup.Ages{})
+	}, func(p *priced) *lookup.Provenance { return &p.Provenance }, lookup.Ages{Known: time.Hour})
 	for _, step := range []struct {
 		b     string
 		saved int
@@ -55,6 +58,51 @@ func TestWhatHasNotChangedIsNotSavedAgain(t *testing.T) {
 		got, err := c.Answers(t.Context(), []string{"A", "B"})
 		if err != nil || got.Found["B"].Amount != step.b || s.kept["B"].Amount != step.b || s.saved != step.saved {
 			t.Errorf("at %s: %d saved, kept %v, answered %v, %v", step.b, s.saved, s.kept["B"], got.Found["B"], err)
+		}
+	}
+}
+
+// TestWhatIsLastKnownIsShownUpToAnAge, and not kept where it never is.
+func TestWhatIsLastKnownIsShownUpToAnAge(t *testing.T) {
+	t.Parallel()
+	down := fault.New(fault.Unavailable, "down")
+	for _, c := range []struct {
+		ages  lookup.Ages
+		saved int
+		shown string
+	}{
+		{lookup.Ages{Known: time.Hour}, 2, "young"},
+		{lookup.Ages{Known: 3 * time.Hour}, 2, "old young"},
+		{lookup.Ages{Fresh: time.Nanosecond}, 2, ""},
+		{lookup.Ages{}, 0, ""},
+	} {
+		s, answers := &shelf{kept: map[string]priced{}}, true
+		copied := lookup.Copy(s, func(_ context.Context, keys []string) (lookup.Answers[string, priced], error) {
+			if !answers {
+				return lookup.AllFailed[string, priced](keys, down), nil
+			}
+			out := lookup.Empty[string, priced](len(keys))
+			for _, k := range keys {
+				out.Found[k] = priced{k, lookup.Provenance{AsOf: time.Now().Add(map[string]time.Duration{"old": -2 * time.Hour}[k])}}
+			}
+			return out, nil
+		}, func(p *priced) *lookup.Provenance { return &p.Provenance }, c.ages)
+		if _, err := copied.Answers(t.Context(), []string{"old", "young"}); err != nil || s.saved != c.saved {
+			t.Errorf("%+v: %d saved, want %d, %v", c.ages, s.saved, c.saved, err)
+		}
+		answers = false
+		got, err := copied.Answers(t.Context(), []string{"old", "young"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown []string
+		for _, k := range slices.Sorted(maps.Keys(got.Found)) {
+			if got.Found[k].Provenance.Freshness == lookup.LastKnown {
+				shown = append(shown, k)
+			}
+		}
+		if strings.Join(shown, " ") != c.shown || len(got.Found)+len(got.Failed) != 2 {
+			t.Errorf("%+v: %v are shown, want %s; the rest is %v", c.ages, shown, c.shown, got.Failed)
 		}
 	}
 }

@@ -212,11 +212,15 @@ type Freshness struct {
 }
 
 // Age is up to when a value is shown as it is, 0s for never, and how much longer while its source is asked again
-// behind the answer.
+// behind the answer. LastKnown is up to when it is shown while its source does not answer, 0s for never.
 type Age struct {
 	MaxAge               *Duration `yaml:"maxAge"`
 	StaleWhileRevalidate *Duration `yaml:"staleWhileRevalidate"`
+	LastKnown            *Duration `yaml:"lastKnown"`
 }
+
+// lastKnown is up to when what was last known is shown where nothing else is said: 30 days.
+const lastKnown = 30 * 24 * time.Hour
 
 // or fills in what is left out.
 func (a *Age) or(maxAge, stale time.Duration) {
@@ -225,6 +229,10 @@ func (a *Age) or(maxAge, stale time.Duration) {
 	}
 	if a.StaleWhileRevalidate == nil {
 		a.StaleWhileRevalidate = (*Duration)(&stale)
+	}
+	if a.LastKnown == nil {
+		known := Duration(lastKnown)
+		a.LastKnown = &known
 	}
 }
 

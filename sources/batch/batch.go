@@ -79,7 +79,7 @@ func New[K comparable, V any](gate *Gate, fetch Fetch[K, V]) *Loader[K, V] {
 
 // Aged returns the loader for values that may be so old for a caller that does not say.
 func (l *Loader[K, V]) Aged(a lookup.Ages) *Loader[K, V] {
-	l.live = a == lookup.Ages{}
+	l.live = a.Fresh == 0 && a.Stale == 0
 	return l
 }
 
