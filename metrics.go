@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"crossdock/internal/auth"
+	"crossdock/resolvers"
 )
 
 // metrics serves what the process, its queue and its sources have come to, in Prometheus' exposition format.
@@ -41,6 +42,26 @@ func (m operationMetrics) count(_ context.Context, why string) {
 		executor = "gqlgen"
 	}
 	m.WithLabelValues(executor, why).Inc()
+}
+
+// placesMetrics tells of the queries that execute, and of those that wait for a place.
+type placesMetrics struct{ places *resolvers.Places }
+
+func (placesMetrics) desc() *prometheus.Desc {
+	return prometheus.NewDesc("crossdock_queries", "Queries that execute (RUNNING) or wait for a place (WAITING), where queries.concurrent bounds them.", []string{"state"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (m placesMetrics) Describe(to chan<- *prometheus.Desc) { to <- m.desc() }
+
+// Collect implements prometheus.Collector.
+func (m placesMetrics) Collect(to chan<- prometheus.Metric) {
+	if m.places == nil {
+		return
+	}
+	running, waiting := m.places.Depth()
+	to <- prometheus.MustNewConstMetric(m.desc(), prometheus.GaugeValue, float64(running), "RUNNING")
+	to <- prometheus.MustNewConstMetric(m.desc(), prometheus.GaugeValue, float64(waiting), "WAITING")
 }
 
 // queueMetrics counts effects when somebody looks.

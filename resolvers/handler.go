@@ -98,6 +98,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 		return fault.New(fault.Internal, "panic")
 	})
 	srv.AroundOperations(guard)
+	srv.AroundOperations(r.placed)
 	srv.AroundResponses(r.respond)
 	srv.AroundRootFields(root)
 	srv.AroundFields(r.resolved)

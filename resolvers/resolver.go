@@ -51,6 +51,8 @@ type Resolver struct {
 	Log     *slog.Logger
 	// DepthFirst has gqlgen's executor execute everything.
 	DepthFirst bool
+	// Places bound the queries that execute at once; nil does not.
+	Places *Places
 	// Executed is told of each operation why gqlgen's executor executes it, or nothing.
 	Executed func(ctx context.Context, why string)
 	// Done is closed when the server stops: open streams end then.

@@ -38,6 +38,8 @@ type Config struct {
 	Intake Intake `yaml:"intake"`
 	// Jobs bounds the work for other systems.
 	Jobs Jobs `yaml:"jobs"`
+	// Queries bounds what is read at once.
+	Queries Queries `yaml:"queries"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
 	PollEvery Duration `yaml:"pollEvery"`
 	// Executor is what executes operations: breadth, level by level, or gqlgen's own, to compare; breadth.
@@ -234,6 +236,12 @@ func (a *Age) or(maxAge, stale time.Duration) {
 		known := Duration(lastKnown)
 		a.LastKnown = &known
 	}
+}
+
+// Queries bounds what is read at once.
+type Queries struct {
+	// Concurrent is how many queries execute at once, while the others wait their turn; 0 for any number.
+	Concurrent int `yaml:"concurrent"`
 }
 
 // Intake bounds the age of what orders are decided on.
@@ -478,6 +486,9 @@ func (c *Config) check() []error {
 	}
 	if !slices.Contains(Executors(), c.Executor) {
 		out = append(out, fmt.Errorf("executor: unknown executor %q: use one of %s", c.Executor, strings.Join(Executors(), ", ")))
+	}
+	if c.Queries.Concurrent < 0 {
+		out = append(out, fmt.Errorf("queries.concurrent: %d queries at once: use 0 for any number", c.Queries.Concurrent))
 	}
 	names := map[string]bool{}
 	erps := 0

@@ -44,6 +44,7 @@ func TestMistakesNameLineKeyAndRemedy(t *testing.T) {
 		"a zone that is none":      {"America/Chicago", "Chicago", []string{"line 7", `"Chicago"`, "IANA"}},
 		"a length without a unit":  {"2s", "2", []string{"line 3", `"2"`, "15s"}},
 		"a secret that is not set": {"${KEY}", "${OTHER}", []string{"OTHER", "set it"}},
+		"fewer places than none":   {"pollEvery: 2s", "queries: {concurrent: -1}", []string{"queries.concurrent", "-1", "0 for any"}},
 		"no name":                  {"name: erp, ", "", []string{"line 5", "without a name"}},
 	} {
 		_, err := config.Parse(strings.NewReader(strings.Replace(good, c.old, c.new, 1)), getenv)

@@ -1,0 +1,44 @@
+package resolvers
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// TestQueriesWaitForAPlace, as long as they may, and whoever leaves makes room for the next.
+func TestQueriesWaitForAPlace(t *testing.T) {
+	t.Parallel()
+	p := NewPlaces(1)
+	leave, _ := p.take(t.Context())
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if got, why := p.take(ended); got != nil || why == "" {
+		t.Errorf("a place was found beside the only one: %q", why)
+	}
+	entered := make(chan func())
+	go func() {
+		next, _ := p.take(t.Context())
+		entered <- next
+	}()
+	for _, waiting := p.Depth(); waiting == 0; _, waiting = p.Depth() {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	next := <-entered
+	if running, waiting := p.Depth(); running != 1 || waiting != 0 {
+		t.Errorf("%d run and %d wait", running, waiting)
+	}
+	p.waiting.Add(maxWaiting)
+	if got, why := p.take(t.Context()); got != nil || why == "" {
+		t.Error("there is no end of those who wait")
+	}
+	p.waiting.Add(-maxWaiting)
+	next()
+	if running, waiting := p.Depth(); running != 0 || waiting != 0 {
+		t.Errorf("in the end %d run and %d wait", running, waiting)
+	}
+	if NewPlaces(0) != nil {
+		t.Error("0 bounds something")
+	}
+}
