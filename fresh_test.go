@@ -15,7 +15,8 @@ import (
 
 func age(maxAge, stale time.Duration) config.Age {
 	a, b := config.Duration(maxAge), config.Duration(stale)
-	return config.Age{MaxAge: &a, StaleWhileRevalidate: &b}
+	known := config.Duration(time.Hour)
+	return config.Age{MaxAge: &a, StaleWhileRevalidate: &b, LastKnown: &known}
 }
 
 // aged is a world whose answers may be so old, everything alike.

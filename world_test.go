@@ -86,7 +86,8 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 
 // always is what is shown of a source that is asked every time.
 func always() config.Age {
-	return config.Age{MaxAge: new(config.Duration), StaleWhileRevalidate: new(config.Duration)}
+	known := config.Duration(time.Hour)
+	return config.Age{MaxAge: new(config.Duration), StaleWhileRevalidate: new(config.Duration), LastKnown: &known}
 }
 
 // built is Crossdock as a process of its own, in front of a database.

@@ -86,7 +86,7 @@ func (p *Processes) edited(ctx context.Context, tx Tx, shop string, o *orders.Or
 		}
 	}
 	err := errors.Join(
-		settle(edit.Less, o.LessInShop, "LESS_IN_SHOP", "less in shop", fmt.Sprintf("%s has less of order %s than a node has of it already: cancel the order to recall what can be, or settle what has left", shop, o.Number)),
+		settle(edit.Less, o.LessInShop, "LESS_IN_SHOP", "less in shop", fmt.Sprintf("%s has less of order %s than goes out: cancel the order to recall what can be, or settle what has left", shop, o.Number)),
 		settle(edit.More, o.MoreInShop, "MORE_IN_SHOP", "more in shop", fmt.Sprintf("%s has added to order %s, which is on its way: place an order for what was added, or take it off there", shop, o.Number)))
 	if err != nil || !edit.Readdressed {
 		return err

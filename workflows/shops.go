@@ -81,7 +81,7 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 	for _, part := range found[t.Shipment].Parts {
 		if l := o.Line(part.Line); l != nil {
 			raised = raised || l.Raised.IsPos()
-			if l.Raised.Equal(l.Quantity.Value) {
+			if l.AddedInSource() {
 				continue
 			}
 			part = l.AsOrdered(part)

@@ -101,7 +101,7 @@ func (s *Service) Edited(ctx context.Context, shop string, is PlacedOrder, tell 
 				return nil, err
 			}
 			more := o.moreIn(is)
-			edit := Edit{Readdressed: o.edited(is) && is.Draft.inShop().ShipTo != o.InShop.ShipTo && !o.finished()}
+			edit := Edit{Readdressed: o.edited(is) && is.Draft.ShipTo != nil && *is.Draft.ShipTo != o.InShop.ShipTo && !o.finished()}
 			var events []event.Event
 			switch edited := o.edited(is); {
 			case edited && again != nil && len(kept) == 0:

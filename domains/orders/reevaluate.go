@@ -122,10 +122,11 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		if l.Outcome == LineRejected || l.Outcome == LineDeleted {
 			continue
 		}
-		if now := is.Lines[i]; l.Outcome == LineHeld && now.Outcome == LineRejected && l.Raised.IsPos() {
+		added := l.AddedInSource()
+		if now := is.Lines[i]; added && l.Outcome == LineHeld && now.Outcome == LineRejected {
 			continue // the system of record has it: what is against it holds it
 		} else if l.Outcome == LineHeld {
-			if l.Registered != nil && l.Quantity.Unit != now.Quantity.Unit {
+			if added && l.Quantity.Unit != now.Quantity.Unit {
 				q := now.Quantity.Value
 				l.Registered, l.Raised = &q, q
 			}
@@ -133,7 +134,7 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 			l.unpromise(trade.Less(l.Allocated, now.Quantity.Value))
 			l.UnitPrice, l.Amount, l.Description, l.Quantity, l.Asked, l.Outcome = now.UnitPrice, now.Amount, now.Description, now.Quantity, now.Asked, now.Outcome
 			l.Ordered, l.ExpectedUnitPrice, l.Override = now.Ordered, now.ExpectedUnitPrice, now.Override // in the item's own unit, once that is known
-			if l.Raised.IsPos() && l.ExpectedUnitPrice != nil {
+			if added && l.ExpectedUnitPrice != nil {
 				l.UnitPrice, l.Amount = *l.ExpectedUnitPrice, l.ExpectedUnitPrice.Times(l.Quantity.Value).Round() // the system of record bills it so
 				if l.Outcome == LineAcceptedPrice {
 					l.Outcome = LineAccepted

@@ -171,6 +171,9 @@ func (o *Order) add(n int, r Registration) bool {
 	return true
 }
 
+// AddedInSource reports whether the whole line was added by the system of record.
+func (l *Line) AddedInSource() bool { return l.Raised.IsPos() && l.Raised.Equal(l.Quantity.Value) }
+
 // raise has the line wait for more: for what was cancelled first.
 func (l *Line) raise(more trade.Decimal) {
 	back := trade.Min(more, l.Cancelled)
