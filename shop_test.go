@@ -157,6 +157,22 @@ func TestACancellationInTheShopCancelsTheOrder(t *testing.T) {
 	})
 }
 
+// buy orders in the shop, and waits until the order has arrived. It returns the shop's own name for it too.
+func (w *world) buy(po, lines string) (*orders.Order, string) {
+	w.t.Helper()
+	ref := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[`+lines+`]}`)["id"].(string)
+	var o *orders.Order
+	w.until("it has arrived", func() bool {
+		list, err := w.orders.List(w.t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
+		if err != nil || len(list.Orders) != 1 {
+			return false
+		}
+		o = list.Orders[0]
+		return true
+	})
+	return o, ref
+}
+
 // TestAnOrderThatIsEditedInItsShop is decided again while it waits. On its way it is lowered as far as no node has it, and a person
 // hears of the rest.
 func TestAnOrderThatIsEditedInItsShop(t *testing.T) {
@@ -166,15 +182,8 @@ func TestAnOrderThatIsEditedInItsShop(t *testing.T) {
 	w.start()
 	var id trade.OrderID
 	buy := func(po, lines string) (edit func(what string)) {
-		ref := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[`+lines+`]}`)["id"].(string)
-		w.until("it has arrived", func() bool {
-			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
-			if err != nil || len(list.Orders) != 1 {
-				return false
-			}
-			id = list.Orders[0].ID
-			return true
-		})
+		o, ref := w.buy(po, lines)
+		id = o.ID
 		return func(what string) { w.admin("POST", "/admin/shop/edit?id="+ref+"&"+what, "") }
 	}
 	edit := buy("WAITS", `{"sku":"SKU-1013","quantity":100000}`)
@@ -246,19 +255,6 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	g := newGraph(t, w)
 	g.rule(`{default: {backorders: LINE}}`)
 	w.start()
-	buy := func(po, lines string) (*orders.Order, string) {
-		ref := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[`+lines+`]}`)["id"].(string)
-		var o *orders.Order
-		w.until("it has arrived", func() bool {
-			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
-			if err != nil || len(list.Orders) != 1 {
-				return false
-			}
-			o = list.Orders[0]
-			return true
-		})
-		return o, ref
-	}
 	inShop := func(ref string) map[string]any {
 		for _, o := range w.admin("GET", "/admin/shop/orders", "")["orders"].([]any) {
 			if o := o.(map[string]any); o["id"] == ref {
@@ -273,13 +269,13 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	whole, ref := buy("WHOLE", `{"sku":"SKU-1013","quantity":100000,"price":2},{"sku":"NOPE","quantity":1,"price":7}`)
+	whole, ref := w.buy("WHOLE", `{"sku":"SKU-1013","quantity":100000,"price":2},{"sku":"NOPE","quantity":1,"price":7}`)
 	cancel(whole)
 	w.until("it is cancelled in the shop, and all is given back", func() bool {
 		is := inShop(ref)
 		return is["cancelled"] == true && is["refunded"] == "200007"
 	})
-	part, ref := buy("PART", `{"sku":"SKU-1003","quantity":5}`)
+	part, ref := w.buy("PART", `{"sku":"SKU-1003","quantity":5}`)
 	w.until("what there is has left", func() bool {
 		w.step()
 		tracking, _ := inShop(ref)["tracking"].([]any)
@@ -300,7 +296,7 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), w.order(part.ID)); err != nil || !given() {
 		t.Errorf("what was added there is taken off: %v, %v", err, inShop(ref))
 	}
-	without, ref := buy("WITHOUT", `{"sku":"SKU-1000","quantity":2},{"sku":"GONE","quantity":3,"price":7}`)
+	without, ref := w.buy("WITHOUT", `{"sku":"SKU-1000","quantity":2},{"sku":"GONE","quantity":3,"price":7}`)
 	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), without); err != nil || inShop(ref)["refunded"] != "0" {
 		t.Errorf("what a person is to settle is given back: %v, %v", err, inShop(ref))
 	}
@@ -313,19 +309,6 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	w.until("the ERP has it", func() bool { return len(w.order(without.ID).References) == 1 })
 	w.admin("POST", "/admin/erp/edit?order="+without.Number+"&line=2&sku=SKU-1001&quantity=1", "")
 	w.admin("POST", "/admin/erp/edit?order="+without.Number+"&line=3&sku=SKU-1001&quantity=1", "")
-	defer func() {
-		if t.Failed() {
-			o := w.order(without.ID)
-			for _, l := range o.Lines {
-				t.Logf("%+v", l)
-			}
-			t.Log(o.Status, codesOf(o.ActiveHolds()))
-			list, _, _ := w.operations.List(t.Context(), service(), operations.Open, 10, "")
-			for _, e := range list {
-				t.Log(e.Code, e.Title, string(e.Detail))
-			}
-		}
-	}()
 	w.until("what there is has left, and what the ERP has added", func() bool {
 		w.step()
 		o := w.order(without.ID)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -169,10 +170,19 @@ func (w *world) until(what string, fact func() bool) {
 	for !fact() {
 		select {
 		case <-deadline:
-			w.t.Fatalf("it never came true that %s", what)
+			w.t.Fatalf("it never came true that %s; %s", what, w.stuck())
 		case <-tick.C:
 		}
 	}
+}
+
+// stuck is what is still to be done at other systems, and what people are asked.
+func (w *world) stuck() string {
+	var effects, exceptions []string
+	err := w.pool.QueryRow(context.WithoutCancel(w.t.Context()), `SELECT
+		coalesce((SELECT array_agg(destination || ' ' || kind || ' ' || state || ': ' || last_error) FROM effects WHERE state IN ('WAITING', 'DEAD')), '{}'),
+		coalesce((SELECT array_agg(code || ': ' || title) FROM exceptions), '{}')`).Scan(&effects, &exceptions)
+	return fmt.Sprintf("to be done: %q, asked: %q, %v", effects, exceptions, err)
 }
 
 func (w *world) order(id trade.OrderID) *orders.Order {
