@@ -209,10 +209,7 @@ func TestAnOrderEditedInTheERPAfterRelease(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	a := w.place("edit", draft("C10001", line("SKU-1000", "5")))
-	w.until("it is released and registered", func() bool {
-		o := w.order(a.OrderID)
-		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
-	})
+	w.handedOn(a.OrderID)
 	w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line=1&quantity=3", "")
 	w.until("the edit is known", func() bool {
 		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")
@@ -230,10 +227,7 @@ func TestAnOrderRaisedInTheERP(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	a := w.place("raised", draft("C10001", line("SKU-1000", "5")))
-	w.until("it is released and registered", func() bool {
-		o := w.order(a.OrderID)
-		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
-	})
+	w.handedOn(a.OrderID)
 	edit := func(quantity string) {
 		w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line=1&quantity="+quantity, "")
 	}
@@ -307,10 +301,7 @@ func TestALineThatIsAddedInTheERP(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	a := w.place("added", draft("C10001", line("SKU-1000", "5")))
-	w.until("it is released and registered", func() bool {
-		o := w.order(a.OrderID)
-		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
-	})
+	w.handedOn(a.OrderID)
 	edit := func(line, sku, quantity string) {
 		w.admin("POST", "/admin/erp/edit?order="+w.order(a.OrderID).Number+"&line="+line+"&sku="+sku+"&quantity="+quantity, "")
 	}
@@ -364,10 +355,7 @@ func TestAReleaseIsForTheOrderAsItWas(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.until("it is released and registered", func() bool {
-			o := w.order(a.OrderID)
-			return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
-		})
+		w.handedOn(a.OrderID)
 		return a.OrderID
 	}
 	dear, asks := released("C10001", "dear"), released("C10002", "asks")

@@ -44,24 +44,17 @@ func (m operationMetrics) count(_ context.Context, why string) {
 	m.WithLabelValues(executor, why).Inc()
 }
 
-// placesMetrics tells of the queries that execute, and of those that wait for a place.
-type placesMetrics struct{ places *resolvers.Places }
-
-func (placesMetrics) desc() *prometheus.Desc {
-	return prometheus.NewDesc("crossdock_queries", "Queries that execute (RUNNING) or wait for a place (WAITING), where queries.concurrent bounds them.", []string{"state"}, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (m placesMetrics) Describe(to chan<- *prometheus.Desc) { to <- m.desc() }
-
-// Collect implements prometheus.Collector.
-func (m placesMetrics) Collect(to chan<- prometheus.Metric) {
-	if m.places == nil {
-		return
+// placesMetrics tell of the queries that execute, and of those that wait for a place; none where nothing bounds them.
+func placesMetrics(places *resolvers.Places) []prometheus.Collector {
+	if places == nil {
+		return nil
 	}
-	running, waiting := m.places.Depth()
-	to <- prometheus.MustNewConstMetric(m.desc(), prometheus.GaugeValue, float64(running), "RUNNING")
-	to <- prometheus.MustNewConstMetric(m.desc(), prometheus.GaugeValue, float64(waiting), "WAITING")
+	gauge := func(state string, count func() int64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "crossdock_queries", Help: "Queries that execute (RUNNING) or wait for a place (WAITING), where queries.concurrent bounds them.", ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 { return float64(count()) })
+	}
+	return []prometheus.Collector{gauge("RUNNING", places.Running), gauge("WAITING", places.Waiting)}
 }
 
 // queueMetrics counts effects when somebody looks.

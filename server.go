@@ -231,7 +231,7 @@ func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan s
 		}
 		guarded.ServeHTTP(w, r)
 	}))
-	mux.Handle("GET /metrics", verifier.Require(scoped("sources", a.metrics(executed, placesMetrics{places}))))
+	mux.Handle("GET /metrics", verifier.Require(scoped("sources", a.metrics(append(placesMetrics(places), executed)...))))
 	mux.Handle("/graphiql/", web.GraphiQL("/graphiql/"))
 	mux.Handle("POST /webhooks/{source}", a.inbox)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/graphiql/", http.StatusFound) })

@@ -127,17 +127,9 @@ func TestACancellationInTheShopCancelsTheOrder(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	buy := func(po string) (string, *orders.Order) {
-		id := w.admin("POST", "/admin/shop/orders", `{"po":"`+po+`","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
-		var o *orders.Order
-		w.until("the order is released", func() bool {
-			list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: po}, orders.Paging{})
-			if err != nil || len(list.Orders) != 1 {
-				return false
-			}
-			o = list.Orders[0]
-			return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
-		})
-		return id, o
+		o, id := w.buy(po, `{"sku":"SKU-1000","quantity":3}`)
+		w.handedOn(o.ID)
+		return id, w.order(o.ID)
 	}
 	id, o := buy("CALLED-OFF")
 	w.admin("POST", "/admin/shop/cancel?id="+id, "")
@@ -361,16 +353,9 @@ func TestWhatAShopGivesBackIsSeenAndWhatIsCancelledHereIsTold(t *testing.T) {
 	c := &changing{shop: w.shops["webshop"]}
 	w.processes.Systems.Shops["webshop"], w.shopping.Feeds["webshop"] = c, c
 	w.start()
-	w.admin("POST", "/admin/shop/orders", `{"po":"REFUNDED","lines":[{"sku":"SKU-1000","quantity":3}]}`)
-	var id trade.OrderID
-	w.until("the order is released", func() bool {
-		list, err := w.orders.List(t.Context(), service(), orders.Filter{PONumber: "REFUNDED"}, orders.Paging{})
-		if err != nil || len(list.Orders) != 1 {
-			return false
-		}
-		id = list.Orders[0].ID
-		return list.Orders[0].FulfillmentRollup() == "RELEASED"
-	})
+	o, _ := w.buy("REFUNDED", `{"sku":"SKU-1000","quantity":3}`)
+	id := o.ID
+	w.until("the order is released", func() bool { return w.order(id).FulfillmentRollup() == "RELEASED" })
 	c.mu.Lock()
 	five := trade.Money{Amount: trade.MustDecimal("5.00"), Currency: "USD"}
 	c.refunds = []orders.Refund{{Ref: "1", Amount: five, At: time.Now()}, {Ref: "2", Amount: five, At: time.Now(), Ours: true}}

@@ -176,6 +176,15 @@ func (w *world) until(what string, fact func() bool) {
 	}
 }
 
+// handedOn waits until the nodes and the ERP have the order.
+func (w *world) handedOn(id trade.OrderID) {
+	w.t.Helper()
+	w.until("it is released and registered", func() bool {
+		o := w.order(id)
+		return o.FulfillmentRollup() == "RELEASED" && len(o.References) == 1
+	})
+}
+
 // stuck is what is still to be done at other systems, and what people are asked.
 func (w *world) stuck() string {
 	var effects, exceptions []string

@@ -27,8 +27,11 @@ func NewPlaces(n int) *Places {
 	return &Places{free: semaphore.NewWeighted(int64(n))}
 }
 
-// Depth is how many queries execute, and wait.
-func (p *Places) Depth() (running, waiting int64) { return p.running.Load(), p.waiting.Load() }
+// Running is how many queries execute.
+func (p *Places) Running() int64 { return p.running.Load() }
+
+// Waiting is how many queries wait for a place.
+func (p *Places) Waiting() int64 { return p.waiting.Load() }
 
 // take waits for a place, and returns how to leave it, or why there is none.
 func (p *Places) take(ctx context.Context) (leave func(), why string) {

@@ -21,12 +21,12 @@ func TestQueriesWaitForAPlace(t *testing.T) {
 		next, _ := p.take(t.Context())
 		entered <- next
 	}()
-	for _, waiting := p.Depth(); waiting == 0; _, waiting = p.Depth() {
+	for p.Waiting() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	leave()
 	next := <-entered
-	if running, waiting := p.Depth(); running != 1 || waiting != 0 {
+	if running, waiting := p.Running(), p.Waiting(); running != 1 || waiting != 0 {
 		t.Errorf("%d run and %d wait", running, waiting)
 	}
 	p.waiting.Add(maxWaiting)
@@ -35,7 +35,7 @@ func TestQueriesWaitForAPlace(t *testing.T) {
 	}
 	p.waiting.Add(-maxWaiting)
 	next()
-	if running, waiting := p.Depth(); running != 0 || waiting != 0 {
+	if running, waiting := p.Running(), p.Waiting(); running != 0 || waiting != 0 {
 		t.Errorf("in the end %d run and %d wait", running, waiting)
 	}
 	if NewPlaces(0) != nil {

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"cmp"
 	"context"
 
 	"crossdock/domains/fault"
@@ -85,7 +84,7 @@ func (p *Processes) publish(ctx context.Context, e Effect) (Apply, error) {
 				continue
 			}
 			part = l.AsOrdered(part)
-			part.SKU = cmp.Or(l.Called, l.SKU)
+			part.SKU = l.Theirs()
 		}
 		s.Parts = append(s.Parts, part)
 	}

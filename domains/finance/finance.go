@@ -201,7 +201,7 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 		p, known := out.Found[id]
 		since, asked := read.Found[id]
 		switch e := read.Failed[id]; {
-		case e != nil && (!known || !lookup.TakesLastKnown(ctx) || s.now().Sub(p.Provenance.AsOf) > s.ages.Known):
+		case e != nil && (!known || !s.ages.ShowsLastKnown(ctx, s.now().Sub(p.Provenance.AsOf))):
 			out.Failed[id] = e
 			delete(out.Found, id)
 		case !known:

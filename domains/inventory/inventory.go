@@ -289,12 +289,12 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 			known[k] = l.counted
 		}
 	}
-	return s.assemble(skus, known, looked, lookup.TakesLastKnown(ctx)), nil
+	return s.assemble(ctx, skus, known, looked), nil
 }
 
 // assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that overlaps
 // work on its way is not adopted, and the one before it stays.
-func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, seen], lastKnown bool) lookup.Answers[trade.SKU, *Availability] {
+func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, seen]) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
 	for _, sku := range lookup.Unique(skus) {
 		unit := s.unit(sku, known)
@@ -303,7 +303,8 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 			n := &s.nodes[i]
 			k := Key{n.ID, sku}
 			c, ok := known[k]
-			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !lastKnown || time.Since(c.Read.End.Add(-n.Lag)) > s.ages.Known) {
+			asOf := c.Read.End.Add(-n.Lag)
+			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
 				continue
 			}
@@ -312,7 +313,7 @@ func (s *Service) assemble(skus []trade.SKU, known map[Key]counted, looked looku
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n.Safety))}
-			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: c.Read.End.Add(-n.Lag), Freshness: lookup.Cached}
+			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: asOf, Freshness: lookup.Cached}
 			switch l, asked := looked.Found[k]; {
 			case asked && !c.Read.Start.Before(l.since):
 				at.Provenance.Freshness = lookup.Live

@@ -37,6 +37,11 @@ func (a Ages) For(ctx context.Context) (fresh, stale time.Duration) {
 	return a.Fresh, max(a.Fresh, a.Stale)
 }
 
+// ShowsLastKnown reports whether a value of this age is shown to the caller while its source does not answer.
+func (a Ages) ShowsLastKnown(ctx context.Context, age time.Duration) bool {
+	return TakesLastKnown(ctx) && a.Known > 0 && age <= a.Known
+}
+
 // Again is how soon a value is kept again that has not changed: a quarter of the time that a copy is good for, so that
 // a copy is of use for the rest of it. Where nobody is shown copies while their source answers it is five minutes: then a
 // copy says that it was true until earlier than it was.
@@ -216,7 +221,7 @@ func (c *Copied[K, V]) lastKnown(ctx context.Context, answers Answers[K, V]) (An
 	out.Merge(answers)
 	now := time.Now()
 	for k, v := range kept {
-		if now.Sub(c.provenance(&v).AsOf) > c.ages.Known {
+		if !c.ages.ShowsLastKnown(ctx, now.Sub(c.provenance(&v).AsOf)) {
 			continue
 		}
 		c.provenance(&v).Freshness = LastKnown

@@ -403,11 +403,11 @@ func (o *Order) turnDown(now time.Time) []event.Event {
 	return []event.Event{o.placed(now), o.event("order.rejected", now, map[string]any{"findings": o.Findings})}
 }
 
-// hold adds a hold for the finding unless there is an active one for the same on the same.
-func (o *Order) hold(f Finding, policy Policy, now time.Time) {
+// hold adds a hold for the finding, and returns it, unless there is an active one for the same on the same.
+func (o *Order) hold(f Finding, policy Policy, now time.Time) *Hold {
 	h := o.newHold(f, policy, now)
-	if slices.ContainsFunc(o.ActiveHolds(), func(is Hold) bool { return is.against() == h.against() }) {
-		return
+	if o.heldNow(h.against()) {
+		return nil
 	}
 	switch {
 	case f.Severity != trade.Hold: // what is turned down does not come right by itself
@@ -418,6 +418,7 @@ func (o *Order) hold(f Finding, policy Policy, now time.Time) {
 		h.Remedies = append(h.Remedies, "CANCEL_AND_REFUND", "SUBSTITUTE", "BACKORDER")
 	}
 	o.Holds = append(o.Holds, h)
+	return &o.Holds[len(o.Holds)-1]
 }
 
 // newHold is the hold that a finding makes of the order.

@@ -76,11 +76,11 @@ func (s *Service) Edited(ctx context.Context, shop string, is PlacedOrder, tell 
 	}
 	who := trade.System("storefront")
 	var again *Considered
-	rules, err := s.store.rules(ctx)
-	if err != nil {
-		return err
-	}
+	var rules *Rules
 	if known.edited(is) && known.untouched() && len(is.Draft.Lines) > 0 {
+		if rules, err = s.store.rules(ctx); err != nil {
+			return err
+		}
 		d := is.Draft
 		d.Account, d.By, d.At, d.AmendedBy, d.AmendedAt = known.Account, known.PlacedBy, known.PlacedAt, who.Subject, s.now()
 		facts, err := s.gather(ctx, d, rules.For(d.Account))
@@ -100,10 +100,10 @@ func (s *Service) Edited(ctx context.Context, shop string, is PlacedOrder, tell 
 			if err != nil {
 				return nil, err
 			}
-			more := o.moreIn(is)
-			edit := Edit{Readdressed: o.edited(is) && is.Draft.ShipTo != nil && *is.Draft.ShipTo != o.InShop.ShipTo && !o.finished()}
+			edited, more := o.edited(is), o.moreIn(is)
+			edit := Edit{Readdressed: edited && is.Draft.ShipTo != nil && *is.Draft.ShipTo != o.InShop.ShipTo && !o.finished()}
 			var events []event.Event
-			switch edited := o.edited(is); {
+			switch {
 			case edited && again != nil && len(kept) == 0:
 				events, err = s.redecide(ctx, tx, who, o, again, rules)
 				redecided, more, edit.Readdressed = o, nil, false
@@ -171,7 +171,7 @@ func (o *Order) loweredIn(is PlacedOrder) []trade.Part {
 	var out []trade.Part
 	for _, part := range o.lessIn(is) {
 		l := o.Line(part.Line)
-		theirs := cmp.Or(l.Called, l.SKU)
+		theirs := l.Theirs()
 		own, _ := l.Own(off[theirs])
 		if part.Quantity = trade.Min(part.Quantity, own); part.Quantity.IsPos() {
 			off[theirs] = trade.Quantity{Value: trade.Less(own, part.Quantity), Unit: l.Quantity.Unit}
@@ -244,13 +244,11 @@ func (o *Order) moreIn(is PlacedOrder) []trade.Part {
 	keeps, less := map[trade.SKU]trade.Decimal{}, map[trade.SKU]trade.Decimal{}
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		theirs := cmp.Or(l.Called, l.SKU)
-		keeps[theirs] = trade.Sum(keeps[theirs], l.inShop(l.kept()))
+		keeps[l.Theirs()] = trade.Sum(keeps[l.Theirs()], l.inShop(l.kept()))
 	}
 	for _, p := range o.LessInShop {
 		l := o.Line(p.Line)
-		theirs := cmp.Or(l.Called, l.SKU)
-		less[theirs] = trade.Sum(less[theirs], l.inShop(p.Quantity))
+		less[l.Theirs()] = trade.Sum(less[l.Theirs()], l.inShop(p.Quantity))
 	}
 	var out []trade.Part
 	for _, p := range is.Draft.inShop().Items {
@@ -294,7 +292,7 @@ func (o *Order) Stays(has map[trade.SKU]int) map[trade.SKU]int {
 		if l.Outcome == LineRejected && o.Status == OnHold {
 			q = l.Quantity.Value
 		}
-		keep(cmp.Or(l.Called, l.SKU), l.inShop(q))
+		keep(l.Theirs(), l.inShop(q))
 	}
 	for _, more := range o.MoreInShop {
 		keep(more.SKU, more.Quantity)

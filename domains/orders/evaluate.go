@@ -185,12 +185,6 @@ func place(a trade.Address) string {
 	return a.Country + "-" + a.Region
 }
 
-func (e *evaluation) taxArea() {
-	if a := e.facts.Account; a != nil && !a.TaxContext {
-		e.see(taxContext, sight{path: "accountId", message: fmt.Sprintf("account %s has no tax area", a.ID), remedy: "complete the account's tax set-up in the ERP", source: a.Source, asOf: a.AsOf})
-	}
-}
-
 func (e *evaluation) duplicateLines() {
 	at := map[trade.SKU]int{}
 	for i, l := range e.draft.Lines {

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -262,6 +263,9 @@ type Finding struct {
 	// ruled is the check whose rule says how it holds, where that is not to be told.
 	ruled string
 }
+
+// Theirs is what the order's channel calls the item.
+func (l *Line) Theirs() trade.SKU { return cmp.Or(l.Called, l.SKU) }
 
 // Open is what no bucket of the line holds yet.
 func (l *Line) Open() trade.Decimal {

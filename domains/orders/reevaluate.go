@@ -256,10 +256,8 @@ func (s *Service) recheck(ctx context.Context, tx postgres.Tx, o *Order, d Draft
 		if f.Severity == trade.Hold || reject && (onOrder || !amended.IsZero() || o.heldNow(at)) {
 			still[at] = true
 			if !o.heldBefore(at, amended) {
-				o.hold(f, policy, s.now())
-				for i := range o.Holds {
-					h := &o.Holds[i]
-					h.AutoClears = h.AutoClears || !amended.IsZero() && h.against() == at // it can be set right there
+				if h := o.hold(f, policy, s.now()); h != nil && !amended.IsZero() {
+					h.AutoClears = true // it can be set right there
 				}
 			}
 		}

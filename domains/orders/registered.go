@@ -46,7 +46,7 @@ func (s *Service) Amend(ctx context.Context, id trade.OrderID, r Registration, q
 			}
 			changed = append(changed, map[string]any{"shipTo": is.ShipTo, "requestedDate": is.RequestedDate, "from": o.Heading})
 		}
-		o.Heading = &is
+		o.Heading = is
 		for _, n := range slices.Sorted(maps.Keys(quantities)) {
 			q := quantities[n]
 			l := o.Line(n)
@@ -116,7 +116,8 @@ type Heading struct {
 }
 
 // heading is that of the order by what a system of record tells, which may leave things out.
-func (o *Order) heading(r Registration) (is Heading) {
+func (o *Order) heading(r Registration) *Heading {
+	is := Heading{}
 	if o.Heading != nil {
 		is = *o.Heading
 	}
@@ -124,18 +125,18 @@ func (o *Order) heading(r Registration) (is Heading) {
 		is.ShipTo = r.ShipTo
 	}
 	is.RequestedDate = cmp.Or(r.RequestedDate, is.RequestedDate)
-	return is
+	return &is
 }
 
 // moved reports whether a system of record has the order go elsewhere than it had, or on another day; what it had not told before
 // is no change.
-func (o *Order) moved(is Heading) bool {
+func (o *Order) moved(is *Heading) bool {
 	was := o.Heading
 	return was != nil && (was.ShipTo != (trade.Address{}) && is.ShipTo != was.ShipTo || was.RequestedDate != "" && is.RequestedDate != was.RequestedDate)
 }
 
 // readdress has the order go where, and when, a system of record has changed that it goes.
-func (o *Order) readdress(is Heading) {
+func (o *Order) readdress(is *Heading) {
 	if is.ShipTo != o.Heading.ShipTo {
 		o.ShipTo, o.ShipToID = is.ShipTo, ""
 	}
@@ -227,8 +228,7 @@ func (s *Service) Registered(ctx context.Context, tx postgres.Tx, id trade.Order
 			}
 		}
 		o.taken(s.now())
-		is := o.heading(r)
-		o.Heading = &is
+		o.Heading = o.heading(r)
 		o.taxed(r.Source, r.Tax, s.now())
 		if !o.refer(Reference{System: r.Source, Type: salesOrder, Value: r.TheirNumber, ID: r.Ref}) {
 			return nil, nil

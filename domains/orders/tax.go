@@ -130,3 +130,9 @@ func (o *Order) taxed(source string, tax *trade.Money, at time.Time) (changed bo
 	o.Tax = &Tax{Amount: *tax, Source: source, Certificates: certificates, AsOf: at}
 	return true
 }
+
+func (e *evaluation) taxArea() {
+	if a := e.facts.Account; a != nil && !a.TaxContext {
+		e.see(taxContext, sight{path: "accountId", message: fmt.Sprintf("account %s has no tax area", a.ID), remedy: "complete the account's tax set-up in the ERP", source: a.Source, asOf: a.AsOf})
+	}
+}
