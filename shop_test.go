@@ -14,6 +14,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
+	"crossdock/sources/transport"
 )
 
 // TestAStorefrontOrderArrivesAndItsTrackingReturns follows an order from the shop and back.
@@ -247,6 +248,7 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 	g := newGraph(t, w)
 	g.rule(`{default: {backorders: LINE}}`)
 	w.start()
+	working := lookup.In(transport.Patient(t.Context(), time.Minute), lookup.Work)
 	inShop := func(ref string) map[string]any {
 		for _, o := range w.admin("GET", "/admin/shop/orders", "")["orders"].([]any) {
 			if o := o.(map[string]any); o["id"] == ref {
@@ -281,15 +283,15 @@ func TestWhatIsCancelledHereIsGivenBackInTheShop(t *testing.T) {
 		return is["cancelled"] == false && line["Removed"] == 4.0 && trade.MustDecimal(is["refunded"].(string)).Equal(price.Times(trade.MustDecimal("4")).Amount)
 	}
 	w.until("the rest is given back", given)
-	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), w.order(part.ID)); err != nil || !given() {
+	if err := w.shops["webshop"].(orders.Canceller).CancelRest(working, w.order(part.ID)); err != nil || !given() {
 		t.Errorf("given back again: %v, %v", err, inShop(ref))
 	}
 	w.admin("POST", "/admin/shop/edit?id="+ref+"&sku=SKU-1000&quantity=2", "")
-	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), w.order(part.ID)); err != nil || !given() {
+	if err := w.shops["webshop"].(orders.Canceller).CancelRest(working, w.order(part.ID)); err != nil || !given() {
 		t.Errorf("what was added there is taken off: %v, %v", err, inShop(ref))
 	}
 	without, ref := w.buy("WITHOUT", `{"sku":"SKU-1000","quantity":2},{"sku":"GONE","quantity":3,"price":7}`)
-	if err := w.shops["webshop"].(orders.Canceller).CancelRest(t.Context(), without); err != nil || inShop(ref)["refunded"] != "0" {
+	if err := w.shops["webshop"].(orders.Canceller).CancelRest(working, without); err != nil || inShop(ref)["refunded"] != "0" {
 		t.Errorf("what a person is to settle is given back: %v, %v", err, inShop(ref))
 	}
 	for _, h := range w.order(without.ID).ActiveHolds() {

@@ -80,8 +80,8 @@ func worldWith(t *testing.T, from sandbox.Maker, change func(said *told, cfg *co
 	cfg.Freshness = config.Freshness{Accounts: always(), Items: always(), Prices: always(), Stock: always(), Credit: always()}
 	cfg.Intake.MaxAge = new(config.Duration)
 	change(&said, cfg)
-	cfg.PollEvery = config.Duration(50 * time.Millisecond)
-	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(time.Second)
+	cfg.PollEvery = config.Duration(100 * time.Millisecond)
+	cfg.Jobs.Base, cfg.Jobs.Lease = config.Duration(20*time.Millisecond), config.Duration(2*time.Second)
 	return &world{app: built(t, cfg, pgtest.Database(t)), t: t, box: server, said: said, engine: engine}
 }
 

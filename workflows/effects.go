@@ -255,7 +255,11 @@ func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Durati
 	}
 	waits := false
 	if e, ok := errors.AsType[*fault.Error](cause); ok {
-		pause, waits = max(pause, min(e.RetryAfter, q.policy.Cap)), e.Waits
+		asked := min(e.RetryAfter, q.policy.Cap)
+		pause, waits = max(pause, asked), e.Waits
+		if e.Kind == fault.Throttled && asked > 0 {
+			pause, waits = asked, true // it is told when its turn is, and its place is kept
+		}
 	}
 	if !fault.Permanent(cause) && (waits || e.Attempts < q.policy.Attempts) {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)

@@ -17,34 +17,104 @@ type limiter struct {
 	// made are the times of the last calls, oldest first, as many as one span may have.
 	made   []time.Time
 	points purse
+	// queue are the calls that wait, in the order in which they came.
+	queue []*turn
 }
 
-// take counts a call of the lane and returns the points that it takes, or says how long it must wait until there
-// is room for it. A repeat is counted whether there is or not: it was promised with its first try, and so were its
-// points.
-func (l *limiter) take(now time.Time, operation string, lane lookup.Lane, repeat bool) (points float64, wait time.Duration) {
+// turn is a call that asks for its part of the budget.
+type turn struct {
+	operation string
+	lane      lookup.Lane
+	// until is when nobody waits for it any more; zero for one whose caller stands in the queue.
+	until time.Time
+}
+
+// join keeps the turn's part for it until it takes that or leaves: those who ask later, in its lane or in a lesser one, get what is
+// left beside it. Otherwise small calls that come often would keep a large one waiting for ever.
+func (l *limiter) join(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !repeat {
-		wait = l.points.wait(now, operation, lane)
+	l.enqueue(t)
+}
+
+// leave ends the turn. Its place is kept for the next call like it when its caller means to come back after a while.
+func (l *limiter) leave(now time.Time, t *turn, back time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if back <= 0 {
+		l.unqueue(t)
+		return
 	}
-	if l.rate.Calls > 0 {
-		n, room := l.count(now), of(lane, l.rate.Calls)
-		if n >= room && !repeat {
-			wait = max(wait, l.made[n-room].Add(l.rate.Per).Sub(now))
+	t.until = now.Add(2*back + time.Second)
+	l.enqueue(t)
+}
+
+// take counts a call and returns the points that it takes, or says how long it must wait until there is room for it.
+func (l *limiter) take(now time.Time, t *turn) (points float64, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = slices.DeleteFunc(l.queue, func(q *turn) bool { return !q.until.IsZero() && !now.Before(q.until) })
+	calls, kept := l.before(t)
+	wait = l.points.wait(now, t, kept)
+	if room := of(t.lane, l.rate.Calls); l.rate.Calls > 0 {
+		if first := l.count(now) + calls - room; first >= len(l.made) {
+			wait = max(wait, l.rate.Per)
+		} else if first >= 0 {
+			wait = max(wait, l.made[first].Add(l.rate.Per).Sub(now))
 		}
 	}
 	if wait > 0 {
 		return 0, wait
 	}
+	l.unqueue(t)
+	l.note(now)
+	points = l.points.costs[t.operation]
+	l.points.out += points
+	return points, 0
+}
+
+// repeat counts a call that is made again, whether there is room or not: it was promised with its first try, and so were its points.
+func (l *limiter) repeat(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.note(now)
+}
+
+// before is what is kept for those who wait and go before the turn, which takes the place that was kept for it. The lock is held.
+func (l *limiter) before(t *turn) (calls int, points float64) {
+	for i, q := range l.queue {
+		if q == t {
+			break
+		}
+		if q.operation == t.operation && q.lane == t.lane && !q.until.IsZero() {
+			l.queue[i] = t
+			break
+		}
+		if share(q.lane) <= share(t.lane) {
+			calls++
+			points += l.points.costs[q.operation]
+		}
+	}
+	return calls, points
+}
+
+// enqueue puts the turn behind those who wait, unless it is among them. The lock is held.
+func (l *limiter) enqueue(t *turn) {
+	if !slices.Contains(l.queue, t) {
+		l.queue = append(l.queue, t)
+	}
+}
+
+// unqueue takes the turn out of those who wait. The lock is held.
+func (l *limiter) unqueue(t *turn) {
+	l.queue = slices.DeleteFunc(l.queue, func(q *turn) bool { return q == t })
+}
+
+// note remembers that a call was made now. The lock is held.
+func (l *limiter) note(now time.Time) {
 	if l.rate.Calls > 0 {
 		l.made = append(l.made, now)
 	}
-	if !repeat {
-		points = l.points.costs[operation]
-		l.points.out += points
-	}
-	return points, 0
 }
 
 // settle ends a call that took points. What its reply says of the product's budget is taken over, if it came
@@ -97,12 +167,12 @@ func (p *purse) at(now time.Time) float64 {
 	return min(p.known.Max, p.known.Available+p.known.Restore*now.Sub(p.when).Seconds()) - p.out
 }
 
-// wait is how long it takes until a call of the lane can be paid.
-func (p *purse) wait(now time.Time, operation string, lane lookup.Lane) time.Duration {
+// wait is how long it takes until a turn can be paid beside what is kept for others.
+func (p *purse) wait(now time.Time, t *turn, kept float64) time.Duration {
 	if p.costs == nil || p.known.Restore <= 0 {
 		return 0
 	}
-	short := p.costs[operation] + p.known.Max*float64(share(lane))/10 - p.at(now)
+	short := p.costs[t.operation] + kept + p.known.Max*float64(share(t.lane))/10 - p.at(now)
 	if short <= 0 {
 		return 0
 	}

@@ -14,12 +14,12 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	l := &limiter{rate: Rate{Calls: 10, Per: time.Minute}}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	made := 0
-	take := func(l *limiter, at time.Time, lane lookup.Lane, repeat bool) time.Duration {
-		_, wait := l.take(at, "any", lane, repeat)
+	take := func(l *limiter, at time.Time, lane lookup.Lane) time.Duration {
+		_, wait := l.take(at, &turn{operation: "any", lane: lane})
 		return wait
 	}
 	fill := func(lane lookup.Lane) int {
-		for take(l, now.Add(time.Duration(made)*time.Second), lane, false) == 0 {
+		for take(l, now.Add(time.Duration(made)*time.Second), lane) == 0 {
 			made++
 		}
 		return made
@@ -34,20 +34,21 @@ func TestLanesStopOneAfterTheOther(t *testing.T) {
 	}
 	// The first call was made at 0 s: intake has room again 50 s after the tenth second, work a call later, reads one more.
 	at := now.Add(10 * time.Second)
-	if wait := take(l, at, lookup.Work, false); wait != 51*time.Second {
+	if wait := take(l, at, lookup.Work); wait != 51*time.Second {
 		t.Errorf("work waits %s", wait)
 	}
-	if wait := take(l, at, lookup.Reads, false); wait != 52*time.Second {
+	if wait := take(l, at, lookup.Reads); wait != 52*time.Second {
 		t.Errorf("reads wait %s", wait)
 	}
-	wait := take(l, at.Add(52*time.Second), lookup.Reads, false)
+	wait := take(l, at.Add(52*time.Second), lookup.Reads)
 	if used, _, _ := l.left(at.Add(52 * time.Second)); wait != 0 || used != 8 {
 		t.Errorf("after that wait a read waits %s, with %d used", wait, used)
 	}
-	if wait := take(l, at, lookup.Work, true); wait != 0 {
-		t.Errorf("a repeat waits %s", wait)
+	l.repeat(at.Add(52 * time.Second))
+	if used, _, _ := l.left(at.Add(52 * time.Second)); used != 9 {
+		t.Errorf("after a repeat %d are used", used)
 	}
-	if wait := take(&limiter{}, now, lookup.History, false); wait != 0 {
+	if wait := take(&limiter{}, now, lookup.History); wait != 0 {
 		t.Errorf("without a bound a call waits %s", wait)
 	}
 }
@@ -69,13 +70,13 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	t.Parallel()
 	l := &limiter{}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	if _, wait := l.take(now, "orders", lookup.History, false); wait != 0 {
+	if _, wait := l.take(now, &turn{operation: "orders", lane: lookup.History}); wait != 0 {
 		t.Errorf("the first call waits %s", wait)
 	}
 	l.settle(now, "orders", 0, &Budget{Cost: 200, Available: 1000, Max: 1000, Restore: 50})
 	var out []float64
 	for {
-		points, wait := l.take(now, "orders", lookup.Reads, false)
+		points, wait := l.take(now, &turn{operation: "orders", lane: lookup.Reads})
 		if wait > 0 {
 			if wait != 4*time.Second { // 200 points to stay above a reserve of 200, 50 a second
 				t.Errorf("the read after that waits %s", wait)
@@ -87,11 +88,12 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	if len(out) != 4 {
 		t.Errorf("%d reads are paid for, not 4", len(out))
 	}
-	if _, wait := l.take(now, "orders", lookup.Intake, false); wait != 0 {
+	if _, wait := l.take(now, &turn{operation: "orders", lane: lookup.Intake}); wait != 0 {
 		t.Errorf("intake waits %s", wait)
 	}
-	if points, wait := l.take(now, "orders", lookup.Work, true); points != 0 || wait != 0 {
-		t.Errorf("a repeat takes %v points, which nobody gives back, and waits %s", points, wait)
+	before := l.points.out
+	if l.repeat(now); l.points.out != before {
+		t.Errorf("a repeat takes %v points, which nobody gives back", l.points.out-before)
 	}
 	// A reply that says what is left is right, whatever was guessed; a call without a reply gives its guess back.
 	l.settle(now, "orders", out[0], &Budget{Cost: 100, Available: 900, Max: 1000, Restore: 50})
@@ -103,5 +105,75 @@ func TestPointsAreCountedAsTheProductDoes(t *testing.T) {
 	}
 	if _, points, _ := l.left(now.Add(time.Hour)); points != 1000 {
 		t.Errorf("an hour later %v are left", points)
+	}
+}
+
+// TestALargeCallIsNotKeptWaitingBySmallOnes: what comes in is kept for who waits, from those of its lane and of lesser ones, by
+// points and by number; better lanes go first, and who leaves keeps nothing.
+func TestALargeCallIsNotKeptWaitingBySmallOnes(t *testing.T) {
+	t.Parallel()
+	l := &limiter{rate: Rate{Calls: 100, Per: time.Minute}}
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	tell := func(operation string, cost, available float64) {
+		l.settle(now, operation, l.points.costs[operation], &Budget{Cost: cost, Available: available, Max: 1000, Restore: 10})
+	}
+	tell("large", 400, 1000)
+	tell("small", 10, 120)
+	large, small, intake := &turn{operation: "large", lane: lookup.Work}, &turn{operation: "small", lane: lookup.Work}, &turn{operation: "small", lane: lookup.Intake}
+	_, wait := l.take(now, large)
+	if wait != 38*time.Second { // 400 above a reserve of 100, 120 there, 10 a second
+		t.Fatalf("the large one waits %s", wait)
+	}
+	l.join(large)
+	l.join(large)
+	if _, wait := l.take(now, small); wait != 39*time.Second {
+		t.Errorf("a small one after it waits %s", wait)
+	}
+	if _, wait := l.take(now, &turn{operation: "small", lane: lookup.Reads}); wait != 49*time.Second {
+		t.Errorf("a read after it waits %s", wait)
+	}
+	if _, wait := l.take(now, intake); wait != 0 {
+		t.Errorf("intake waits %s", wait)
+	}
+	tell("small", 10, 120)
+	if _, wait := l.take(now.Add(38*time.Second), large); wait != 0 {
+		t.Errorf("after its wait it waits %s", wait)
+	}
+	tell("large", 400, 120)
+	if _, wait := l.take(now, small); wait != 0 {
+		t.Errorf("a small one waits %s for nobody", wait)
+	}
+	tell("small", 10, 120)
+	l.join(large)
+	l.leave(now, large, 0)
+	if _, wait := l.take(now, small); wait != 0 {
+		t.Errorf("a small one waits %s for one that has left", wait)
+	}
+	tell("small", 10, 120)
+	l.leave(now, large, 38*time.Second)
+	if _, wait := l.take(now, small); wait != 39*time.Second {
+		t.Errorf("a small one waits %s beside one that comes back", wait)
+	}
+	if _, wait := l.take(now.Add(39*time.Second), &turn{operation: "large", lane: lookup.Work}); wait != 0 || len(l.queue) > 0 {
+		t.Errorf("when it comes back it waits %s, and %d places are kept", wait, len(l.queue))
+	}
+	l.leave(now, large, 38*time.Second)
+	if _, wait := l.take(now.Add(77*time.Second), small); wait != 0 || len(l.queue) > 0 {
+		t.Errorf("a small one waits %s for one that does not come back, and %d places are kept", wait, len(l.queue))
+	}
+	l = &limiter{rate: Rate{Calls: 2, Per: time.Minute}}
+	first, second := &turn{operation: "any", lane: lookup.Intake}, &turn{operation: "any", lane: lookup.Intake}
+	l.repeat(now)
+	l.repeat(now.Add(time.Second))
+	l.join(first)
+	if _, wait := l.take(now.Add(2*time.Second), second); wait != 59*time.Second {
+		t.Errorf("the second in the queue waits %s", wait)
+	}
+	l.join(second)
+	if _, wait := l.take(now.Add(2*time.Second), &turn{operation: "any", lane: lookup.Intake}); wait != time.Minute {
+		t.Errorf("the third waits %s", wait)
+	}
+	if _, wait := l.take(now.Add(time.Minute), first); wait != 0 {
+		t.Errorf("the first waits %s", wait)
 	}
 }

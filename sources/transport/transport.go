@@ -201,28 +201,43 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		target = strings.TrimPrefix(target, c.base.Scheme+"://"+c.base.Host)
 		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target, Body: string(r.Body)}
 	}
+	mine := &turn{operation: r.Operation, lane: lookup.LaneOf(ctx)}
+	res, err := c.inTurn(ctx, r, target, mine)
+	var back time.Duration
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Throttled && mine.lane == lookup.Work {
+		back = e.RetryAfter
+	}
+	c.limit.leave(time.Now(), mine, back)
+	return res, err
+}
+
+// inTurn makes the call, again and again while it is told to wait and has the patience.
+func (c *Client) inTurn(ctx context.Context, r Request, target string, mine *turn) (*Response, error) {
 	began := time.Now()
 	for range maxRefusals {
-		res, err := c.within(ctx, r, target, began)
+		res, err := c.within(ctx, r, target, mine, began)
 		e, _ := errors.AsType[*fault.Error](err)
-		if e == nil || e.Kind != fault.Throttled || !wait(ctx, e.RetryAfter) {
+		if e == nil || e.Kind != fault.Throttled || !patient(ctx, e.RetryAfter) {
+			return res, err
+		}
+		c.limit.join(mine)
+		if !wait(ctx, e.RetryAfter) {
 			return res, err
 		}
 	}
-	return c.within(ctx, r, target, began)
+	return c.within(ctx, r, target, mine, began)
 }
 
 // within makes the call, which somebody has waited for since it began, when the source's budget has room for it.
-func (c *Client) within(ctx context.Context, r Request, target string, began time.Time) (*Response, error) {
-	lane := lookup.LaneOf(ctx)
-	points, wait := c.limit.take(time.Now(), r.Operation, lane, false)
+func (c *Client) within(ctx context.Context, r Request, target string, mine *turn, began time.Time) (*Response, error) {
+	points, wait := c.limit.take(time.Now(), mine)
 	if wait > 0 {
-		c.record.held(lane)
+		c.record.held(mine.lane)
 		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: wait, NotSent: true}
 		observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: time.Now(), Outcome: string(fault.Throttled)})
 		return nil, err
 	}
-	res, err := c.try(ctx, r, target, lane, began)
+	res, err := c.try(ctx, r, target, mine.lane, began)
 	var told *Budget
 	if res != nil && c.cfg.Budget != nil {
 		if b, ok := c.cfg.Budget(res); ok {
@@ -244,12 +259,15 @@ func Patient(ctx context.Context, each time.Duration) context.Context {
 	return context.WithValue(ctx, patienceKey{}, each)
 }
 
-// wait waits as long as a product asked, if the context has the patience and the time.
-func wait(ctx context.Context, d time.Duration) bool {
+// patient reports whether the context has the patience, and the time, to wait so long.
+func patient(ctx context.Context, d time.Duration) bool {
 	patience, _ := ctx.Value(patienceKey{}).(time.Duration)
-	if deadline, ok := ctx.Deadline(); patience <= 0 || d > patience || (ok && time.Until(deadline) < d) {
-		return false
-	}
+	deadline, ok := ctx.Deadline()
+	return patience > 0 && d <= patience && (!ok || time.Until(deadline) >= d)
+}
+
+// wait waits as long as a product asked, and reports whether the context lasted.
+func wait(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(max(d, 50*time.Millisecond))
 	defer t.Stop()
 	select {
@@ -274,7 +292,7 @@ func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.
 	var unread error
 	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
 		if e.Attempts() > 1 {
-			c.limit.take(time.Now(), r.Operation, lane, true)
+			c.limit.repeat(time.Now())
 		} else {
 			c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
 		}
