@@ -42,8 +42,6 @@ type Figure struct {
 	OnHand    trade.Decimal
 	Allocated trade.Decimal
 	Inbound   trade.Decimal
-	// Read is when the figure was read; the adapter leaves it to the service.
-	Read lookup.Window
 }
 
 // Free is what the node itself has not set aside, never less than zero.
@@ -223,11 +221,11 @@ type Service struct {
 	// Channels are told of what can be promised.
 	Channels []Channel
 	// looking is what is shown to somebody, shared. A promise is made from a read of its own.
-	looking *lookup.Flights[Key, seen]
+	looking *lookup.Flights[Key, *seen]
 
 	mu sync.Mutex
 	// adopted is what was adopted last, by this process, to be shown.
-	adopted map[Key]counted
+	adopted map[Key]*counted
 }
 
 // Nodes are the configured nodes, in order of priority.
@@ -272,7 +270,7 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 		ask, behind = lookup.Sort(keys, fresh, stale, func(k Key) (time.Duration, bool) { return known[k].age, known[k].shown() })
 		s.looking.Start(ctx, behind)
 	}
-	looked := lookup.Empty[Key, seen](0)
+	looked := lookup.Answers[Key, *seen]{}
 	if len(ask) > 0 {
 		if looked, err = s.looking.Ask(ctx, ask); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
@@ -282,27 +280,33 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 				return lookup.Answers[trade.SKU, *Availability]{}, err
 			}
 		}
-		if known == nil {
-			known = make(map[Key]counted, len(ask))
-		}
-		for k, l := range looked.Found {
-			known[k] = l.counted
-		}
 	}
 	return s.assemble(ctx, skus, known, looked), nil
 }
 
 // assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that overlaps
 // work on its way is not adopted, and the one before it stays.
-func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, seen]) lookup.Answers[trade.SKU, *Availability] {
+func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
-	for _, sku := range lookup.Unique(skus) {
-		unit := s.unit(sku, known)
-		a := &Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, Nodes: make([]AtNode, 0, len(s.nodes)), channels: s.Channels}
+	of := func(k Key) (counted, bool) {
+		if l := looked.Found[k]; l != nil {
+			return l.counted, true
+		}
+		c, ok := known[k]
+		return c, ok
+	}
+	list, nodes := make([]Availability, 0, len(skus)), make([]AtNode, 0, len(skus)*len(s.nodes))
+	for _, sku := range skus {
+		if out.Found[sku] != nil {
+			continue
+		}
+		unit := s.unit(sku, of)
+		list = append(list, Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, channels: s.Channels})
+		a := &list[len(list)-1]
 		for i := range s.nodes {
 			n := &s.nodes[i]
 			k := Key{n.ID, sku}
-			c, ok := known[k]
+			c, ok := of(k)
 			asOf := c.Read.End.Add(-n.Lag)
 			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
@@ -315,14 +319,15 @@ func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n.Safety))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: asOf, Freshness: lookup.Cached}
 			switch l, asked := looked.Found[k]; {
-			case asked && !c.Read.Start.Before(l.since):
+			case asked && !l.Read.Start.Before(l.since):
 				at.Provenance.Freshness = lookup.Live
 			case looked.Failed[k] != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
-			a.Nodes = append(a.Nodes, at)
+			nodes = append(nodes, at)
 		}
+		a.Nodes, nodes = slices.Clip(nodes), nodes[len(nodes):]
 		if len(a.Nodes) > 0 || len(a.Unknown) > 0 {
 			out.Found[sku] = a
 		}
@@ -331,10 +336,10 @@ func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]
 }
 
 // unit is what the item is counted in, by the last node that names a unit: not every system does.
-func (s *Service) unit(sku trade.SKU, known map[Key]counted) (unit trade.Unit) {
-	for _, n := range s.nodes {
-		if u := known[Key{n.ID, sku}].Unit; u != "" {
-			unit = u
+func (s *Service) unit(sku trade.SKU, of func(Key) (counted, bool)) (unit trade.Unit) {
+	for i := range s.nodes {
+		if c, _ := of(Key{s.nodes[i].ID, sku}); c.Unit != "" {
+			unit = c.Unit
 		}
 	}
 	return unit
@@ -378,8 +383,8 @@ type seen struct {
 // look asks the source for figures to be shown, and adopts them as far as they are certain. One that is the same as when
 // it was adopted a little while ago, and still stands in the table as it was adopted, is shown as read now. Adopting it
 // would also end the reservations that it includes; that can wait until it is adopted again.
-func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, seen], error) {
-	out := lookup.Empty[Key, seen](len(keys))
+func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *seen], error) {
+	out := lookup.Empty[Key, *seen](len(keys))
 	began := time.Now()
 	start, answers, err := s.ask(ctx, keys)
 	if err != nil {
@@ -391,10 +396,16 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 	if err != nil {
 		return out, err
 	}
+	all := make([]seen, 0, len(keys))
+	found := func(k Key, c counted) {
+		all = append(all, seen{c, start})
+		out.Found[k] = &all[len(all)-1]
+	}
 	for _, c := range same {
 		if reserved, ok := standing[c.Key]; ok {
+			c := *c
 			c.Read, c.reserved, c.age = read, reserved, 0
-			out.Found[c.Key] = seen{c, start}
+			found(c.Key, c)
 		}
 	}
 	maps.Copy(out.Failed, answers.Failed)
@@ -418,9 +429,9 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 		clear(s.adopted)
 	}
 	for _, k := range adopt {
-		out.Found[k] = seen{known[k], start}
-		if c, ok := known[k]; ok && c.Read.Start.Equal(start) {
-			s.adopted[k] = c
+		c, ok := known[k]
+		if found(k, c); ok && c.Read.Start.Equal(start) {
+			s.adopted[k] = &c
 		}
 	}
 	return out, nil
@@ -429,12 +440,12 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, see
 // unchanged are the figures that were adopted a little while ago and that the nodes say again. Where some are not, and a
 // transaction is due anyway, it takes along those that will soon be. No figure goes without being adopted for more than a
 // minute: until then the reservations that it includes count twice.
-func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []counted {
+func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
 	while := min(s.ages.Again(), time.Minute)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
 	}
-	out := make([]counted, 0, len(keys))
+	out := make([]*counted, 0, len(keys))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range keys {
@@ -445,7 +456,7 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answ
 		}
 	}
 	if len(out)+len(answers.Failed) < len(keys) {
-		out = slices.DeleteFunc(out, func(c counted) bool { return now.Sub(c.Read.Start) > while/2 })
+		out = slices.DeleteFunc(out, func(c *counted) bool { return now.Sub(c.Read.Start) > while/2 })
 	}
 	return out
 }
@@ -454,7 +465,7 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answ
 const maxAdopted = 50_000
 
 // same reports whether a node says again what was adopted.
-func (c counted) same(f Figure, has bool) bool {
+func (c *counted) same(f Figure, has bool) bool {
 	if !has || c.Source == "" {
 		return !has && c.Source == ""
 	}

@@ -19,7 +19,7 @@ import (
 func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	s := &Service{store: &store{pool: pool, nodes: nodes, stale: stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]counted{}}
+	s := &Service{store: &store{pool: pool, nodes: nodes, stale: stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]*counted{}}
 	s.looking = lookup.Share(s.look)
 	return s
 }
@@ -45,6 +45,8 @@ func (s *store) lag(id trade.NodeID) time.Duration {
 // the node was asked and does not have the item.
 type counted struct {
 	Figure
+	// Read is when it was read.
+	Read     lookup.Window
 	reserved trade.Decimal
 	age      time.Duration
 	// outdated is true when something has happened since that the figure does not know of. What may be promised
@@ -85,11 +87,14 @@ func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error
 
 // standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
 // since; the others are not in it. Figures and promises are of one moment. No row of a figure ever goes away.
-func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.Decimal, error) {
-	out := make(map[Key]trade.Decimal, len(adopted))
+func (s *store) standing(ctx context.Context, adopted []*counted) (map[Key]trade.Decimal, error) {
 	if len(adopted) == 0 {
-		return out, nil
+		return nil, nil //nolint:nilnil // of nothing, nothing is promised
 	}
+	if out, err := s.allStanding(ctx, adopted); out != nil || err != nil {
+		return out, err
+	}
+	out := make(map[Key]trade.Decimal, len(adopted))
 	keys, at := make([]Key, len(adopted)), make([]time.Time, len(adopted))
 	for i, c := range adopted {
 		keys[i], at[i] = c.Key, c.Read.Start
@@ -121,6 +126,58 @@ func (s *store) standing(ctx context.Context, adopted []counted) (map[Key]trade.
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("what stands of stock: %w", err)
+	}
+	return out, nil
+}
+
+// allStanding is the same where all that was adopted of some items at some nodes still stands, as it mostly does; nil where not. It
+// reads no more than how many rows stand and the sum of their times: a row's time only ever grows, so that the sum is that of
+// the rows that were adopted when none has another one.
+func (s *store) allStanding(ctx context.Context, adopted []*counted) (map[Key]trade.Decimal, error) {
+	var skus []trade.SKU
+	var nodes []trade.NodeID
+	base, sum := adopted[0].Read.Start, int64(0)
+	for i, c := range adopted {
+		sum += c.Read.Start.Sub(base).Microseconds()
+		if i == 0 || c.Key.SKU != adopted[i-1].Key.SKU {
+			skus = append(skus, c.Key.SKU)
+		}
+		if !slices.Contains(nodes, c.Key.Node) {
+			nodes = append(nodes, c.Key.Node)
+		}
+	}
+	if len(adopted) != len(skus)*len(nodes) {
+		return nil, nil //nolint:nilnil // nothing is known of them all
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT '', '', 0::numeric, count(*), coalesce(sum((date_part('epoch', read_start - $3::timestamptz) * 1000000)::bigint), 0)::bigint
+		FROM unnest($1::text[]) AS k(sku), LATERAL (
+			SELECT read_start FROM stock_figures f WHERE f.sku = k.sku AND f.node = ANY($2) AND f.outdated < f.read_start OFFSET 0) AS f
+		UNION ALL
+		SELECT node, sku, sum(quantity), 0, 0 FROM reservations WHERE sku = ANY($1) GROUP BY node, sku`, postgres.Texts(skus), postgres.Texts(nodes), base)
+	if err != nil {
+		return nil, fmt.Errorf("what stands of stock: %w", err)
+	}
+	out := make(map[Key]trade.Decimal, len(adopted))
+	for _, c := range adopted {
+		out[c.Key] = trade.Decimal{}
+	}
+	var k Key
+	var reserved trade.Decimal
+	var n, total int64
+	stands := false
+	if _, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &reserved, &n, &total}, func() error {
+		if k == (Key{}) {
+			stands = n == int64(len(adopted)) && total == sum
+		} else if _, asked := out[k]; asked {
+			out[k] = reserved
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("what stands of stock: %w", err)
+	}
+	if !stands {
+		return nil, nil //nolint:nilnil // not all of them
 	}
 	return out, nil
 }

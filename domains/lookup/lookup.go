@@ -7,6 +7,7 @@ package lookup
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -44,16 +45,29 @@ func (a Answers[K, V]) Merge(b Answers[K, V]) {
 
 // Unique returns keys without repeats, in the order of first appearance.
 func Unique[K comparable](keys []K) []K {
-	seen := make(map[K]struct{}, len(keys))
 	out := make([]K, 0, len(keys))
-	for _, k := range keys {
-		if _, ok := seen[k]; !ok {
+	var seen map[K]struct{} // of many
+	for i, k := range keys {
+		if i == few {
+			seen = make(map[K]struct{}, len(keys))
+			for _, k := range out {
+				seen[k] = struct{}{}
+			}
+		}
+		if seen == nil {
+			if !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		} else if _, ok := seen[k]; !ok {
 			seen[k] = struct{}{}
 			out = append(out, k)
 		}
 	}
 	return out
 }
+
+// few keys are found faster by looking at each.
+const few = 8
 
 // Freshness says how a value came to be in an answer.
 type Freshness string

@@ -26,8 +26,10 @@ func (n Names) Ours(theirs string) string {
 
 // Theirs is what the source calls what we call so, by the name that was said last.
 func (n Names) Theirs(ours string) string {
-	all := n.All(ours)
-	return all[len(all)-1]
+	if all := n.to[ours]; len(all) > 0 {
+		return all[len(all)-1]
+	}
+	return ours
 }
 
 // All are the names that the source has for what we call so, at least one.

@@ -45,8 +45,10 @@ func NewStock(nodes []inventory.Node, sources map[string]inventory.Source, names
 func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
 	out, err := ask(ctx, s, keys, func(source inventory.Source) question[inventory.Figure] { return source.Stock })
 	for k, f := range out.Found {
-		f.Key = k
-		out.Found[k] = f
+		if f.Key != k {
+			f.Key = k
+			out.Found[k] = f
+		}
 	}
 	return out, err
 }
@@ -77,13 +79,21 @@ type question[V any] func(ctx context.Context, keys []inventory.Key) (lookup.Ans
 // ask puts a question to the owners of the keys, all at once, and translates the names of their places. An
 // owner without the question is left out.
 func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inventory.Source) question[V]) (lookup.Answers[inventory.Key, V], error) {
-	out := lookup.Empty[inventory.Key, V](len(keys))
-	groups := map[string][]inventory.Key{}
+	groups, renamed := map[string][]inventory.Key{}, map[string]bool{}
 	for _, k := range keys {
 		if name, ok := s.owner[k.Node]; ok && s.sources[name] != nil {
-			groups[name] = append(groups[name], inventory.Key{Node: s.local[k.Node], SKU: k.SKU})
+			local := s.local[k.Node]
+			groups[name] = append(groups[name], inventory.Key{Node: local, SKU: k.SKU})
+			if local != k.Node {
+				renamed[name] = true
+			}
 		}
 	}
+	room := len(keys)
+	if len(groups) == 1 {
+		room = 0 // the owner's answers are ours
+	}
+	out := lookup.Empty[inventory.Key, V](room)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for name, theirs := range groups {
@@ -93,6 +103,20 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 		}
 		wg.Go(func() {
 			names, err := s.names(ctx, name)
+			if err == nil && names.Same() && !renamed[name] {
+				answers, err := put(ctx, theirs)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err != nil:
+					out.Fail(theirs, err)
+				case len(groups) == 1:
+					out = answers
+				default:
+					out.Merge(answers)
+				}
+				return
+			}
 			named := make([]inventory.Key, len(theirs))
 			for i, k := range theirs {
 				named[i] = inventory.Key{Node: k.Node, SKU: names.TheirItem(k.SKU)}
