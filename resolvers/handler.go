@@ -51,7 +51,7 @@ func Schema(r *Resolver) graphql.ExecutableSchema {
 	if r.DepthFirst {
 		return generated.NewExecutableSchema(generated.Config{Resolvers: r})
 	}
-	return generated.NewBreadthSchema(generated.Config{Resolvers: r}, breadth.Options{Level: level, Executed: r.Executed})
+	return generated.NewBreadthSchema(generated.Config{Resolvers: r}, breadth.Options{Level: level, Executed: r.Executed, Buffer: r.answers.get})
 }
 
 // level has the calls of a level ask together: what several of them load of one kind is one question. The fields at
@@ -88,7 +88,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.AddTransport(transport.Options{})
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: keepAlive})
 	srv.AddTransport(transport.GET{})
-	srv.AddTransport(post{})
+	srv.AddTransport(post{answers: &r.answers})
 	srv.Use(extension.Introspection{})
 	srv.SetQueryCache(lru.New[*ast.QueryDocument](1000))
 	srv.SetParserTokenLimit(maxTokens)

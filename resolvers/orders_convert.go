@@ -222,13 +222,15 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 
 func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 	scopeOf(ctx).announce(list.Orders...)
-	out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, Edges: make([]*model.OrderEdge, len(list.Orders)), PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
+	out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
 	if out.Nodes == nil {
 		out.Nodes = []*orders.Order{}
 	}
+	edges := make([]model.OrderEdge, len(list.Orders))
 	for i, o := range list.Orders {
-		out.Edges[i] = &model.OrderEdge{Cursor: list.Cursors[i], Node: o}
+		edges[i] = model.OrderEdge{Cursor: list.Cursors[i], Node: o}
 	}
+	out.Edges = refs(edges)
 	return out
 }
 

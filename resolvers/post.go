@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
@@ -13,11 +14,36 @@ import (
 
 // post is gqlgen's POST, but that the data of an answer without errors is written as it is. It is JSON already, and gqlgen
 // would read all of it twice more, to check and to compact it.
-type post struct{ transport.POST }
+type post struct {
+	transport.POST
+	// answers takes the memory of an answer that was written.
+	answers *buffers
+}
+
+// buffers are used again.
+type buffers struct{ pool sync.Pool }
+
+// largest bounds the buffers that are kept, in bytes.
+const largest = 1 << 20
+
+// get is an empty buffer for so many bytes.
+func (b *buffers) get(size int) []byte {
+	if kept, ok := b.pool.Get().(*[]byte); ok && cap(*kept) >= size {
+		return (*kept)[:0]
+	}
+	return make([]byte, 0, size)
+}
+
+// put takes a buffer that nobody reads any more.
+func (b *buffers) put(buf []byte) {
+	if cap(buf) <= largest {
+		b.pool.Put(&buf)
+	}
+}
 
 // Do implements graphql.Transport.
 func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	d := &direct{ResponseWriter: w, GraphExecutor: exec}
+	d := &direct{ResponseWriter: w, GraphExecutor: exec, answers: p.answers}
 	p.POST.Do(d, r, d)
 }
 
@@ -25,7 +51,8 @@ func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecu
 type direct struct {
 	http.ResponseWriter
 	graphql.GraphExecutor
-	data json.RawMessage
+	data    json.RawMessage
+	answers *buffers
 }
 
 // DispatchOperation implements graphql.GraphExecutor. It keeps the data back.
@@ -56,6 +83,7 @@ func (d *direct) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+	d.answers.put(d.data)
 	d.data = nil
 	return len(b), nil
 }

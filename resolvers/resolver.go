@@ -57,6 +57,8 @@ type Resolver struct {
 	Executed func(ctx context.Context, why string)
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
+
+	answers buffers
 }
 
 // scope is what one response has loaded.
@@ -220,21 +222,28 @@ func (s *scope) announceAccount(id trade.AccountID) {
 
 // announce says that fields beneath these orders are asked for, those that are selected.
 func (s *scope) announce(list ...*orders.Order) {
+	list = slices.DeleteFunc(slices.Clone(list), func(o *orders.Order) bool { return o == nil })
+	var lines []*orders.Line
 	for _, o := range list {
-		if o == nil {
-			continue
-		}
-		announce(s, "Order.account", s.accounts, o.Account)
-		s.work.Announce(o.ID)
-		s.shipments.Announce(o.ID)
-		s.returns.Announce(o.ID)
-		s.documents.Announce(o.ID)
 		for i := range o.Lines {
-			l := &o.Lines[i]
-			announce(s, "OrderLine.item", s.items, l.SKU)
-			announce(s, "OrderLine.availability", s.availability, l.SKU)
-			announce(s, "OrderLine.price", s.prices, priceKey(l))
+			lines = append(lines, &o.Lines[i])
 		}
+	}
+	ids := keysOf(list, orderID)
+	s.work.Announce(ids...)
+	s.shipments.Announce(ids...)
+	s.returns.Announce(ids...)
+	s.documents.Announce(ids...)
+	announceAll(s, "Order.account", s.accounts, list, func(o *orders.Order) trade.AccountID { return o.Account })
+	announceAll(s, "OrderLine.item", s.items, lines, lineSKU)
+	announceAll(s, "OrderLine.availability", s.availability, lines, lineSKU)
+	announceAll(s, "OrderLine.price", s.prices, lines, priceKey)
+}
+
+// announceAll says of each of the parents that its key is asked for, if a field of the operation does.
+func announceAll[T any, K comparable, V any](s *scope, coordinate string, l *batch.Loader[K, V], parents []*T, key func(*T) K) {
+	if s.selected[coordinate] {
+		l.Announce(keysOf(parents, key)...)
 	}
 }
 

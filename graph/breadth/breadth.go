@@ -26,6 +26,9 @@ type Options struct {
 	Level func(ctx context.Context, level int, asked []Asked) func(context.Context) (context.Context, func())
 	// Executed is told of each operation why gqlgen executes it, or nothing when a plan does.
 	Executed func(ctx context.Context, why string)
+	// Buffer is the memory, of at least a size, that an answer is written into, if it does not get longer. It is whoever takes the
+	// answer who may use it again.
+	Buffer func(size int) []byte
 }
 
 // Asked is one call of a level: the field, as Type.field, and for how many parents it is asked.
@@ -54,6 +57,9 @@ func New(s graphql.ExecutableSchema, t *Tables, env func(*graphql.OperationConte
 	}
 	if o.Executed == nil {
 		o.Executed = func(context.Context, string) {}
+	}
+	if o.Buffer == nil {
+		o.Buffer = func(size int) []byte { return make([]byte, 0, size) }
 	}
 	return &Schema{s, t, env, o, plans}
 }

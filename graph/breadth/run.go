@@ -54,7 +54,7 @@ func (r *run) answer() *graphql.Response {
 			r.levels(g)
 		}
 		size := int(r.plan.size.Load())
-		w.buf = make([]byte, 0, size+size/8+64)
+		w.buf = r.schema.options.Buffer(size + size/8 + 64)
 		return w.object(r.plan.root, nil)
 	}()
 	if !ok {

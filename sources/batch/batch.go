@@ -11,6 +11,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -90,6 +91,15 @@ func (l *Loader[K, V]) Announce(keys ...K) {
 	l.announced = append(l.announced, keys...)
 }
 
+// announceOnce is Announce for keys that may have been announced just now, as whoever returned their rows does.
+func (l *Loader[K, V]) announceOnce(keys []K) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.announced) - len(keys); n < 0 || !slices.Equal(l.announced[n:], keys) {
+		l.announced = append(l.announced, keys...)
+	}
+}
+
 // wasAnnounced reports whether a key was announced.
 func (l *Loader[K, V]) wasAnnounced(k K) bool {
 	if l.seen == nil {
@@ -107,7 +117,7 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 	t, _ := ctx.Value(turnKey{}).(*turn)
 	whole := t != nil && t.whole
 	if whole {
-		l.Announce(keys...)
+		l.announceOnce(keys)
 		t.arrive()
 		if l.gate != nil {
 			t.gate.wait(ctx)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -84,29 +83,65 @@ func (b *branch) fill(record gjson.Result, slots []slot) {
 // row is one record of a reply, read through the field map. What cannot be read is remembered with the
 // record, and reading goes on: whoever has read it all asks for the trouble.
 type row struct {
-	op     *operation
-	record string
-	slots  []slot
-	// whole is the record as expressions see it, made for the first that asks.
-	whole   *any
+	op      *operation
+	record  string
+	slots   []slot
 	trouble *error
+	in      *room
+	// whole is the record as expressions see it, made for the first that asks; nil where no field has one.
+	whole *any
 }
 
-func (op *operation) row(record gjson.Result, slots []slot, whole *any, trouble *error) row {
-	if record.IsObject() {
-		op.tree.fill(record, slots)
+// room is what the rows of a reply and those within them are read into, in few pieces.
+type room struct {
+	rows     space[row]
+	slots    space[slot]
+	troubles space[error]
+}
+
+// space gives parts of pieces, each piece twice as large as the one before.
+type space[T any] struct {
+	free []T
+	size int
+}
+
+// largest bounds the pieces that are made before it is known that they are needed.
+const largest = 256
+
+// expect makes room for so many in one piece.
+func (s *space[T]) expect(n int) {
+	if len(s.free) < n {
+		s.size = max(n, min(2*s.size, largest))
+		s.free = make([]T, s.size)
 	}
-	return row{op, record.Raw, slots, whole, trouble}
 }
 
-// single is a record that stands alone.
-func (op *operation) single(record gjson.Result, trouble *error) row {
-	return op.row(record, make([]slot, op.slots), new(any), trouble)
+// take is a part that nobody has yet.
+func (s *space[T]) take(n int) []T {
+	s.expect(n)
+	part := s.free[:n:n]
+	s.free = s.free[n:]
+	return part
+}
+
+// read reads a record. Without a trouble it has one of its own.
+func (in *room) read(op *operation, record gjson.Result, trouble *error) row {
+	if trouble == nil {
+		trouble = &in.troubles.take(1)[0]
+	}
+	r := row{op: op, record: record.Raw, slots: in.slots.take(op.slots), trouble: trouble, in: in}
+	if op.works {
+		r.whole = new(any)
+	}
+	if record.IsObject() {
+		op.tree.fill(record, r.slots)
+	}
+	return r
 }
 
 // below is a record inside this one.
 func (r row) below(op *operation, record gjson.Result) row {
-	return op.single(record, r.trouble)
+	return r.in.read(op, record, r.trouble)
 }
 
 // unread remembers that a field does not hold what it should.
@@ -217,7 +252,10 @@ func (r row) time(field string) time.Time {
 // day reads a day; empty when there is none.
 func (r row) day(field string) trade.Date {
 	text := r.text(field)
-	if _, err := time.Parse(time.DateOnly, text); err != nil && text != "" {
+	if text == "" {
+		return ""
+	}
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
 		r.unread(field, "day such as 2026-11-30")
 		return ""
 	}
@@ -231,7 +269,7 @@ func (r row) rows(c *Client, field, shape string) []row {
 	if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
 		return nil
 	}
-	return op.rows(list, r.trouble)
+	return r.in.list(op, list, r.trouble)
 }
 
 // shapeless remembers that nothing says how to read the records in a field.
@@ -242,27 +280,21 @@ func (r row) shapeless(field, shape string) bool {
 	return true
 }
 
-// rows are the records of a list, each with a trouble of its own unless they share one. Where a product has nothing
+// list reads the records of a list, each with a trouble of its own unless they share one. Where a product has nothing
 // it may say null.
-func (op *operation) rows(list gjson.Result, trouble *error) []row {
+func (in *room) list(op *operation, list gjson.Result, trouble *error) []row {
 	var out []row
-	var slots []slot
-	var wholes []any
-	var troubles []error
 	list.ForEach(func(_, record gjson.Result) bool {
 		if record.Type == gjson.Null {
 			return true
 		}
-		if len(wholes) == 0 { // room for as many as there may be if they are all as long as this one, in one piece
-			n := min(max(4, len(out), len(list.Raw)/(len(record.Raw)+1)), 256)
-			out, slots, wholes, troubles = slices.Grow(out, n), make([]slot, n*op.slots), make([]any, n), make([]error, n)
+		if out == nil { // for as many as there may be if they are all as long as this one
+			n := min(max(1, len(list.Raw)/(len(record.Raw)+1)), largest)
+			out = in.rows.take(n)[:0]
+			in.slots.expect(n * op.slots)
+			in.troubles.expect(n)
 		}
-		own := trouble
-		if own == nil {
-			own = &troubles[0]
-		}
-		out = append(out, op.row(record, slots[:op.slots:op.slots], &wholes[0], own))
-		slots, wholes, troubles = slots[op.slots:], wholes[1:], troubles[1:]
+		out = append(out, in.read(op, record, trouble))
 		return true
 	})
 	return out
@@ -281,13 +313,13 @@ func (op *operation) decode(body []byte) (rows []row, next string, err error) {
 		next = said(down(v, op.next))
 	}
 	if op.items == nil && !v.IsArray() {
-		return []row{op.single(v, new(error))}, next, nil
+		return []row{new(room).read(op, v, nil)}, next, nil
 	}
 	list := down(v, op.items)
 	if !list.IsArray() {
 		return nil, "", fmt.Errorf("no list at %s", op.Items)
 	}
-	return op.rows(list, nil), next, nil
+	return new(room).list(op, list, nil), next, nil
 }
 
 // down is what a path leads to.

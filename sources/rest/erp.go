@@ -2,7 +2,7 @@ package rest
 
 import (
 	"context"
-	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -138,11 +138,18 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	for g, ks := range pricing.ByContext(keys) {
 		_ = inParts(ks, c.batch("prices"), func(part []pricing.Key) error {
 			wg.Go(func() {
-				answers := lookup.Empty[pricing.Key, pricing.Price](len(part))
-				c.quote(ctx, g, part, answers)
+				at := c.live(time.Now())
+				rows, err := c.quote(ctx, g, part)
 				mu.Lock()
 				defer mu.Unlock()
-				out.Merge(answers)
+				if err != nil {
+					out.Fail(part, err)
+				}
+				for _, r := range rows {
+					for _, k := range r.priced(part) {
+						c.price(r, k, at, out)
+					}
+				}
 			})
 			return nil
 		})
@@ -151,7 +158,8 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key, out lookup.Answers[pricing.Key, pricing.Price]) {
+// quote asks for the prices of keys that share their context.
+func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) ([]row, error) {
 	skus := make([]trade.SKU, len(keys))
 	for i, k := range keys {
 		skus[i] = k.SKU
@@ -164,42 +172,35 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 		}
 		quote["lines"] = lines
 	}
-	at := c.live(time.Now())
 	rows, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(keys))
-	if err != nil {
-		out.Fail(keys, err)
-		return
-	}
-	for _, r := range rows {
-		cur := trade.Currency(r.text("currency"))
-		for k := range r.priced(keys) {
-			c.price(r, k, cur, at, out)
-		}
-	}
+	return rows, err
 }
 
 // priced are the keys that a row has the price of.
-func (r row) priced(keys []pricing.Key) iter.Seq[pricing.Key] {
-	return func(yield func(pricing.Key) bool) {
-		if r.text("price") == "" {
-			return
-		}
-		if _, lines := r.op.fields["line"]; lines {
-			if n := r.integer("line"); n >= 1 && n <= len(keys) {
-				yield(keys[n-1])
-			}
-			return
-		}
-		sku := trade.SKU(r.text("sku"))
-		for _, k := range keys {
-			if k.SKU == sku && !yield(k) {
-				return
-			}
-		}
+func (r row) priced(keys []pricing.Key) []pricing.Key {
+	if r.text("price") == "" {
+		return nil
 	}
+	if _, lines := r.op.fields["line"]; lines {
+		if n := r.integer("line"); n >= 1 && n <= len(keys) {
+			return keys[n-1 : n]
+		}
+		return nil
+	}
+	sku := trade.SKU(r.text("sku"))
+	of := func(k pricing.Key) bool { return k.SKU == sku }
+	first := slices.IndexFunc(keys, of)
+	switch {
+	case first < 0:
+		return nil
+	case !slices.ContainsFunc(keys[first+1:], of):
+		return keys[first : first+1]
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(k pricing.Key) bool { return !of(k) })
 }
 
-func (c *Client) price(r row, k pricing.Key, cur trade.Currency, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {
+func (c *Client) price(r row, k pricing.Key, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {
+	cur := trade.Currency(r.text("currency"))
 	p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Until: r.day("until"), Provenance: at}
 	for _, b := range r.rows(c, "breaks", "break") {
 		p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})

@@ -85,7 +85,9 @@ type operation struct {
 	body  cel.Program
 	// programmed is true when what is asked is calculated: a program needs every variable that it could name.
 	programmed bool
-	fields     map[string]cell
+	// works is true when a field of a row is worked out by an expression.
+	works  bool
+	fields map[string]cell
 	// tree finds the cells of a row in one walk.
 	tree *branch
 	// slots is how many cells are read by a path.
@@ -192,6 +194,7 @@ func compile(o Operation) (*operation, error) {
 			if f.program, err = program(expression); err != nil {
 				return nil, fmt.Errorf("field %s: %w", field, err)
 			}
+			out.works = true
 		} else {
 			f.slot = out.slots
 			out.tree.grow(dotted(at), f.slot)
@@ -313,7 +316,11 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		if _, err := c.t.Do(ctx, req); err != nil {
 			return nil, exists, err
 		}
-		rows = append(rows, more...)
+		if rows == nil {
+			rows = more
+		} else {
+			rows = append(rows, more...)
+		}
 		if next == "" {
 			return rows, exists, nil
 		}
