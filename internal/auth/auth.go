@@ -13,6 +13,7 @@ import (
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
@@ -29,7 +30,22 @@ type Issuer struct {
 // Verifier checks tokens of the configured issuers.
 type Verifier struct {
 	issuers map[string]issuer
+	// known are tokens that were verified a little while ago.
+	known *lru.Cache[string, verified]
 }
+
+// verified is whom a token speaks for, and until when that is believed without looking at its signature again.
+type verified struct {
+	viewer trade.Viewer
+	until  time.Time
+}
+
+// A signature takes longer to verify than a small query to answer. A key that its issuer withdraws is honoured for no longer than
+// the time that a token is believed.
+const (
+	believed   = time.Minute
+	remembered = 1000
+)
 
 type issuer struct {
 	audience string
@@ -39,7 +55,11 @@ type issuer struct {
 // New returns a verifier. Key sets given by URL are fetched in the background and again when a
 // token names a key that is not known; ctx ends that.
 func New(ctx context.Context, issuers []Issuer) (*Verifier, error) {
-	v := &Verifier{issuers: map[string]issuer{}}
+	known, err := lru.New[string, verified](remembered)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	v := &Verifier{issuers: map[string]issuer{}, known: known}
 	for _, i := range issuers {
 		var keys keyfunc.Keyfunc
 		var err error
@@ -72,6 +92,23 @@ type claims struct {
 // Verify returns whom the token speaks for. It fails with fault.Denied and says why in words
 // fit for the caller.
 func (v *Verifier) Verify(token string) (trade.Viewer, error) {
+	now := time.Now()
+	if was, ok := v.known.Get(token); ok && now.Before(was.until) {
+		return was.viewer, nil
+	}
+	viewer, err := v.verify(token)
+	if err != nil {
+		return trade.Viewer{}, err
+	}
+	until := now.Add(believed)
+	if viewer.Until.Before(until) {
+		until = viewer.Until
+	}
+	v.known.Add(token, verified{viewer, until})
+	return viewer, nil
+}
+
+func (v *Verifier) verify(token string) (trade.Viewer, error) {
 	unverified, _, err := jwt.NewParser().ParseUnverified(token, &claims{})
 	if err != nil {
 		return trade.Viewer{}, denied("the token is not a JWT")
