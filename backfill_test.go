@@ -71,7 +71,7 @@ func TestBackfillGoesOnWhereItStopped(t *testing.T) {
 	var orderCount, docs, dangling, uneven int
 	if err := w.pool.QueryRow(t.Context(), `
 		SELECT (SELECT count(*) FROM orders WHERE status = 'COMPLETED'), (SELECT count(*) FROM finance_documents), (SELECT count(*) FROM finance_documents WHERE order_id IS NULL),
-		       (SELECT count(*) FROM orders, json_array_elements(doc->'lines') l WHERE status = 'COMPLETED' AND (l->>'invoiced' <> l->'quantity'->>'value' OR l->>'shipped' <> l->'quantity'->>'value'))`).
+		       (SELECT count(*) FROM orders, json_array_elements(doc->'lines') l WHERE status = 'COMPLETED' AND (l->>'invoiced' IS DISTINCT FROM l->'quantity'->>'value' OR l->>'shipped' IS DISTINCT FROM l->'quantity'->>'value'))`).
 		Scan(&orderCount, &docs, &dangling, &uneven); err != nil {
 		t.Fatal(err)
 	}

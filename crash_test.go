@@ -315,8 +315,8 @@ func settle(t *testing.T, pool *postgres.Pool, answers map[string]placement) {
 		}
 		err := pool.QueryRow(t.Context(), `
 			SELECT count(*) FROM orders WHERE number = ANY($1) AND EXISTS (
-				SELECT FROM json_array_elements(doc->'lines') l WHERE (l->>'delivered')::numeric < (l->'quantity'->>'value')::numeric
-				OR (l->>'invoiced')::numeric < (l->'quantity'->>'value')::numeric)`, accepted).Scan(&open)
+				SELECT FROM json_array_elements(doc->'lines') l WHERE coalesce((l->>'delivered')::numeric, 0) < (l->'quantity'->>'value')::numeric
+				OR coalesce((l->>'invoiced')::numeric, 0) < (l->'quantity'->>'value')::numeric)`, accepted).Scan(&open)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -162,18 +162,18 @@ type Line struct {
 	Raised      trade.Decimal  `json:"raised,omitzero"`
 	Outcome     LineOutcome    `json:"outcome"`
 	Allocations []Allocation   `json:"allocations,omitempty"`
-	Allocated   trade.Decimal  `json:"allocated"`
-	Backordered trade.Decimal  `json:"backordered"`
+	Allocated   trade.Decimal  `json:"allocated,omitzero"`
+	Backordered trade.Decimal  `json:"backordered,omitzero"`
 	// Expected is the day by which what is backordered can be promised, by what nodes expected when it was last looked at; empty
 	// when that is not known.
 	Expected  trade.Date    `json:"expected,omitempty"`
-	Released  trade.Decimal `json:"released"`
-	Shipped   trade.Decimal `json:"shipped"`
-	Delivered trade.Decimal `json:"delivered"`
-	Cancelled trade.Decimal `json:"cancelled"`
-	Rejected  trade.Decimal `json:"rejected"`
-	Returned  trade.Decimal `json:"returned"`
-	Invoiced  trade.Decimal `json:"invoiced"`
+	Released  trade.Decimal `json:"released,omitzero"`
+	Shipped   trade.Decimal `json:"shipped,omitzero"`
+	Delivered trade.Decimal `json:"delivered,omitzero"`
+	Cancelled trade.Decimal `json:"cancelled,omitzero"`
+	Rejected  trade.Decimal `json:"rejected,omitzero"`
+	Returned  trade.Decimal `json:"returned,omitzero"`
+	Invoiced  trade.Decimal `json:"invoiced,omitzero"`
 }
 
 // Allocation is the quantity of a line promised from one node.

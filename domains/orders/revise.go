@@ -446,7 +446,9 @@ func lines(was, is json.RawMessage) []string {
 			out = append(out, fmt.Sprintf("lines.%d", i))
 			continue
 		}
-		for name := range l {
+		changed := maps.Clone(l)
+		maps.Copy(changed, a[i])
+		for name := range changed {
 			if string(a[i][name]) != string(l[name]) {
 				out = append(out, fmt.Sprintf("lines.%d.%s", i, name))
 			}

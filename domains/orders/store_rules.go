@@ -45,7 +45,7 @@ func (s *store) underBlanket(ctx context.Context, tx postgres.Tx, o *Order, p Po
 		return used, nil
 	}
 	if err := tx.QueryRow(ctx, `
-		SELECT coalesce(sum(round((l->'unitPrice'->>'amount')::numeric * ((l->'quantity'->>'value')::numeric - (l->>'cancelled')::numeric - (l->>'rejected')::numeric), $4)), 0)
+		SELECT coalesce(sum(round((l->'unitPrice'->>'amount')::numeric * ((l->'quantity'->>'value')::numeric - coalesce((l->>'cancelled')::numeric, 0) - coalesce((l->>'rejected')::numeric, 0)), $4)), 0)
 		FROM orders, json_array_elements(doc->'lines') AS l
 		WHERE account_id = $1 AND po_number = $2 AND id <> $3 AND status NOT IN ('REJECTED', 'CANCELLED')`, o.Account, o.PONumber, o.ID, o.Currency.Places()).Scan(&used); err != nil {
 		return used, fmt.Errorf("orders under blanket order %s: %w", o.PONumber, err)
