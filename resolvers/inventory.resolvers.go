@@ -40,7 +40,7 @@ func (r *nodeAvailabilityResolver) Arrivals(ctx context.Context, objs []*invento
 }
 
 func (r *nodeAvailabilityResolver) Lots(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {
-	return load(ctx, scopeOf(ctx).lots, keysOf(objs, func(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }))
+	return load(ctx, scopeOf(ctx).lots, keysOf(objs, lotKey))
 }
 
 func (r *queryResolver) CarrierServices(ctx context.Context) ([]*model.CarrierService, error) {

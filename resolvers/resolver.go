@@ -152,9 +152,10 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *inventory.Availability], error) {
 			out, err := r.Inventory.Availability(ctx, skus)
 			for _, a := range out.Found {
-				arrivals.Announce(a.SKU)
-				for _, n := range a.Nodes {
-					lots.Announce(inventory.Key{Node: n.Node.ID, SKU: n.SKU})
+				announce(s, "Availability.atp", arrivals, a.SKU)
+				announce(s, "NodeAvailability.arrivals", arrivals, a.SKU)
+				for i := range a.Nodes {
+					announce(s, "NodeAvailability.lots", lots, lotKey(&a.Nodes[i]))
 				}
 			}
 			return out, err
@@ -291,6 +292,8 @@ func coordinates(set ast.SelectionSet, into map[string]bool) {
 		}
 	}
 }
+
+func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }
 
 func priceKey(l *orders.Line) pricing.Key {
 	return pricing.NewKey(l.Account, l.SKU, l.Quantity, "", l.UnitPrice.Currency)

@@ -168,8 +168,7 @@ func (c *Copied[K, V]) Ages() Ages { return c.ages }
 // caller refuses that.
 func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], error) {
 	fresh, stale := c.ages.For(ctx)
-	out := Empty[K, V](len(keys))
-	ask := keys
+	out, ask := Empty[K, V](0), keys
 	if stale > 0 {
 		kept, err := c.keeper.Kept(ctx, keys)
 		if err != nil {

@@ -81,10 +81,13 @@ func (k *Key) UnmarshalJSON(raw []byte) error {
 
 // ByContext sorts keys by their contexts, each key once.
 func ByContext(keys []Key) map[Context][]Key {
-	out := map[Context][]Key{}
+	groups := map[unique.Handle[Context]][]Key{}
 	for _, k := range lookup.Unique(keys) {
-		in := k.Context()
-		out[in] = append(out[in], k)
+		groups[k.in] = append(groups[k.in], k)
+	}
+	out := make(map[Context][]Key, len(groups))
+	for _, ks := range groups {
+		out[ks[0].Context()] = ks
 	}
 	return out
 }
