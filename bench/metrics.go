@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,6 +35,18 @@ func (w *world) figures(ctx context.Context) (figures, error) {
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	return parser.TextToMetricFamilies(res.Body)
+}
+
+// mallocs is how often the gateway has allocated so far.
+func (w *world) mallocs(ctx context.Context) (float64, error) {
+	f, err := w.figures(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range f["go_memstats_mallocs_total"].GetMetric() {
+		return m.GetCounter().GetValue(), nil
+	}
+	return 0, errors.New("metrics: nothing is said of allocations")
 }
 
 // state is the value of a gauge for a state.

@@ -87,6 +87,8 @@ type peer struct {
 	url   string
 	token string
 	body  func(page int) []byte
+	// mallocs is how often it has allocated so far.
+	mallocs func(context.Context) (float64, error)
 }
 
 // sides is how the order page is measured side by side.
@@ -133,21 +135,21 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 	peers := []peer{
 		{"by hand", hand.Process.Pid, at[0] + "/graphql", "", func(page int) []byte {
 			return fmt.Appendf(nil, `{"variables":{"after":"O%06d"}}`, page*perPage-1)
-		}},
+		}, func(ctx context.Context) (float64, error) { return number(ctx, at[0]+"/mallocs") }},
 		{"crossdock", server.Process.Pid, w.GraphQL, w.Tokens["service"], func(page int) []byte {
 			raw, _ := json.Marshal(map[string]any{"query": sidePage, "variables": map[string]any{"after": cursors[page]}})
 			return raw
-		}},
+		}, w.mallocs},
 	}
 	if err := agree(ctx, peers); err != nil {
 		return err
 	}
-	fmt.Println("| source latency | clients | who | pages a second | p50 ms | p99 ms | CPU ms a page | of it the database | × by hand | source calls a page | peak RSS MB |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| source latency | clients | who | pages a second | p50 ms | p99 ms | CPU ms a page | of it the database | × by hand | source calls a page | allocations a page | peak RSS MB |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, c := range []struct {
 		latency time.Duration
 		clients int
-	}{{0, 1}, {10 * time.Millisecond, 4}, {0, 32}} {
+	}{{0, 1}, {10 * time.Millisecond, 1}, {10 * time.Millisecond, 4}, {0, 32}} {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
@@ -159,7 +161,7 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 }
 
 // sample is what one measurement showed.
-type sample struct{ rate, p50, p99, cpu, database, calls, rss float64 }
+type sample struct{ rate, p50, p99, cpu, database, calls, mallocs, rss float64 }
 
 func compare(ctx context.Context, peers []peer, calls string, pages int, latency time.Duration, clients, rounds int) error {
 	got := map[string][]sample{}
@@ -172,6 +174,10 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 				return err
 			}
 			_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0o600)
+			before, err := p.mallocs(ctx)
+			if err != nil {
+				return err
+			}
 			own, all := cpu(p.pid), cpuOf(tree(p.pid))
 			took, err := p.load(ctx, clients, 5*time.Second, pages, uint64(round))
 			if err != nil {
@@ -184,6 +190,11 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 			if err != nil {
 				return err
 			}
+			after, err := p.mallocs(ctx)
+			if err != nil {
+				return err
+			}
+			s.mallocs = (after - before) / n
 			slices.Sort(took)
 			s.calls, s.p50, s.p99 = made/n, took[len(took)/2].Seconds()*1e3, took[len(took)*99/100].Seconds()*1e3
 			got[p.name] = append(got[p.name], s)
@@ -201,8 +212,8 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 	for _, p := range peers {
 		m := func(of func(sample) float64) float64 { return median(p.name, of) }
 		used := m(func(s sample) float64 { return s.cpu })
-		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.2f | %.2f | %.2f | %.1f | %.0f |\n", latency, clients, p.name, m(func(s sample) float64 { return s.rate }), m(func(s sample) float64 { return s.p50 }), m(func(s sample) float64 { return s.p99 }),
-			used, m(func(s sample) float64 { return s.database }), used/base, m(func(s sample) float64 { return s.calls }), m(func(s sample) float64 { return s.rss }))
+		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.2f | %.2f | %.2f | %.1f | %.0f | %.0f |\n", latency, clients, p.name, m(func(s sample) float64 { return s.rate }), m(func(s sample) float64 { return s.p50 }), m(func(s sample) float64 { return s.p99 }),
+			used, m(func(s sample) float64 { return s.database }), used/base, m(func(s sample) float64 { return s.calls }), m(func(s sample) float64 { return s.mallocs }), m(func(s sample) float64 { return s.rss }))
 	}
 	return nil
 }
