@@ -29,6 +29,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -42,6 +43,8 @@ type Effect struct {
 	Kind        string
 	Payload     json.RawMessage
 	Attempts    int
+	// Waited is how many of the attempts waited for a person, or for our turn.
+	Waited      int
 	Correlation string
 	// Unsure is when an earlier attempt ended without our knowing what the destination did.
 	Unsure *time.Time
@@ -206,7 +209,7 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 func (q *Queue) attempt(ctx context.Context, e *Effect) (time.Duration, error) {
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
 	q.passing("claimed")
-	attempt, cancel := context.WithTimeout(ctx, q.policy.attempt())
+	attempt, cancel := context.WithTimeout(lookup.Returns(ctx, e.ID), q.policy.attempt())
 	apply, err := q.handlers[e.Kind](attempt, *e)
 	cancel()
 	q.passing("acted")
@@ -248,22 +251,26 @@ func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
 }
 
 func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Duration, error) {
-	pause := q.policy.pause(e.Attempts)
+	tries := e.Attempts - e.Waited
+	pause := q.policy.pause(tries)
 	unsure := fault.Unsure(cause)
 	if unsure {
 		pause = max(pause, q.policy.Lease)
 	}
 	waits := false
-	if e, ok := errors.AsType[*fault.Error](cause); ok {
-		asked := min(e.RetryAfter, q.policy.Cap)
-		pause, waits = max(pause, asked), e.Waits
-		if e.Kind == fault.Throttled && asked > 0 {
-			pause, waits = asked, true // it is told when its turn is, and its place is kept
+	if f, ok := errors.AsType[*fault.Error](cause); ok {
+		switch asked := min(f.RetryAfter, q.policy.Cap); {
+		case f.Waits && asked > 0: // until it is our turn
+			waits, pause = true, asked
+		case f.Waits:
+			waits, pause = true, q.policy.pause(e.Attempts)
+		default:
+			pause = max(pause, asked)
 		}
 	}
-	if !fault.Permanent(cause) && (waits || e.Attempts < q.policy.Attempts) {
+	if !fault.Permanent(cause) && (waits || tries < q.policy.Attempts) {
 		q.log.WarnContext(ctx, "effect failed; it will be tried again", "kind", e.Kind, "subject", e.Subject, "destination", e.Destination, "attempts", e.Attempts, "in", pause, "error", cause)
-		return pause, q.store.retry(ctx, e, pause, unsure, cause.Error())
+		return pause, q.store.retry(ctx, e, pause, unsure, waits, cause.Error())
 	}
 	return 0, postgres.InTx(ctx, q.pool, func(tx postgres.Tx) error {
 		mine, err := q.store.dead(ctx, tx, e, cause.Error())

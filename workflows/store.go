@@ -76,8 +76,8 @@ func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) 
 	err := s.pool.QueryRow(ctx, `
 		UPDATE effects e SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
 		WHERE id = $1 AND next_at <= clock_timestamp() + interval '5 milliseconds' AND `+due+`
-		RETURNING subject, destination, kind, payload, attempts, unsure_since, correlation`, id, lease).
-		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Unsure, &e.Correlation)
+		RETURNING subject, destination, kind, payload, attempts, waited, unsure_since, correlation`, id, lease).
+		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Waited, &e.Unsure, &e.Correlation)
 	if err == nil {
 		return &e, 0, nil
 	}
@@ -124,11 +124,11 @@ func head(ctx context.Context, tx postgres.Tx, subject, destination string) (id 
 	return id, err
 }
 
-func (s effectStore) retry(ctx context.Context, e *Effect, pause time.Duration, unsure bool, cause string) error {
+func (s effectStore) retry(ctx context.Context, e *Effect, pause time.Duration, unsure, waits bool, cause string) error {
 	_, err := s.pool.Exec(ctx, `
-		UPDATE effects SET leased_until = NULL, next_at = clock_timestamp() + $2, last_error = $3,
+		UPDATE effects SET leased_until = NULL, next_at = clock_timestamp() + $2, last_error = $3, waited = waited + $6::boolean::int,
 		       unsure_since = CASE WHEN $4 THEN coalesce(unsure_since, clock_timestamp()) ELSE unsure_since END
-		WHERE id = $1 AND state = 'WAITING' AND attempts = $5`, e.ID, pause, cause, unsure, e.Attempts)
+		WHERE id = $1 AND state = 'WAITING' AND attempts = $5`, e.ID, pause, cause, unsure, e.Attempts, waits)
 	if err != nil {
 		return fmt.Errorf("postpone effect: %w", err)
 	}
@@ -141,7 +141,7 @@ func (s effectStore) dead(ctx context.Context, tx postgres.Tx, e *Effect, cause 
 }
 
 func (s effectStore) revive(ctx context.Context, tx postgres.Tx, id string) (destination string, err error) {
-	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'WAITING', attempts = 0, next_at = clock_timestamp(), leased_until = NULL WHERE id = $1 AND state = 'DEAD' RETURNING destination`, id).Scan(&destination)
+	err = tx.QueryRow(ctx, `UPDATE effects SET state = 'WAITING', attempts = 0, waited = 0, next_at = clock_timestamp(), leased_until = NULL WHERE id = $1 AND state = 'DEAD' RETURNING destination`, id).Scan(&destination)
 	if postgres.NoRows(err) {
 		return "", nil
 	}

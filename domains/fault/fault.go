@@ -74,7 +74,7 @@ type Error struct {
 	NotSent bool
 	// Legal are what can be done in the state that the thing is in, where the action asked for cannot; nil when that is not said.
 	Legal []string
-	// Waits is true when it is a person who is waited for: that takes as long as it takes, and does not count as a try.
+	// Waits is true when a person is waited for, or our turn at a source: that takes as long as it takes, and does not count as a try.
 	Waits bool
 	cause error
 }

@@ -30,3 +30,16 @@ func LaneOf(ctx context.Context) Lane {
 	l, _ := ctx.Value(laneKey{}).(Lane)
 	return l
 }
+
+type returnsKey struct{}
+
+// Returns returns a context for who comes back, by this name, when it is told to wait: a place that it stood at is kept for it.
+func Returns(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, returnsKey{}, name)
+}
+
+// Returning is the name by which the context's caller comes back; empty when it does not.
+func Returning(ctx context.Context) string {
+	name, _ := ctx.Value(returnsKey{}).(string)
+	return name
+}

@@ -3,6 +3,7 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -107,12 +108,12 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 				answers, err := put(ctx, theirs)
 				mu.Lock()
 				defer mu.Unlock()
-				switch {
-				case err != nil:
+				if err != nil {
 					out.Fail(theirs, err)
-				case len(groups) == 1:
+				}
+				if err == nil && len(groups) == 1 {
 					out = answers
-				default:
+				} else {
 					out.Merge(answers)
 				}
 				return
@@ -129,12 +130,11 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 			defer mu.Unlock()
 			for i, k := range named {
 				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: theirs[i].SKU}
-				if f, ok := answers.Found[k]; ok && err == nil {
+				if f, ok := answers.Found[k]; ok {
 					out.Found[ours] = f
-				} else if e := answers.Failed[k]; e != nil {
+				}
+				if e := cmp.Or(answers.Failed[k], err); e != nil {
 					out.Failed[ours] = e
-				} else if err != nil {
-					out.Failed[ours] = err
 				}
 			}
 		})

@@ -25,9 +25,14 @@ type limiter struct {
 type turn struct {
 	operation string
 	lane      lookup.Lane
-	// until is when nobody waits for it any more; zero for one whose caller stands in the queue.
+	// who comes back for it when told to wait; empty where nobody does.
+	who string
+	// until is when its place is no longer kept; zero for one whose caller stands in the queue.
 	until time.Time
 }
+
+// keeps bounds how long a place is kept, whatever its caller was told.
+const keeps = 5 * time.Minute
 
 // join keeps the turn's part for it until it takes that or leaves: those who ask later, in its lane or in a lesser one, get what is
 // left beside it. Otherwise small calls that come often would keep a large one waiting for ever.
@@ -37,7 +42,7 @@ func (l *limiter) join(t *turn) {
 	l.enqueue(t)
 }
 
-// leave ends the turn. Its place is kept for the next call like it when its caller means to come back after a while.
+// leave ends the turn. Its place is kept for a caller that comes back after a while.
 func (l *limiter) leave(now time.Time, t *turn, back time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,7 +50,7 @@ func (l *limiter) leave(now time.Time, t *turn, back time.Duration) {
 		l.unqueue(t)
 		return
 	}
-	t.until = now.Add(2*back + time.Second)
+	t.until = now.Add(min(2*back+time.Second, keeps))
 	l.enqueue(t)
 }
 
@@ -80,14 +85,10 @@ func (l *limiter) repeat(now time.Time) {
 	l.note(now)
 }
 
-// before is what is kept for those who wait and go before the turn, which takes the place that was kept for it. The lock is held.
+// before is what is kept for those who wait and go before the turn. The lock is held.
 func (l *limiter) before(t *turn) (calls int, points float64) {
-	for i, q := range l.queue {
-		if q == t {
-			break
-		}
-		if q.operation == t.operation && q.lane == t.lane && !q.until.IsZero() {
-			l.queue[i] = t
+	for _, q := range l.queue {
+		if q == t || t.who != "" && q.who == t.who { // whatever it asks, it does so at its place
 			break
 		}
 		if share(q.lane) <= share(t.lane) {
@@ -98,16 +99,21 @@ func (l *limiter) before(t *turn) (calls int, points float64) {
 	return calls, points
 }
 
-// enqueue puts the turn behind those who wait, unless it is among them. The lock is held.
+// enqueue puts the turn where its caller's place for it is, or behind those who wait. The lock is held.
 func (l *limiter) enqueue(t *turn) {
-	if !slices.Contains(l.queue, t) {
+	if i := slices.IndexFunc(l.queue, t.same); i >= 0 {
+		l.queue[i] = t
+	} else {
 		l.queue = append(l.queue, t)
 	}
 }
 
 // unqueue takes the turn out of those who wait. The lock is held.
-func (l *limiter) unqueue(t *turn) {
-	l.queue = slices.DeleteFunc(l.queue, func(q *turn) bool { return q == t })
+func (l *limiter) unqueue(t *turn) { l.queue = slices.DeleteFunc(l.queue, t.same) }
+
+// same reports whether the places of the turns are the same.
+func (t *turn) same(q *turn) bool {
+	return q == t || t.who != "" && q.who == t.who && q.operation == t.operation
 }
 
 // note remembers that a call was made now. The lock is held.
@@ -172,7 +178,8 @@ func (p *purse) wait(now time.Time, t *turn, kept float64) time.Duration {
 	if p.costs == nil || p.known.Restore <= 0 {
 		return 0
 	}
-	short := p.costs[t.operation] + kept + p.known.Max*float64(share(t.lane))/10 - p.at(now)
+	// No more than there can be is waited for, or a call that costs more than its lane may have would stand there for ever.
+	short := min(p.costs[t.operation]+kept+p.known.Max*float64(share(t.lane))/10, p.known.Max) - p.at(now)
 	if short <= 0 {
 		return 0
 	}

@@ -136,8 +136,8 @@ func TestALargeCallIsNotKeptWaitingBySmallOnes(t *testing.T) {
 		t.Errorf("intake waits %s", wait)
 	}
 	tell("small", 10, 120)
-	if _, wait := l.take(now.Add(38*time.Second), large); wait != 0 {
-		t.Errorf("after its wait it waits %s", wait)
+	if _, wait := l.take(now.Add(38*time.Second), large); wait != 0 || len(l.queue) > 0 {
+		t.Errorf("after its wait it waits %s, and %d places are kept", wait, len(l.queue))
 	}
 	tell("large", 400, 120)
 	if _, wait := l.take(now, small); wait != 0 {
@@ -150,19 +150,56 @@ func TestALargeCallIsNotKeptWaitingBySmallOnes(t *testing.T) {
 		t.Errorf("a small one waits %s for one that has left", wait)
 	}
 	tell("small", 10, 120)
-	l.leave(now, large, 38*time.Second)
-	if _, wait := l.take(now, small); wait != 39*time.Second {
-		t.Errorf("a small one waits %s beside one that comes back", wait)
+	tell("huge", 1200, 120)
+	if _, wait := l.take(now, &turn{operation: "huge", lane: lookup.History}); wait != 88*time.Second {
+		t.Errorf("what costs more than there can be waits %s, not until there is all", wait)
 	}
-	if _, wait := l.take(now.Add(39*time.Second), &turn{operation: "large", lane: lookup.Work}); wait != 0 || len(l.queue) > 0 {
-		t.Errorf("when it comes back it waits %s, and %d places are kept", wait, len(l.queue))
+}
+
+// TestAPlaceIsKeptForWhoComesBack: for its caller and nobody else, whatever it asks first, and not for ever.
+func TestAPlaceIsKeptForWhoComesBack(t *testing.T) {
+	t.Parallel()
+	l := &limiter{}
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	tell := func(operation string, cost, available float64) {
+		l.settle(now, operation, l.points.costs[operation], &Budget{Cost: cost, Available: available, Max: 1000, Restore: 10})
 	}
-	l.leave(now, large, 38*time.Second)
-	if _, wait := l.take(now.Add(77*time.Second), small); wait != 0 || len(l.queue) > 0 {
-		t.Errorf("a small one waits %s for one that does not come back, and %d places are kept", wait, len(l.queue))
+	tell("create", 400, 1000)
+	tell("find", 10, 120)
+	of := func(who, operation string) *turn { return &turn{operation: operation, lane: lookup.Work, who: who} }
+	l.leave(now, of("us", "create"), 38*time.Second)
+	for operation, want := range map[string]time.Duration{"find": 39 * time.Second, "create": 78 * time.Second} {
+		if _, wait := l.take(now, of("them", operation)); wait != want {
+			t.Errorf("another's %s waits %s, not %s", operation, wait, want)
+		}
 	}
-	l = &limiter{rate: Rate{Calls: 2, Per: time.Minute}}
-	first, second := &turn{operation: "any", lane: lookup.Intake}, &turn{operation: "any", lane: lookup.Intake}
+	if _, wait := l.take(now, of("us", "find")); wait != 0 {
+		t.Errorf("who comes back waits %s for itself", wait)
+	}
+	tell("find", 10, 120)
+	l.join(of("them", "create"))
+	again := of("us", "create")
+	l.join(again)
+	l.leave(now, again, 38*time.Second)
+	if n := len(l.queue); n != 2 || l.queue[0] != again {
+		t.Errorf("%d places are kept, and the first is %+v", n, l.queue[0])
+	}
+	if _, wait := l.take(now.Add(38*time.Second), of("us", "create")); wait != 0 || len(l.queue) != 1 {
+		t.Errorf("when its turn has come it waits %s, and %d places are kept", wait, len(l.queue))
+	}
+	l.leave(now, of("us", "create"), 24*time.Hour)
+	if _, _ = l.take(now.Add(keeps), of("others", "find")); len(l.queue) != 1 {
+		t.Errorf("of %d places one is kept too long", len(l.queue))
+	}
+}
+
+// TestCallsInASpanAreQueuedForToo: each that waits has its own.
+func TestCallsInASpanAreQueuedForToo(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	l := &limiter{rate: Rate{Calls: 2, Per: time.Minute}}
+	next := func() *turn { return &turn{operation: "any", lane: lookup.Intake} }
+	first, second := next(), next()
 	l.repeat(now)
 	l.repeat(now.Add(time.Second))
 	l.join(first)
@@ -170,7 +207,7 @@ func TestALargeCallIsNotKeptWaitingBySmallOnes(t *testing.T) {
 		t.Errorf("the second in the queue waits %s", wait)
 	}
 	l.join(second)
-	if _, wait := l.take(now.Add(2*time.Second), &turn{operation: "any", lane: lookup.Intake}); wait != time.Minute {
+	if _, wait := l.take(now.Add(2*time.Second), next()); wait != time.Minute {
 		t.Errorf("the third waits %s", wait)
 	}
 	if _, wait := l.take(now.Add(time.Minute), first); wait != 0 {

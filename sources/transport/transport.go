@@ -201,10 +201,10 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		target = strings.TrimPrefix(target, c.base.Scheme+"://"+c.base.Host)
 		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target, Body: string(r.Body)}
 	}
-	mine := &turn{operation: r.Operation, lane: lookup.LaneOf(ctx)}
+	mine := &turn{operation: r.Operation, lane: lookup.LaneOf(ctx), who: lookup.Returning(ctx)}
 	res, err := c.inTurn(ctx, r, target, mine)
 	var back time.Duration
-	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Throttled && mine.lane == lookup.Work {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Waits && mine.who != "" && ctx.Err() == nil {
 		back = e.RetryAfter
 	}
 	c.limit.leave(time.Now(), mine, back)
@@ -233,7 +233,7 @@ func (c *Client) within(ctx context.Context, r Request, target string, mine *tur
 	points, wait := c.limit.take(time.Now(), mine)
 	if wait > 0 {
 		c.record.held(mine.lane)
-		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: wait, NotSent: true}
+		err := &fault.Error{Kind: fault.Throttled, Message: "the budget of calls is spent", Source: c.name, RetryAfter: wait, NotSent: true, Waits: true}
 		observe(ctx, Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: time.Now(), Outcome: string(fault.Throttled)})
 		return nil, err
 	}
