@@ -292,7 +292,9 @@ func (in *room) list(op *operation, list gjson.Result, trouble *error) []row {
 			n := min(max(1, len(list.Raw)/(len(record.Raw)+1)), largest)
 			out = in.rows.take(n)[:0]
 			in.slots.expect(n * op.slots)
-			in.troubles.expect(n)
+			if trouble == nil {
+				in.troubles.expect(n)
+			}
 		}
 		out = append(out, in.read(op, record, trouble))
 		return true
