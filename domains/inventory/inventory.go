@@ -288,27 +288,32 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 // work on its way is not adopted, and the one before it stays.
 func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
 	out := lookup.Empty[trade.SKU, *Availability](len(skus))
-	of := func(k Key) (counted, bool) {
-		if l := looked.Found[k]; l != nil {
-			return l.counted, true
+	figure := func(k Key) (c counted, l *seen, ok bool) {
+		if l = looked.Found[k]; l != nil {
+			return l.counted, l, true
 		}
-		c, ok := known[k]
-		return c, ok
+		c, ok = known[k]
+		return c, nil, ok
 	}
 	list, nodes := make([]Availability, 0, len(skus)), make([]AtNode, 0, len(skus)*len(s.nodes))
 	for _, sku := range skus {
 		if out.Found[sku] != nil {
 			continue
 		}
-		unit := s.unit(sku, of)
+		unit := trade.Unit("") // by the last node that names one: not every system does
+		for i := range s.nodes {
+			if c, _, _ := figure(Key{s.nodes[i].ID, sku}); c.Unit != "" {
+				unit = c.Unit
+			}
+		}
 		list = append(list, Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, channels: s.Channels})
 		a := &list[len(list)-1]
 		for i := range s.nodes {
 			n := &s.nodes[i]
 			k := Key{n.ID, sku}
-			c, ok := of(k)
-			asOf := c.Read.End.Add(-n.Lag)
-			if failed := looked.Failed[k]; failed != nil && (!ok || c.Source == "" || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
+			c, l, ok := figure(k)
+			asOf, failed := c.Read.End.Add(-n.Lag), looked.Failed[k]
+			if failed != nil && (!ok || c.Source == "" || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
 				continue
 			}
@@ -318,10 +323,10 @@ func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
 			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n.Safety))}
 			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: asOf, Freshness: lookup.Cached}
-			switch l, asked := looked.Found[k]; {
-			case asked && !l.Read.Start.Before(l.since):
+			switch {
+			case l != nil && !l.Read.Start.Before(l.since):
 				at.Provenance.Freshness = lookup.Live
-			case looked.Failed[k] != nil:
+			case failed != nil:
 				at.Provenance.Freshness = lookup.LastKnown
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
@@ -333,16 +338,6 @@ func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]
 		}
 	}
 	return out
-}
-
-// unit is what the item is counted in, by the last node that names a unit: not every system does.
-func (s *Service) unit(sku trade.SKU, of func(Key) (counted, bool)) (unit trade.Unit) {
-	for i := range s.nodes {
-		if c, _ := of(Key{s.nodes[i].ID, sku}); c.Unit != "" {
-			unit = c.Unit
-		}
-	}
-	return unit
 }
 
 // Lots asks the nodes for the lots of items. Nodes that do not tell are left out.

@@ -45,22 +45,21 @@ func (a Answers[K, V]) Merge(b Answers[K, V]) {
 
 // Unique returns keys without repeats, in the order of first appearance.
 func Unique[K comparable](keys []K) []K {
-	out := make([]K, 0, len(keys))
-	var seen map[K]struct{} // of many
-	for i, k := range keys {
-		if i == few {
-			seen = make(map[K]struct{}, len(keys))
+	out := make([]K, 0, min(len(keys), few))
+	var seen map[K]struct{} // once there are many
+	for _, k := range keys {
+		_, known := seen[k]
+		if known || seen == nil && slices.Contains(out, k) {
+			continue
+		}
+		if seen == nil && len(out) == few {
+			out, seen = slices.Grow(out, len(keys)-few), make(map[K]struct{}, len(keys))
 			for _, k := range out {
 				seen[k] = struct{}{}
 			}
 		}
-		if seen == nil {
-			if !slices.Contains(out, k) {
-				out = append(out, k)
-			}
-		} else if _, ok := seen[k]; !ok {
+		if out = append(out, k); seen != nil {
 			seen[k] = struct{}{}
-			out = append(out, k)
 		}
 	}
 	return out

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -177,7 +176,7 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 }
 
 // priced are the keys that a row has the price of.
-func (r row) priced(keys []pricing.Key) []pricing.Key {
+func (r row) priced(keys []pricing.Key) (out []pricing.Key) {
 	if r.text("price") == "" {
 		return nil
 	}
@@ -188,15 +187,12 @@ func (r row) priced(keys []pricing.Key) []pricing.Key {
 		return nil
 	}
 	sku := trade.SKU(r.text("sku"))
-	of := func(k pricing.Key) bool { return k.SKU == sku }
-	first := slices.IndexFunc(keys, of)
-	switch {
-	case first < 0:
-		return nil
-	case !slices.ContainsFunc(keys[first+1:], of):
-		return keys[first : first+1]
+	for _, k := range keys {
+		if k.SKU == sku {
+			out = append(out, k)
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(keys), func(k pricing.Key) bool { return !of(k) })
+	return out
 }
 
 func (c *Client) price(r row, k pricing.Key, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {

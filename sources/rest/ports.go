@@ -80,13 +80,9 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 	var nodes []trade.NodeID
 	for _, k := range keys {
 		wanted[k] = true
-		if n := len(skus); n == 0 || skus[n-1] != k.SKU {
-			skus = append(skus, k.SKU)
-		}
-		if !slices.Contains(nodes, k.Node) {
-			nodes = append(nodes, k.Node)
-		}
+		skus, nodes = append(skus, k.SKU), append(nodes, k.Node)
 	}
+	nodes = lookup.Unique(nodes)
 	fail := func(part []trade.SKU, err error) {
 		for _, k := range keys {
 			if slices.Contains(part, k.SKU) {
