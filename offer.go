@@ -57,7 +57,7 @@ func (o *offer) refresh(ctx context.Context) error {
 		return err
 	}
 	o.after = skus[len(skus)-1]
-	_, _, err = o.inventory.Refresh(ctx, skus, nil)
+	_, _, err = o.inventory.Refresh(ctx, skus, inventory.Known{})
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"crossdock/domains/fault"
+	"crossdock/domains/inventory"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
 	"crossdock/graph/scalar"
@@ -162,7 +163,7 @@ func TestALineIsHeldAlone(t *testing.T) {
 	if l := w.order(a.OrderID).Lines[1]; !l.Released.IsZero() || !l.Shipped.IsZero() || l.Allocated.String() != "3" {
 		t.Errorf("of the held line %s are released, %s shipped, %s allocated", l.Released, l.Shipped, l.Allocated)
 	}
-	if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{"SKU-1000", "SKU-1001"}, nil); err != nil {
+	if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{"SKU-1000", "SKU-1001"}, inventory.Known{}); err != nil {
 		t.Fatal(err)
 	}
 	var kept string

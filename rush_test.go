@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"crossdock/domains/inventory"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -177,7 +178,7 @@ func TestWhatIsPromisedAndGone(t *testing.T) {
 	}
 	open := func() []string {
 		t.Helper()
-		if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{scarce}, nil); err != nil {
+		if _, _, err := w.inventory.Refresh(t.Context(), []trade.SKU{scarce}, inventory.Known{}); err != nil {
 			t.Fatal(err)
 		}
 		list, _, err := w.operations.List(t.Context(), service(), operations.Open, 10, "")

@@ -409,6 +409,9 @@ func (a *app) run(ctx context.Context) error {
 			if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
 				a.log.WarnContext(ctx, "forget prices", "error", err)
 			}
+			if err := a.inventory.Forget(ctx); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "forget changes of stock", "error", err)
+			}
 		})
 	})
 	if len(a.shops) > 0 {

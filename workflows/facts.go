@@ -114,7 +114,7 @@ func (f *Facts) stock(ctx context.Context, d orders.Draft, g *gathering) {
 		g.miss("availability", err)
 		return
 	}
-	before := known.Lacking(needs)
+	before := f.Inventory.Lacking(known, needs)
 	wg.Go(func() { f.arrivals(ctx, d, before, g) })
 	defer wg.Wait()
 	failed, read, err := f.Inventory.Refresh(ctx, skus, known)
@@ -179,7 +179,7 @@ func (f *Facts) lacking(ctx context.Context, needs map[trade.SKU]trade.Decimal) 
 	if err != nil {
 		return nil
 	}
-	return known.Lacking(needs)
+	return f.Inventory.Lacking(known, needs)
 }
 
 // arrivals asks what is expected of items. Without an answer no days are told; an order that is wanted on a day cannot be decided.

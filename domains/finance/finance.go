@@ -181,8 +181,8 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 			return out, err
 		}
 		var behind []trade.AccountID
-		ask, behind = lookup.Sort(mine, fresh, stale, func(id trade.AccountID) (time.Duration, bool) {
-			p, ok := out.Found[id]
+		ask, behind = lookup.Sort(mine, fresh, stale, func(i int) (time.Duration, bool) {
+			p, ok := out.Found[mine[i]]
 			return p.age, ok
 		})
 		s.reading.Start(ctx, behind)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
@@ -47,23 +48,31 @@ func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answer
 
 // Known are the figures at hand of some items.
 type Known struct {
-	nodes   []Node
-	figures map[Key]counted
+	// now is when they are at hand, by the database's clock.
+	now     time.Time
+	figures map[Key]*counted
 }
 
-// Known reads the figures at hand of the items.
-func (s *Service) Known(ctx context.Context, skus []trade.SKU) (*Known, error) {
-	figures, err := s.store.figures(ctx, s.keys(skus))
-	return &Known{s.nodes, figures}, err
+// Known are the figures at hand of the items.
+func (s *Service) Known(ctx context.Context, skus []trade.SKU) (Known, error) {
+	keys := s.keys(skus)
+	list, now, err := s.standing.figures(ctx, keys)
+	known := Known{now.theirs, make(map[Key]*counted, len(list))}
+	for i, c := range list {
+		if c != nil {
+			known.figures[keys[i]] = c
+		}
+	}
+	return known, err
 }
 
 // Lacking are the items that the nodes, by the figures at hand, have less of than is needed. Of an item without a figure nothing
 // is said.
-func (k *Known) Lacking(needs map[trade.SKU]trade.Decimal) []trade.SKU {
+func (s *Service) Lacking(known Known, needs map[trade.SKU]trade.Decimal) []trade.SKU {
 	free := map[trade.SKU]trade.Decimal{}
-	for key, c := range k.figures {
-		if n, ok := node(k.nodes, key.Node); ok && c.Source != "" {
-			free[key.SKU] = trade.Sum(free[key.SKU], c.free(n.Safety))
+	for k, c := range known.figures {
+		if n, ok := s.Node(k.Node); ok && c.Source != "" {
+			free[k.SKU] = trade.Sum(free[k.SKU], c.free(n.Safety))
 		}
 	}
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(needs)), func(sku trade.SKU) bool {

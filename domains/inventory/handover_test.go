@@ -263,7 +263,7 @@ func TestWhatIsShownIsWhatIsPromisedFrom(t *testing.T) {
 			if got := look(other); got != "20" {
 				t.Fatalf("round %d: %s are shown", n, got)
 			}
-		} else if _, _, err := refresh.Refresh(ctx, skus, nil); err != nil {
+		} else if _, _, err := refresh.Refresh(ctx, skus, inventory.Known{}); err != nil {
 			t.Fatal(err)
 		}
 		house.onHand = 10

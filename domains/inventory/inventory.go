@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"crossdock/domains/fault"
@@ -212,8 +211,9 @@ type Promise struct {
 
 // Service holds the verbs of inventory.
 type Service struct {
-	store  *store
-	source Source
+	store    *store
+	standing *standing
+	source   Source
 	nodes  []Node
 	// stale bounds the age of a figure that stock is promised from, ages that of one that is shown.
 	stale time.Duration
@@ -222,10 +222,6 @@ type Service struct {
 	Channels []Channel
 	// looking is what is shown to somebody, shared. A promise is made from a read of its own.
 	looking *lookup.Flights[Key, *seen]
-
-	mu sync.Mutex
-	// adopted is what was adopted last, by this process, to be shown.
-	adopted map[Key]*counted
 }
 
 // Nodes are the configured nodes, in order of priority.
@@ -259,15 +255,21 @@ func (s *Service) keys(skus []trade.SKU) []Key {
 // refuses that.
 func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Availability], error) {
 	keys := s.keys(skus)
-	var known map[Key]counted
+	var known []*counted
 	var err error
 	ask := keys
 	if fresh, stale := s.ages.For(ctx); stale > 0 {
-		if known, err = s.store.figures(ctx, keys); err != nil {
+		var now moment
+		if known, now, err = s.standing.figures(ctx, keys); err != nil {
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 		var behind []Key
-		ask, behind = lookup.Sort(keys, fresh, stale, func(k Key) (time.Duration, bool) { return known[k].age, known[k].shown() })
+		ask, behind = lookup.Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
+			if c := known[i]; c.shown() {
+				return c.age(now.theirs), true
+			}
+			return 0, false
+		})
 		s.looking.Start(ctx, behind)
 	}
 	looked := lookup.Answers[Key, *seen]{}
@@ -276,55 +278,54 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 			return lookup.Answers[trade.SKU, *Availability]{}, err
 		}
 		if len(looked.Failed) > 0 && known == nil {
-			if known, err = s.store.figures(ctx, keys); err != nil {
+			if known, _, err = s.standing.figures(ctx, keys); err != nil {
 				return lookup.Answers[trade.SKU, *Availability]{}, err
 			}
 		}
 	}
-	return s.assemble(ctx, skus, known, looked), nil
+	return s.assemble(ctx, keys, known, looked), nil
 }
 
-// assemble sums figures up. Those read since the nodes were asked, if they were, are live: a figure that overlaps
+// assemble sums figures up, of keys that are each item's at all nodes, with what is at hand of them, if that was read. Those read since the nodes were asked, if they were, are live: a figure that overlaps
 // work on its way is not adopted, and the one before it stays.
-func (s *Service) assemble(ctx context.Context, skus []trade.SKU, known map[Key]counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
-	out := lookup.Empty[trade.SKU, *Availability](len(skus))
-	figure := func(k Key) (c counted, l *seen, ok bool) {
-		if l = looked.Found[k]; l != nil {
-			return l.counted, l, true
-		}
-		c, ok = known[k]
-		return c, nil, ok
-	}
-	list, nodes := make([]Availability, 0, len(skus)), make([]AtNode, 0, len(skus)*len(s.nodes))
-	for _, sku := range skus {
-		if out.Found[sku] != nil {
-			continue
-		}
+func (s *Service) assemble(ctx context.Context, keys []Key, known []*counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
+	n := max(len(s.nodes), 1)
+	out := lookup.Empty[trade.SKU, *Availability](len(keys) / n)
+	list, nodes, figures := make([]Availability, 0, len(keys)/n), make([]AtNode, 0, len(keys)), make([]seen, n)
+	for first := 0; first < len(keys); first += n {
+		sku := keys[first].SKU
 		unit := trade.Unit("") // by the last node that names one: not every system does
-		for i := range s.nodes {
-			if c, _, _ := figure(Key{s.nodes[i].ID, sku}); c.Unit != "" {
+		for i := range figures {
+			l, at := looked.Found[keys[first+i]], first+i
+			switch {
+			case l != nil:
+				figures[i] = *l
+			case known != nil && known[at] != nil:
+				figures[i] = seen{counted: known[at], read: known[at].Read}
+			default:
+				figures[i] = seen{}
+			}
+			if c := figures[i].counted; c != nil && c.Unit != "" {
 				unit = c.Unit
 			}
 		}
 		list = append(list, Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, channels: s.Channels})
 		a := &list[len(list)-1]
-		for i := range s.nodes {
+		for i, f := range figures {
 			n := &s.nodes[i]
-			k := Key{n.ID, sku}
-			c, l, ok := figure(k)
-			asOf, failed := c.Read.End.Add(-n.Lag), looked.Failed[k]
-			if failed != nil && (!ok || c.Source == "" || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
+			asOf, failed, nothing := f.read.End.Add(-n.Lag), looked.Failed[keys[first+i]], f.counted == nil || f.Source == ""
+			if failed != nil && (nothing || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
 				a.Unknown = append(a.Unknown, Unknown{n, failed})
 				continue
 			}
-			if c.Source == "" {
+			if nothing {
 				continue
 			}
 			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
-			at := AtNode{Node: n, SKU: sku, OnHand: of(c.OnHand), Allocated: of(c.Allocated), Reserved: of(c.reserved), Inbound: of(c.Inbound), Available: of(c.free(n.Safety))}
-			at.Provenance = lookup.Provenance{Source: c.Source, AsOf: asOf, Freshness: lookup.Cached}
+			at := AtNode{Node: n, SKU: sku, OnHand: of(f.OnHand), Allocated: of(f.Allocated), Reserved: of(f.reserved), Inbound: of(f.Inbound), Available: of(f.free(n.Safety))}
+			at.Provenance = lookup.Provenance{Source: f.Source, AsOf: asOf, Freshness: lookup.Cached}
 			switch {
-			case l != nil && !l.Read.Start.Before(l.since):
+			case f.live:
 				at.Provenance.Freshness = lookup.Live
 			case failed != nil:
 				at.Provenance.Freshness = lookup.LastKnown
@@ -349,30 +350,34 @@ func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []L
 }
 
 // Refresh reads the items' figures from every node, but for those at hand that are young enough for a caller that says how old they
-// may be, and returns the nodes that did not answer. read is false when all were young enough. Without known it reads all.
-func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known *Known) (failed map[trade.NodeID]error, read bool, err error) {
+// may be, and returns the nodes that did not answer. read is false when all were young enough.
+func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (failed map[trade.NodeID]error, read bool, err error) {
 	keys := s.keys(skus)
-	if age, ok := lookup.MaxAge(ctx); ok && age > 0 && known != nil {
-		keys = slices.DeleteFunc(keys, func(k Key) bool { return known.figures[k].shown() && known.figures[k].age <= age })
+	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
+		keys = slices.DeleteFunc(keys, func(k Key) bool {
+			c := known.figures[k]
+			return c.shown() && c.age(known.now) <= age
+		})
 	}
 	failed = map[trade.NodeID]error{}
 	if len(keys) == 0 {
 		return failed, false, nil
 	}
-	start, answers, err := s.ask(ctx, keys)
+	asked, answers, err := s.ask(ctx, keys)
 	if err != nil {
 		return nil, false, err
 	}
 	for k, e := range answers.Failed {
 		failed[k.Node] = e
 	}
-	return failed, true, s.store.adopt(ctx, start, keys, answers)
+	return failed, true, s.store.adopt(ctx, asked.Start, keys, answers)
 }
 
-// seen is what was found when somebody looked, and since when it was looked for.
+// seen is a figure that somebody has found, and when it was read. It is live when that was when he looked.
 type seen struct {
-	counted
-	since time.Time
+	*counted
+	read lookup.Window
+	live bool
 }
 
 // look asks the source for figures to be shown, and adopts them as far as they are certain. One that is the same as when
@@ -380,84 +385,71 @@ type seen struct {
 // would also end the reservations that it includes; that can wait until it is adopted again.
 func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *seen], error) {
 	out := lookup.Empty[Key, *seen](len(keys))
-	began := time.Now()
-	start, answers, err := s.ask(ctx, keys)
+	asked, answers, err := s.ask(ctx, keys)
 	if err != nil {
 		return out, err
 	}
-	read := lookup.Window{Start: start, End: start.Add(time.Since(began))}
-	same := s.unchanged(ctx, keys, answers, start)
-	standing, err := s.store.standing(ctx, same)
+	standing, err := s.standing.looked(ctx, keys)
 	if err != nil {
 		return out, err
 	}
 	all := make([]seen, 0, len(keys))
-	found := func(k Key, c counted) {
-		all = append(all, seen{c, start})
+	found := func(k Key, c *counted, read lookup.Window) {
+		all = append(all, seen{c, read, !read.Start.Before(asked.Start)})
 		out.Found[k] = &all[len(all)-1]
 	}
-	for _, c := range same {
-		if reserved, ok := standing[c.Key]; ok {
-			c := *c
-			c.Read, c.reserved, c.age = read, reserved, 0
-			found(c.Key, c)
+	maps.Copy(out.Failed, answers.Failed)
+	var adopt []Key
+	for i, c := range s.unchanged(ctx, keys, standing, answers, asked.Start) {
+		if k := keys[i]; c != nil {
+			found(k, c, asked)
+		} else if out.Failed[k] == nil {
+			adopt = append(adopt, k)
 		}
 	}
-	maps.Copy(out.Failed, answers.Failed)
-	adopt := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool {
-		_, shown := out.Found[k]
-		return shown || out.Failed[k] != nil
-	})
 	if len(adopt) == 0 {
 		return out, nil
 	}
-	if err := s.store.adopt(ctx, start, adopt, answers); err != nil {
+	if err := s.store.adopt(ctx, asked.Start, adopt, answers); err != nil {
 		return out, err
 	}
-	known, err := s.store.figures(ctx, adopt)
+	standing, _, err = s.standing.figures(ctx, adopt)
 	if err != nil {
 		return out, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.adopted)+len(known) > maxAdopted {
-		clear(s.adopted)
-	}
-	for _, k := range adopt {
-		c, ok := known[k]
-		if found(k, c); ok && c.Read.Start.Equal(start) {
-			s.adopted[k] = &c
+	for i, c := range standing {
+		if c != nil {
+			found(adopt[i], c, c.Read)
 		}
 	}
 	return out, nil
 }
 
-// unchanged are the figures that were adopted a little while ago and that the nodes say again. Where some are not, and a
-// transaction is due anyway, it takes along those that will soon be. No figure goes without being adopted for more than a
-// minute: until then the reservations that it includes count twice.
-func (s *Service) unchanged(ctx context.Context, keys []Key, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
+// unchanged are, of figures that stand, those that were adopted a little while ago and that the nodes say again, nil in place of the
+// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure goes without
+// being adopted for more than a minute: until then the reservations that it includes count twice.
+func (s *Service) unchanged(ctx context.Context, keys []Key, standing []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
 	while := min(s.ages.Again(), time.Minute)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
 	}
-	out := make([]*counted, 0, len(keys))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range keys {
-		was, ok := s.adopted[k]
+	out := make([]*counted, len(keys))
+	others := false
+	for i, k := range keys {
 		f, has := answers.Found[k]
-		if ok && answers.Failed[k] == nil && now.Sub(was.Read.Start) < while && was.same(f, has) {
-			out = append(out, was)
+		if c := standing[i]; c.shown() && c.age(now) < while && c.same(f, has) {
+			out[i] = c
+		} else {
+			others = true
 		}
 	}
-	if len(out)+len(answers.Failed) < len(keys) {
-		out = slices.DeleteFunc(out, func(c *counted) bool { return now.Sub(c.Read.Start) > while/2 })
+	for i, c := range out {
+		if others && c != nil && c.age(now) > while/2 {
+			out[i] = nil
+		}
 	}
 	return out
 }
-
-// maxAdopted bounds the figures that are remembered as adopted.
-const maxAdopted = 50_000
 
 // same reports whether a node says again what was adopted.
 func (c *counted) same(f Figure, has bool) bool {
@@ -467,17 +459,15 @@ func (c *counted) same(f Figure, has bool) bool {
 	return c.Source == f.Source && c.Unit == f.Unit && c.OnHand.Equal(f.OnHand) && c.Allocated.Equal(f.Allocated) && c.Inbound.Equal(f.Inbound)
 }
 
-// ask asks the source for figures, and returns when it began to.
-func (s *Service) ask(ctx context.Context, keys []Key) (time.Time, lookup.Answers[Key, Figure], error) {
-	start, err := s.store.clock(ctx)
-	if err != nil {
-		return start, lookup.Answers[Key, Figure]{}, err
-	}
+// ask asks the source for figures, and returns when it did, by the database's clock. What has changed meanwhile is taken notice of.
+func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, lookup.Answers[Key, Figure], error) {
+	began := time.Now()
 	answers, err := s.source.Stock(ctx, keys)
 	if err != nil {
-		return start, answers, fmt.Errorf("stock: %w", err)
+		return lookup.Window{}, answers, fmt.Errorf("stock: %w", err)
 	}
-	return start, answers, nil
+	now, err := s.standing.look(ctx)
+	return lookup.Window{Start: now.at(began), End: now.theirs}, answers, err
 }
 
 // Outdate says that something has happened at a node that its figures of these items do not know of: goods left,
@@ -487,9 +477,12 @@ func (s *Service) Outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID
 }
 
 // free is what may be promised from the figure beside what the node keeps for safety.
-func (c counted) free(safety trade.Decimal) trade.Decimal {
+func (c *counted) free(safety trade.Decimal) trade.Decimal {
 	return trade.Less(c.Free(), trade.Sum(c.reserved, safety)).Max(trade.Decimal{})
 }
+
+// Forget drops what was noted for processes that by now have all read it.
+func (s *Service) Forget(ctx context.Context) error { return s.standing.forget(ctx) }
 
 // Publisher is a storefront that shows what is available.
 type Publisher interface {

@@ -19,7 +19,10 @@ import (
 func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, ages lookup.Ages) *Service {
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
-	s := &Service{store: &store{pool: pool, nodes: nodes, stale: stale}, source: source, nodes: nodes, stale: stale, ages: ages, adopted: map[Key]*counted{}}
+	s := &Service{
+		store: &store{pool: pool, nodes: nodes, stale: stale}, standing: &standing{pool: pool, nodes: nodes, rows: map[Key]*row{}},
+		source: source, nodes: nodes, stale: stale, ages: ages,
+	}
 	s.looking = lookup.Share(s.look)
 	return s
 }
@@ -48,22 +51,16 @@ type counted struct {
 	// Read is when it was read.
 	Read     lookup.Window
 	reserved trade.Decimal
-	age      time.Duration
 	// outdated is true when something has happened since that the figure does not know of. What may be promised
 	// from it is the same, since a node sets aside what it then sends.
 	outdated bool
 }
 
 // shown reports whether there is a figure that may be shown as it is, to somebody who takes one of its age.
-func (c counted) shown() bool { return !c.Read.Start.IsZero() && !c.outdated }
+func (c *counted) shown() bool { return c != nil && !c.outdated }
 
-// clock is the time that all windows are measured by.
-func (s *store) clock(ctx context.Context) (now time.Time, err error) {
-	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
-		return now, fmt.Errorf("database clock: %w", err)
-	}
-	return now, nil
-}
+// age is how old the figure is at a time by the database's clock.
+func (c *counted) age(now time.Time) time.Duration { return now.Sub(c.Read.Start) }
 
 func split(keys []Key) (nodes, skus []string) {
 	for _, k := range keys {
@@ -77,131 +74,32 @@ func split(keys []Key) (nodes, skus []string) {
 const selectFigures = `
 	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end,
 	       coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0),
-	       extract(epoch FROM clock_timestamp() - f.read_start), f.outdated >= f.read_start
+	       f.outdated >= f.read_start, clock_timestamp(), (SELECT pg_current_snapshot()::text)
 	FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS k(node, sku), LATERAL (
 		SELECT * FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity' OFFSET 0) AS f`
 
-func (s *store) figures(ctx context.Context, keys []Key) (map[Key]counted, error) {
-	return figures(ctx, s.pool, keys)
-}
-
-// standing is what is promised of keys whose row is still the one that was adopted, with nothing known to have happened
-// since; the others are not in it. Figures and promises are of one moment. No row of a figure ever goes away.
-func (s *store) standing(ctx context.Context, adopted []*counted) (map[Key]trade.Decimal, error) {
-	if len(adopted) == 0 {
-		return nil, nil //nolint:nilnil // of nothing, nothing is promised
-	}
-	if out, err := s.allStanding(ctx, adopted); out != nil || err != nil {
-		return out, err
-	}
-	out := make(map[Key]trade.Decimal, len(adopted))
-	keys, at := make([]Key, len(adopted)), make([]time.Time, len(adopted))
-	for i, c := range adopted {
-		keys[i], at[i] = c.Key, c.Read.Start
-		out[c.Key] = trade.Decimal{}
-	}
-	nodes, skus := split(keys)
-	// As the difference of two sets, which is found by hashing, of rows that are looked up one by one: whatever the planner
-	// believes of how many there are. Until a table is analyzed it believes that there are next to none, and reads all of it.
-	rows, err := s.pool.Query(ctx, `
-		SELECT node, sku, 0::numeric, true FROM (
-			SELECT f.* FROM unnest($4::text[]) AS k(sku), LATERAL (
-				SELECT node, f.sku, CASE WHEN outdated < read_start THEN read_start END FROM stock_figures f WHERE f.sku = k.sku OFFSET 0) AS f
-			EXCEPT SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])) AS otherwise
-		UNION ALL
-		SELECT node, sku, sum(quantity), false FROM reservations WHERE sku = ANY($4) GROUP BY node, sku`,
-		nodes, skus, at, lookup.Unique(skus))
-	if err != nil {
-		return nil, fmt.Errorf("what stands of stock: %w", err)
-	}
-	var k Key
-	var reserved trade.Decimal
-	var gone bool
-	if _, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &reserved, &gone}, func() error {
-		if _, asked := out[k]; gone {
-			delete(out, k)
-		} else if asked {
-			out[k] = reserved
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("what stands of stock: %w", err)
-	}
-	return out, nil
-}
-
-// allStanding is the same where all that was adopted of some items at some nodes still stands, as it mostly does; nil where not. It
-// reads no more than how many rows stand and the sum of their times: a row's time only ever grows, so that the sum is that of
-// the rows that were adopted when none has another one.
-func (s *store) allStanding(ctx context.Context, adopted []*counted) (map[Key]trade.Decimal, error) {
-	var skus []trade.SKU
-	var nodes []trade.NodeID
-	base, sum := adopted[0].Read.Start, int64(0)
-	for i, c := range adopted {
-		sum += c.Read.Start.Sub(base).Microseconds()
-		if i == 0 || c.Key.SKU != adopted[i-1].Key.SKU {
-			skus = append(skus, c.Key.SKU)
-		}
-		if !slices.Contains(nodes, c.Key.Node) {
-			nodes = append(nodes, c.Key.Node)
-		}
-	}
-	if len(adopted) != len(skus)*len(nodes) {
-		return nil, nil //nolint:nilnil // nothing is known of them all
-	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT '', '', 0::numeric, count(*), coalesce(sum((date_part('epoch', read_start - $3::timestamptz) * 1000000)::bigint), 0)::bigint
-		FROM unnest($1::text[]) AS k(sku), LATERAL (
-			SELECT read_start FROM stock_figures f WHERE f.sku = k.sku AND f.node = ANY($2) AND f.outdated < f.read_start OFFSET 0) AS f
-		UNION ALL
-		SELECT node, sku, sum(quantity), 0, 0 FROM reservations WHERE sku = ANY($1) GROUP BY node, sku`, postgres.Texts(skus), postgres.Texts(nodes), base)
-	if err != nil {
-		return nil, fmt.Errorf("what stands of stock: %w", err)
-	}
-	out := make(map[Key]trade.Decimal, len(adopted))
-	for _, c := range adopted {
-		out[c.Key] = trade.Decimal{}
-	}
-	var k Key
-	var reserved trade.Decimal
-	var n, total int64
-	stands := false
-	if _, err := pgx.ForEachRow(rows, []any{&k.Node, &k.SKU, &reserved, &n, &total}, func() error {
-		if k == (Key{}) {
-			stands = n == int64(len(adopted)) && total == sum
-		} else if _, asked := out[k]; asked {
-			out[k] = reserved
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("what stands of stock: %w", err)
-	}
-	if !stands {
-		return nil, nil //nolint:nilnil // not all of them
-	}
-	return out, nil
-}
-
-func figures(ctx context.Context, q postgres.Querier, keys []Key) (map[Key]counted, error) {
+// figures are what the table has of keys, and what the statement that has read them sees.
+func figures(ctx context.Context, q postgres.Querier, keys []Key) (Known, snapshot, error) {
+	known := Known{figures: make(map[Key]*counted, len(keys))}
 	nodes, skus := split(keys)
 	rows, err := q.Query(ctx, selectFigures, nodes, skus)
 	if err != nil {
-		return nil, fmt.Errorf("stock figures: %w", err)
+		return known, snapshot{}, fmt.Errorf("stock figures: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c counted, err error) {
-		var age float64
-		err = row.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &age, &c.outdated)
-		c.age = time.Duration(age * float64(time.Second))
-		return c, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("stock figures: %w", err)
+	defer rows.Close()
+	var text string
+	for rows.Next() {
+		c := &counted{}
+		if err := rows.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &c.outdated, &known.now, &text); err != nil {
+			return known, snapshot{}, fmt.Errorf("stock figures: %w", err)
+		}
+		known.figures[c.Key] = c
 	}
-	out := make(map[Key]counted, len(list))
-	for _, c := range list {
-		out[c.Key] = c
+	if err := rows.Err(); err != nil || text == "" {
+		return known, snapshot{}, err
 	}
-	return out, nil
+	seen, err := parseSnapshot(text)
+	return known, seen, err
 }
 
 // absent notes of keys without a figure that their nodes were asked and have none.
@@ -348,7 +246,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	if err != nil {
 		return Plan{}, fmt.Errorf("lock stock figures: %w", err)
 	}
-	known, err := figures(ctx, tx, locked)
+	known, _, err := figures(ctx, tx, locked)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -382,7 +280,7 @@ func (s *Service) Simulate(ctx context.Context, r Request) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	known, err := s.store.figures(ctx, s.keys(r.skus()))
+	known, err := s.Known(ctx, r.skus())
 	if err != nil {
 		return Plan{}, err
 	}
@@ -443,19 +341,23 @@ func (s *store) rooms(ctx context.Context, q postgres.Querier, lock bool) (rooms
 }
 
 // supplies are what the nodes could promise of the request.
-func (s *Service) supplies(r Request, known map[Key]counted, at rooms) []Supply {
+func (s *Service) supplies(r Request, known Known, at rooms) []Supply {
 	out := make([]Supply, 0, len(s.nodes))
 	for _, n := range s.nodes {
 		supply := Supply{Node: n, Free: map[trade.SKU]trade.Decimal{}, Ages: map[trade.SKU]time.Duration{}, Barred: map[trade.SKU]bool{}}
 		for _, sku := range r.skus() {
-			if c, ok := known[Key{n.ID, sku}]; ok && c.age+n.Lag <= s.stale && c.Source != "" {
-				if lots, limited := r.Eligible[sku]; limited {
-					all := c.free(n.Safety)
-					c.OnHand = trade.Min(c.OnHand, lots[n.ID])
-					supply.Barred[sku] = all.IsPos() && !c.free(n.Safety).IsPos()
-				}
-				supply.Free[sku], supply.Ages[sku] = c.free(n.Safety), c.age+n.Lag
+			c := known.figures[Key{n.ID, sku}]
+			if c == nil || c.Source == "" || c.age(known.now)+n.Lag > s.stale {
+				continue
 			}
+			free := c.free(n.Safety)
+			if lots, limited := r.Eligible[sku]; limited {
+				of := *c
+				of.OnHand = trade.Min(c.OnHand, lots[n.ID])
+				supply.Barred[sku] = free.IsPos() && !of.free(n.Safety).IsPos()
+				free = of.free(n.Safety)
+			}
+			supply.Free[sku], supply.Ages[sku] = free, c.age(known.now)+n.Lag
 		}
 		day, full := n.first(n.Days(at.now), at.load[n.ID], r.Wanted)
 		supply.Ships, supply.Waits, supply.Full = day.Date, day.Away, full
@@ -560,13 +462,13 @@ func (s *Service) Sellable(ctx context.Context) (map[trade.SKU]trade.Decimal, er
 	if err != nil {
 		return nil, fmt.Errorf("sellable stock: %w", err)
 	}
-	known, err := s.store.figures(ctx, keys)
+	known, _, err := figures(ctx, s.store.pool, keys)
 	if err != nil {
 		return nil, err
 	}
 	out := map[trade.SKU]trade.Decimal{}
-	for k, c := range known {
-		if n, ok := s.Node(k.Node); ok && c.age+n.Lag <= s.stale {
+	for k, c := range known.figures {
+		if n, ok := s.Node(k.Node); ok && c.age(known.now)+n.Lag <= s.stale {
 			out[k.SKU] = trade.Sum(out[k.SKU], c.free(n.Safety))
 		}
 	}

@@ -57,10 +57,10 @@ func (a Ages) Again() time.Duration {
 }
 
 // Sort sorts keys by what is at hand: which to ask about before the answer, and which behind it. age says how old
-// what is at hand of a key is, false when there is nothing that can be shown.
-func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(K) (time.Duration, bool)) (ask, behind []K) {
-	for _, k := range keys {
-		switch old, ok := age(k); {
+// what is at hand of the ith key is, false when there is nothing that can be shown.
+func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(i int) (time.Duration, bool)) (ask, behind []K) {
+	for i, k := range keys {
+		switch old, ok := age(i); {
 		case !ok || old > stale:
 			ask = append(ask, k)
 		case old > fresh:
@@ -176,8 +176,8 @@ func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], er
 		}
 		var behind []K
 		now := time.Now()
-		ask, behind = Sort(keys, fresh, stale, func(k K) (time.Duration, bool) {
-			v, ok := kept[k]
+		ask, behind = Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
+			v, ok := kept[keys[i]]
 			return now.Sub(c.provenance(&v).AsOf), ok
 		})
 		out.Found = kept
