@@ -83,15 +83,12 @@ func (r *run) levels(g group) {
 			continue
 		}
 		enter := r.schema.options.Level(r.ctx, level, calls)
-		if len(asked) == 1 {
-			r.ask(asked[0], level, enter)
-		} else {
-			var wg sync.WaitGroup
-			for _, f := range asked {
-				wg.Go(func() { r.ask(f, level, enter) })
-			}
-			wg.Wait()
+		var wg sync.WaitGroup
+		for _, f := range asked[1:] {
+			wg.Go(func() { r.ask(f, level, enter) })
 		}
+		r.ask(asked[0], level, enter)
+		wg.Wait()
 		for _, f := range asked {
 			r.slots[f.slot].answers.gather(r, f)
 		}

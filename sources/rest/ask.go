@@ -13,11 +13,14 @@ import (
 // ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
 // key that it answers; rows of keys that nobody asked for are left out.
 func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r row, into map[K]V) K) (lookup.Answers[K, V], error) {
-	keys = lookup.Unique(keys)
-	out := lookup.Empty[K, V](len(keys))
-	if len(keys) == 0 {
-		return out, ctx.Err()
+	asked := make(map[K]bool, len(keys))
+	for _, k := range keys {
+		asked[k] = true
 	}
+	if len(asked) < len(keys) {
+		keys = lookup.Unique(keys)
+	}
+	out := lookup.Empty[K, V](len(keys))
 	_ = inParts(keys, c.batch(name), func(part []K) error {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
 		if err != nil {
@@ -25,10 +28,6 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 			return nil
 		}
 		found := make(map[K]V, len(part))
-		asked := make(map[K]bool, len(part))
-		for _, k := range part {
-			asked[k] = true
-		}
 		for _, r := range rows {
 			k := take(r, found)
 			switch err := c.unreadable(r); {

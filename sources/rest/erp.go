@@ -133,28 +133,42 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
 	var mu sync.Mutex
-	var wg sync.WaitGroup
+	quote := func(g pricing.Context, part []pricing.Key) {
+		at := c.live(time.Now())
+		rows, err := c.quote(ctx, g, part)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			out.Fail(part, err)
+		}
+		for _, r := range rows {
+			for _, k := range r.priced(part) {
+				c.price(r, k, at, out)
+			}
+		}
+	}
+	var quotes []func()
 	for g, ks := range pricing.ByContext(keys) {
 		_ = inParts(ks, c.batch("prices"), func(part []pricing.Key) error {
-			wg.Go(func() {
-				at := c.live(time.Now())
-				rows, err := c.quote(ctx, g, part)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					out.Fail(part, err)
-				}
-				for _, r := range rows {
-					for _, k := range r.priced(part) {
-						c.price(r, k, at, out)
-					}
-				}
-			})
+			quotes = append(quotes, func() { quote(g, part) })
 			return nil
 		})
 	}
-	wg.Wait()
+	abreast(quotes)
 	return out, ctx.Err()
+}
+
+// abreast makes calls at the same time, the last of them here.
+func abreast(calls []func()) {
+	var wg sync.WaitGroup
+	for i, call := range calls {
+		if i < len(calls)-1 {
+			wg.Go(call)
+		} else {
+			call()
+		}
+	}
+	wg.Wait()
 }
 
 // quote asks for the prices of keys that share their context.

@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +61,7 @@ type Client struct {
 	name    string
 	base    *url.URL
 	cfg     Config
-	http    *http.Client
+	http    *http.Transport
 	ways    map[way]failsafe.Executor[*Response]
 	breaker circuitbreaker.CircuitBreaker[*Response]
 	limit   *limiter
@@ -133,11 +132,12 @@ func New(name, base string, cfg Config) (*Client, error) {
 		return nil, fault.New(fault.Invalid, "source %s: %q is not an http or https URL", name, base)
 	}
 	cfg = cfg.withDefaults()
+	// Its replies are taken as they come: nothing here follows where they point to, or keeps cookies.
 	t := &http.Transport{
 		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
 		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true,
 	}
-	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: t}
 	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
 	c.limit, c.ways = &limiter{rate: cfg.Rate}, map[way]failsafe.Executor[*Response]{}
 	repeats := map[int]bool{0: true, max(0, cfg.Retries): true}
@@ -198,8 +198,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, err
 	}
 	if c.cfg.Shadow && r.changes() {
-		target = strings.TrimPrefix(target, c.base.Scheme+"://"+c.base.Host)
-		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target, Body: string(r.Body)}
+		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target.RequestURI(), Body: string(r.Body)}
 	}
 	mine := &turn{operation: r.Operation, lane: lookup.LaneOf(ctx), who: lookup.Returning(ctx)}
 	res, err := c.inTurn(ctx, r, target, mine)
@@ -212,7 +211,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 }
 
 // inTurn makes the call, again and again while it is told to wait and has the patience.
-func (c *Client) inTurn(ctx context.Context, r Request, target string, mine *turn) (*Response, error) {
+func (c *Client) inTurn(ctx context.Context, r Request, target *url.URL, mine *turn) (*Response, error) {
 	began := time.Now()
 	for range maxRefusals {
 		res, err := c.within(ctx, r, target, mine, began)
@@ -229,7 +228,7 @@ func (c *Client) inTurn(ctx context.Context, r Request, target string, mine *tur
 }
 
 // within makes the call, which somebody has waited for since it began, when the source's budget has room for it.
-func (c *Client) within(ctx context.Context, r Request, target string, mine *turn, began time.Time) (*Response, error) {
+func (c *Client) within(ctx context.Context, r Request, target *url.URL, mine *turn, began time.Time) (*Response, error) {
 	points, wait := c.limit.take(time.Now(), mine)
 	if wait > 0 {
 		c.record.held(mine.lane)
@@ -279,7 +278,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // try makes the call once, with the repeats that a failing network is worth.
-func (c *Client) try(ctx context.Context, r Request, target string, lane lookup.Lane, began time.Time) (*Response, error) {
+func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane lookup.Lane, began time.Time) (*Response, error) {
 	p, w := c.cfg.of(r.Operation), way{0, lane}
 	if r.Read || r.Method == http.MethodGet {
 		w.repeats = max(0, p.Retries)
@@ -350,14 +349,14 @@ func (c *Client) guarded(ctx context.Context, try func() (*Response, error)) (*R
 	return res, err
 }
 
-func (c *Client) target(r Request) (string, error) {
+func (c *Client) target(r Request) (*url.URL, error) {
 	u := *c.base
 	ref, err := url.Parse(r.Path)
 	switch {
 	case err != nil:
-		return "", fault.New(fault.Invalid, "a path that cannot be read").From(c.name)
+		return nil, fault.New(fault.Invalid, "a path that cannot be read").From(c.name)
 	case ref.IsAbs() && ref.Host != c.base.Host:
-		return "", fault.New(fault.BadResponse, "the source points to another host").From(c.name)
+		return nil, fault.New(fault.BadResponse, "the source points to another host").From(c.name)
 	case ref.IsAbs():
 		u = *ref
 	default:
@@ -367,19 +366,20 @@ func (c *Client) target(r Request) (string, error) {
 	if r.Query != nil {
 		u.RawQuery = r.Query.Encode()
 	}
-	return u.String(), nil
+	return &u, nil
 }
 
 // errNotSent marks a failure before anything left this machine.
 var errNotSent = errors.New("not sent")
 
-func (c *Client) once(ctx context.Context, r Request, target string, limit time.Duration) (*Response, error) {
+func (c *Client) once(ctx context.Context, r Request, target *url.URL, limit time.Duration) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(r.Body))
+	req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
+	req.URL, req.Host = target, target.Host
 	maps.Copy(req.Header, r.Header)
 	if len(r.Body) > 0 && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -392,8 +392,12 @@ func (c *Client) once(ctx context.Context, r Request, target string, limit time.
 			return nil, fmt.Errorf("%w: credentials: %w", errNotSent, err)
 		}
 	}
+	if u := target.User; u != nil && req.Header.Get("Authorization") == "" {
+		password, _ := u.Password()
+		req.SetBasicAuth(u.Username(), password)
+	}
 	c.calls.Add(1)
-	res, err := c.http.Do(req)
+	res, err := c.http.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
