@@ -140,10 +140,11 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) (out []*flight[K, V
 	out, alone = make([]*flight[K, V], len(keys)), true
 	mine := make([]K, 0, len(keys))
 	own := &flight[K, V]{done: make(chan struct{})}
+	lane := LaneOf(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, k := range keys {
-		at := seat[K]{k, LaneOf(ctx)}
+		at := seat[K]{k, lane}
 		fl := f.under[at]
 		if fl == nil {
 			fl = own
@@ -153,13 +154,13 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) (out []*flight[K, V
 		out[i], alone = fl, alone && fl == own
 	}
 	if len(mine) > 0 {
-		go f.fly(context.WithoutCancel(ctx), own, mine)
+		go f.fly(context.WithoutCancel(ctx), own, lane, mine)
 	}
 	return out, alone
 }
 
 // fly asks.
-func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], keys []K) {
+func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], lane Lane, keys []K) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {
@@ -169,7 +170,7 @@ func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], keys []K) {
 		}
 		f.mu.Lock()
 		for _, k := range keys {
-			delete(f.under, seat[K]{k, LaneOf(ctx)})
+			delete(f.under, seat[K]{k, lane})
 		}
 		f.mu.Unlock()
 		close(fl.done)
