@@ -29,7 +29,7 @@ func (r *availabilityResolver) Atp(ctx context.Context, objs []*inventory.Availa
 }
 
 func (r *nodeAvailabilityResolver) Arrivals(ctx context.Context, objs []*inventory.AtNode) ([][]*inventory.Arrival, error) {
-	list, err := load(ctx, scopeOf(ctx).arrivals, keysOf(objs, func(n *inventory.AtNode) trade.SKU { return n.SKU }))
+	list, err := load(ctx, scopeOf(ctx).arrivals, keysOf(objs, func(n *inventory.AtNode) trade.SKU { return n.SKU() }))
 	out := make([][]*inventory.Arrival, len(objs))
 	for i, n := range objs {
 		if n != nil {

@@ -293,7 +293,7 @@ func coordinates(set ast.SelectionSet, into map[string]bool) {
 	}
 }
 
-func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU} }
+func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU()} }
 
 func priceKey(l *orders.Line) pricing.Key {
 	return pricing.NewKey(l.Account, l.SKU, l.Quantity, "", l.UnitPrice.Currency)

@@ -113,22 +113,36 @@ func (n Node) Service(name string) (CarrierService, bool) {
 // AtNode is what one node can promise of an item.
 type AtNode struct {
 	Node       *Node
-	SKU        trade.SKU
-	OnHand     trade.Quantity
-	Allocated  trade.Quantity
-	Reserved   trade.Quantity
 	Available  trade.Quantity
-	Inbound    trade.Quantity
 	Provenance lookup.Provenance
+
+	figure *counted
 }
+
+func (n *AtNode) quantity(d trade.Decimal) trade.Quantity {
+	return trade.Quantity{Value: d, Unit: n.Available.Unit}
+}
+
+// SKU is the item.
+func (n *AtNode) SKU() trade.SKU { return n.figure.Key.SKU }
+
+// OnHand is what lies there.
+func (n *AtNode) OnHand() trade.Quantity { return n.quantity(n.figure.OnHand) }
+
+// Allocated is what the node has set aside.
+func (n *AtNode) Allocated() trade.Quantity { return n.quantity(n.figure.Allocated) }
+
+// Reserved is what we promised and the figure does not include.
+func (n *AtNode) Reserved() trade.Quantity { return n.quantity(n.figure.reserved) }
+
+// Safety is what the node keeps and never promises.
+func (n *AtNode) Safety() trade.Quantity { return n.quantity(n.Node.Safety) }
+
+// Inbound is what is on its way there.
+func (n *AtNode) Inbound() trade.Quantity { return n.quantity(n.figure.Inbound) }
 
 // NodeID is the node's id.
 func (n *AtNode) NodeID() trade.NodeID { return n.Node.ID }
-
-// Safety is what the node keeps and never promises.
-func (n *AtNode) Safety() trade.Quantity {
-	return trade.Quantity{Value: n.Node.Safety, Unit: n.OnHand.Unit}
-}
 
 // NodeName is what people call the node.
 func (n *AtNode) NodeName() string { return n.Node.Name }
@@ -321,8 +335,7 @@ func (s *Service) assemble(ctx context.Context, keys []Key, known []*counted, lo
 			if nothing {
 				continue
 			}
-			of := func(n trade.Decimal) trade.Quantity { return trade.Quantity{Value: n, Unit: unit} }
-			at := AtNode{Node: n, SKU: sku, OnHand: of(f.OnHand), Allocated: of(f.Allocated), Reserved: of(f.reserved), Inbound: of(f.Inbound), Available: of(f.free(n.Safety))}
+			at := AtNode{Node: n, figure: f.counted, Available: trade.Quantity{Value: f.free(n.Safety), Unit: unit}}
 			at.Provenance = lookup.Provenance{Source: f.Source, AsOf: asOf, Freshness: lookup.Cached}
 			switch {
 			case f.live:
@@ -426,25 +439,31 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 }
 
 // unchanged are, of figures that stand, those that were adopted a little while ago and that the nodes say again, nil in place of the
-// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure goes without
-// being adopted for more than a minute: until then the reservations that it includes count twice.
+// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure that something
+// is promised from goes without being adopted for more than a minute: until then the reservations that it includes count twice.
 func (s *Service) unchanged(ctx context.Context, keys []Key, standing []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
-	while := min(s.ages.Again(), time.Minute)
+	long := min(s.ages.Again(), s.stale/2)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		while = min(while, age)
+		long = min(long, age)
+	}
+	while := func(c *counted) time.Duration {
+		if c.reserved.IsZero() {
+			return long
+		}
+		return min(long, time.Minute)
 	}
 	out := make([]*counted, len(keys))
 	others := false
 	for i, k := range keys {
 		f, has := answers.Found[k]
-		if c := standing[i]; c.shown() && c.age(now) < while && c.same(f, has) {
+		if c := standing[i]; c.shown() && c.age(now) < while(c) && c.same(f, has) {
 			out[i] = c
 		} else {
 			others = true
 		}
 	}
 	for i, c := range out {
-		if others && c != nil && c.age(now) > while/2 {
+		if others && c != nil && c.age(now) > while(c)/2 {
 			out[i] = nil
 		}
 	}

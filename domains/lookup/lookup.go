@@ -8,6 +8,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -63,6 +64,19 @@ func Unique[K comparable](keys []K) []K {
 		}
 	}
 	return out
+}
+
+// Abreast makes calls at the same time, the last of them here, and waits for them.
+func Abreast(calls []func()) {
+	var wg sync.WaitGroup
+	for i, call := range calls {
+		if i < len(calls)-1 {
+			wg.Go(call)
+		} else {
+			call()
+		}
+	}
+	wg.Wait()
 }
 
 // few keys are found faster by looking at each.

@@ -794,12 +794,12 @@ func breadthTables() *breadth.Tables {
 		breadth.Type{Name: "NodeAvailability", Is: []string{"NodeAvailability"}, Fields: []breadth.Field{
 			breadth.Plain("node", true, func(obj *inventory.AtNode) trade.NodeID { return obj.NodeID() }, breadth.Leaf(scalar.AppendNodeName, "String!")),
 			breadth.Plain("name", true, func(obj *inventory.AtNode) string { return obj.NodeName() }, breadth.Leaf(scalar.AppendString, "String!")),
-			breadth.Plain("onHand", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.OnHand }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
-			breadth.Plain("allocated", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Allocated }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
-			breadth.Plain("reserved", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Reserved }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("onHand", true, func(obj *inventory.AtNode) trade.Quantity { return obj.OnHand() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
+			breadth.Plain("allocated", true, func(obj *inventory.AtNode) trade.Quantity { return obj.Allocated() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
+			breadth.Plain("reserved", true, func(obj *inventory.AtNode) trade.Quantity { return obj.Reserved() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("safety", true, func(obj *inventory.AtNode) trade.Quantity { return obj.Safety() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Plain("available", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Available }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
-			breadth.Plain("inbound", false, func(obj *inventory.AtNode) *trade.Quantity { return &obj.Inbound }, breadth.Object[trade.Quantity]("Quantity", "Quantity!")),
+			breadth.Plain("inbound", true, func(obj *inventory.AtNode) trade.Quantity { return obj.Inbound() }, breadth.Value(breadth.Object[trade.Quantity]("Quantity", "Quantity!"))),
 			breadth.Batch("arrivals", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_NodeAvailability_arrivals(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*inventory.AtNode) ([][]*inventory.Arrival, error) {

@@ -522,7 +522,7 @@ func (ec *executionContext) _NodeAvailability_onHand(ctx context.Context, field 
 			return ec.fieldContext_NodeAvailability_onHand(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.OnHand, nil
+			return obj.OnHand(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
@@ -536,7 +536,7 @@ func (ec *executionContext) fieldContext_NodeAvailability_onHand(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "NodeAvailability",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quantity(ctx, field)
@@ -554,7 +554,7 @@ func (ec *executionContext) _NodeAvailability_allocated(ctx context.Context, fie
 			return ec.fieldContext_NodeAvailability_allocated(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Allocated, nil
+			return obj.Allocated(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
@@ -568,7 +568,7 @@ func (ec *executionContext) fieldContext_NodeAvailability_allocated(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "NodeAvailability",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quantity(ctx, field)
@@ -586,7 +586,7 @@ func (ec *executionContext) _NodeAvailability_reserved(ctx context.Context, fiel
 			return ec.fieldContext_NodeAvailability_reserved(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Reserved, nil
+			return obj.Reserved(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
@@ -600,7 +600,7 @@ func (ec *executionContext) fieldContext_NodeAvailability_reserved(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "NodeAvailability",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quantity(ctx, field)
@@ -682,7 +682,7 @@ func (ec *executionContext) _NodeAvailability_inbound(ctx context.Context, field
 			return ec.fieldContext_NodeAvailability_inbound(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Inbound, nil
+			return obj.Inbound(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v trade.Quantity) graphql.Marshaler {
@@ -696,7 +696,7 @@ func (ec *executionContext) fieldContext_NodeAvailability_inbound(_ context.Cont
 	fc = &graphql.FieldContext{
 		Object:     "NodeAvailability",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Quantity(ctx, field)

@@ -154,21 +154,8 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 			return nil
 		})
 	}
-	abreast(quotes)
+	lookup.Abreast(quotes)
 	return out, ctx.Err()
-}
-
-// abreast makes calls at the same time, the last of them here.
-func abreast(calls []func()) {
-	var wg sync.WaitGroup
-	for i, call := range calls {
-		if i < len(calls)-1 {
-			wg.Go(call)
-		} else {
-			call()
-		}
-	}
-	wg.Wait()
 }
 
 // quote asks for the prices of keys that share their context.

@@ -96,13 +96,13 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 	}
 	out := lookup.Empty[inventory.Key, V](room)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
+	var calls []func()
 	for name, theirs := range groups {
 		put := of(s.sources[name])
 		if put == nil {
 			continue
 		}
-		wg.Go(func() {
+		calls = append(calls, func() {
 			names, err := s.names(ctx, name)
 			if err == nil && names.Same() && !renamed[name] {
 				answers, err := put(ctx, theirs)
@@ -139,6 +139,6 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 			}
 		})
 	}
-	wg.Wait()
+	lookup.Abreast(calls)
 	return out, ctx.Err()
 }

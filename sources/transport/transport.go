@@ -135,7 +135,7 @@ func New(name, base string, cfg Config) (*Client, error) {
 	// Its replies are taken as they come: nothing here follows where they point to, or keeps cookies.
 	t := &http.Transport{
 		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
-		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true,
+		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true, ReadBufferSize: 16 << 10,
 	}
 	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: t}
 	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
