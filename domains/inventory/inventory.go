@@ -228,7 +228,7 @@ type Service struct {
 	store    *store
 	standing *standing
 	source   Source
-	nodes  []Node
+	nodes    []Node
 	// stale bounds the age of a figure that stock is promised from, ages that of one that is shown.
 	stale time.Duration
 	ages  lookup.Ages
