@@ -456,9 +456,9 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, standing []*counted
 	others := false
 	for i, k := range keys {
 		f, has := answers.Found[k]
-		if c := standing[i]; c.shown() && c.age(now) < while(c) && c.same(f, has) {
+		if c := standing[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < while(c) && c.same(f, has) {
 			out[i] = c
-		} else {
+		} else if answers.Failed[k] == nil {
 			others = true
 		}
 	}

@@ -1,6 +1,9 @@
 package inventory_test
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +13,48 @@ import (
 	"crossdock/internal/postgres"
 	"crossdock/internal/postgres/pgtest"
 )
+
+// empty is a node that has nothing, while it answers. While it is down it tells of each question, and fails when it may.
+type empty struct {
+	down       error
+	asked, may chan struct{}
+}
+
+func (e *empty) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+	if e.down != nil {
+		e.asked <- struct{}{}
+		<-e.may
+		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, e.down), nil
+	}
+	return lookup.Empty[inventory.Key, inventory.Figure](0), nil
+}
+
+// TestANodeThatDoesNotAnswerIsNotOneThatHasNothing: though it had nothing a moment ago, also for who joins the question of another.
+func TestANodeThatDoesNotAnswerIsNotOneThatHasNothing(t *testing.T) {
+	t.Parallel()
+	house := &empty{asked: make(chan struct{}), may: make(chan struct{})}
+	s := inventory.New(pgtest.Database(t), house, []inventory.Node{{ID: "N1"}}, time.Hour, lookup.Ages{})
+	look := func(skus ...trade.SKU) {
+		answers, err := s.Availability(lookup.WithMaxAge(t.Context(), 0), skus)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, sku := range skus {
+			if a := answers.Found[sku]; (a != nil) != (house.down != nil) || a != nil && a.Complete() {
+				t.Errorf("the node is down: %v, it is told to have %+v of %s", house.down, a, sku)
+			}
+		}
+	}
+	look("A", "B")
+	house.down = errors.New("down")
+	var both sync.WaitGroup
+	both.Go(func() { look("A") })
+	<-house.asked
+	both.Go(func() { look("A", "B") }) // of which A is asked for by the first
+	<-house.asked
+	close(house.may)
+	both.Wait()
+}
 
 // TestAFigureIsAdoptedAgainWhenItNoLongerStands: one that the node says again is not written again; what was promised meanwhile is
 // seen, and what another process, or an event, has made of one of the rows has that one written again.
