@@ -2,11 +2,11 @@ package inventory_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
@@ -16,15 +16,15 @@ import (
 
 // empty is a node that has nothing, while it answers. While it is down it tells of each question, and fails when it may.
 type empty struct {
-	down       error
+	down       bool
 	asked, may chan struct{}
 }
 
 func (e *empty) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	if e.down != nil {
+	if e.down {
 		e.asked <- struct{}{}
 		<-e.may
-		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, e.down), nil
+		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, fault.New(fault.Unavailable, "down")), nil
 	}
 	return lookup.Empty[inventory.Key, inventory.Figure](0), nil
 }
@@ -40,13 +40,13 @@ func TestANodeThatDoesNotAnswerIsNotOneThatHasNothing(t *testing.T) {
 			t.Error(err)
 		}
 		for _, sku := range skus {
-			if a := answers.Found[sku]; (a != nil) != (house.down != nil) || a != nil && a.Complete() {
+			if a := answers.Found[sku]; (a != nil) != house.down || a != nil && a.Complete() {
 				t.Errorf("the node is down: %v, it is told to have %+v of %s", house.down, a, sku)
 			}
 		}
 	}
 	look("A", "B")
-	house.down = errors.New("down")
+	house.down = true
 	var both sync.WaitGroup
 	both.Go(func() { look("A") })
 	<-house.asked
