@@ -409,6 +409,10 @@ func (a *app) run(ctx context.Context) error {
 			if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
 				a.log.WarnContext(ctx, "forget prices", "error", err)
 			}
+		})
+	})
+	g.Go(func() error {
+		return ingest.Every(ctx, inventory.ForgetEvery, func(ctx context.Context) {
 			if err := a.inventory.Forget(ctx); err != nil && ctx.Err() == nil {
 				a.log.WarnContext(ctx, "forget changes of stock", "error", err)
 			}

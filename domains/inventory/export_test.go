@@ -1,9 +1,18 @@
 package inventory
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // Sourced is the plan of a request.
 func Sourced(r Request, supplies []Supply) Plan { return source(r, supplies) }
+
+// Unseen is how many notes nobody has looked at.
+func (s *Service) Unseen(ctx context.Context) (int, error) {
+	_, list, err := s.standing.changes(ctx, s.standing.last.seen)
+	return len(list), err
+}
 
 // Shown is what is known, to be compared.
 func (k Known) Shown() map[Key]string {

@@ -300,8 +300,9 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.An
 	return s.assemble(ctx, keys, known, looked), nil
 }
 
-// assemble sums figures up, of keys that are each item's at all nodes, with what is at hand of them, if that was read. Those read since the nodes were asked, if they were, are live: a figure that overlaps
-// work on its way is not adopted, and the one before it stays.
+// assemble sums up what was found of keys, which are of each item at all nodes in turn, or what is at hand of them, where that was
+// read. A figure read since the nodes were asked is live: one that overlaps work on its way is not adopted, and the one before it
+// stays.
 func (s *Service) assemble(ctx context.Context, keys []Key, known []*counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
 	n := max(len(s.nodes), 1)
 	out := lookup.Empty[trade.SKU, *Availability](len(keys) / n)
@@ -402,7 +403,7 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 	if err != nil {
 		return out, err
 	}
-	standing, err := s.standing.looked(ctx, keys)
+	list, err := s.standing.looked(ctx, keys)
 	if err != nil {
 		return out, err
 	}
@@ -413,7 +414,7 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 	}
 	maps.Copy(out.Failed, answers.Failed)
 	var adopt []Key
-	for i, c := range s.unchanged(ctx, keys, standing, answers, asked.Start) {
+	for i, c := range s.unchanged(ctx, keys, list, answers, asked.Start) {
 		if k := keys[i]; c != nil {
 			found(k, c, asked)
 		} else if out.Failed[k] == nil {
@@ -426,11 +427,10 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 	if err := s.store.adopt(ctx, asked.Start, adopt, answers); err != nil {
 		return out, err
 	}
-	standing, _, err = s.standing.figures(ctx, adopt)
-	if err != nil {
+	if list, _, err = s.standing.figures(ctx, adopt); err != nil {
 		return out, err
 	}
-	for i, c := range standing {
+	for i, c := range list {
 		if c != nil {
 			found(adopt[i], c, c.Read)
 		}
@@ -439,31 +439,25 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 }
 
 // unchanged are, of figures that stand, those that were adopted a little while ago and that the nodes say again, nil in place of the
-// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure that something
-// is promised from goes without being adopted for more than a minute: until then the reservations that it includes count twice.
-func (s *Service) unchanged(ctx context.Context, keys []Key, standing []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
-	long := min(s.ages.Again(), s.stale/2)
+// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure goes without
+// being adopted for more than a minute: until then the reservations that it includes count twice.
+func (s *Service) unchanged(ctx context.Context, keys []Key, list []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
+	while := min(s.ages.Again(), time.Minute)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
-		long = min(long, age)
-	}
-	while := func(c *counted) time.Duration {
-		if c.reserved.IsZero() {
-			return long
-		}
-		return min(long, time.Minute)
+		while = min(while, age)
 	}
 	out := make([]*counted, len(keys))
 	others := false
 	for i, k := range keys {
 		f, has := answers.Found[k]
-		if c := standing[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < while(c) && c.same(f, has) {
+		if c := list[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < while && c.same(f, has) {
 			out[i] = c
 		} else if answers.Failed[k] == nil {
 			others = true
 		}
 	}
 	for i, c := range out {
-		if others && c != nil && c.age(now) > while(c)/2 {
+		if others && c != nil && c.age(now) > while/2 {
 			out[i] = nil
 		}
 	}
@@ -480,13 +474,22 @@ func (c *counted) same(f Figure, has bool) bool {
 
 // ask asks the source for figures, and returns when it did, by the database's clock. What has changed meanwhile is taken notice of.
 func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, lookup.Answers[Key, Figure], error) {
+	before, err := s.standing.lastly(ctx)
+	if err != nil {
+		return lookup.Window{}, lookup.Answers[Key, Figure]{}, err
+	}
 	began := time.Now()
 	answers, err := s.source.Stock(ctx, keys)
 	if err != nil {
 		return lookup.Window{}, answers, fmt.Errorf("stock: %w", err)
 	}
-	now, err := s.standing.look(ctx)
-	return lookup.Window{Start: now.at(began), End: now.theirs}, answers, err
+	after, err := s.standing.look(ctx)
+	// One of the clocks may be set, or stand still, while the question is under way, and they drift apart over long times.
+	start := before.at(began)
+	if at := after.at(began); at.Before(start) {
+		start = at
+	}
+	return lookup.Window{Start: start, End: after.theirs}, answers, err
 }
 
 // Outdate says that something has happened at a node that its figures of these items do not know of: goods left,
@@ -500,7 +503,7 @@ func (c *counted) free(safety trade.Decimal) trade.Decimal {
 	return trade.Less(c.Free(), trade.Sum(c.reserved, safety)).Max(trade.Decimal{})
 }
 
-// Forget drops what was noted for processes that by now have all read it.
+// Forget drops what was noted for processes that by now have all looked at it. It is to be called every ForgetEvery.
 func (s *Service) Forget(ctx context.Context) error { return s.standing.forget(ctx) }
 
 // Publisher is a storefront that shows what is available.

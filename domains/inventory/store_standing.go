@@ -14,8 +14,8 @@ import (
 	"crossdock/internal/postgres"
 )
 
-// standing is the stock table as it stands, in memory: figures, and what is promised of them. The database notes every change
-// of an item, whoever makes it (migration 18). Whoever looks has what was noted since the last look read first, and what has
+// standing is the stock table as it stands, in memory: figures, and what is promised of them. The database notes every change of
+// a row, whoever makes it (migration 18). Whoever looks has the notes read first that nobody has looked at yet, and has what has
 // changed read again, so that he is told what the table says at that moment: most looks cost one small statement.
 type standing struct {
 	pool  *postgres.Pool
@@ -23,9 +23,10 @@ type standing struct {
 
 	mu   sync.Mutex
 	rows map[Key]*row
-	// since is the first transaction that may have ended after the last look at the notes, which was at a time by the database's clock.
-	since uint64
-	at    time.Time
+	// last is the last look at the notes.
+	last look
+	// forgot is when notes were last forgotten.
+	forgot look
 }
 
 // row is what the table has of a key.
@@ -35,6 +36,22 @@ type row struct {
 	// read is false while it is being read.
 	read bool
 	seen snapshot
+}
+
+// look is a look at the notes.
+type look struct {
+	moment
+	seen snapshot
+	// server is when the database's server was started.
+	server time.Time
+}
+
+// moment is a time by the database's clock, and one by ours that is certainly not before it.
+type moment struct{ theirs, ours time.Time }
+
+// at is the time by the database's clock, which has microseconds, at a time of ours, or a little before it.
+func (m moment) at(ours time.Time) time.Time {
+	return m.theirs.Add(ours.Sub(m.ours)).Truncate(time.Microsecond)
 }
 
 // snapshot is which transactions a statement sees.
@@ -47,6 +64,11 @@ type snapshot struct {
 // sees reports whether the statement sees what the transaction did, if that has been committed.
 func (s snapshot) sees(xid uint64) bool {
 	return xid < s.from || xid < s.to && !slices.Contains(s.running, xid)
+}
+
+// before reports whether the statement was earlier than another one: whatever it sees, a later one sees too.
+func (s snapshot) before(o snapshot) bool {
+	return s.to < o.to || s.to == o.to && len(s.running) > len(o.running)
 }
 
 // parseSnapshot reads the text of a pg_snapshot: from:to:running,running.
@@ -80,66 +102,45 @@ const (
 	maxStanding = 50_000
 	// maxChanges bounds the notes that are read at once. When there are more, nothing in memory is believed.
 	maxChanges = 10_000
-	// maxBehind is for how long notes may not have been read and still be complete. They are kept three times as long, since they are
-	// seen only when their transaction has ended.
-	maxBehind  = 5 * time.Minute
-	keepsNotes = 3 * maxBehind
+	// maxBehind is for how long nobody may have looked at the notes, and what is in memory is still believed.
+	maxBehind = 5 * time.Minute
 )
 
-// moment is a time by the database's clock and, certainly not before it, by ours.
-type moment struct{ theirs, ours time.Time }
+// ForgetEvery is how often what nobody has to look at any more is to be forgotten, and for how long it is kept at least.
+const ForgetEvery = 3 * maxBehind
 
-// at is the time by the database's clock, which has microseconds, at a time of ours, or a little before it.
-func (m moment) at(ours time.Time) time.Time {
-	return m.theirs.Add(ours.Sub(m.ours)).Truncate(time.Microsecond)
+// selectChanges are the notes of transactions that a snapshot does not see, beside what sees them: the end of the index, and
+// those of the few that were running. The order and the limit make the index the cheapest way for any values. Notes that came
+// with a copy of another database can be of transactions that are yet to come.
+var selectChanges = fmt.Sprintf(`
+	SELECT clock_timestamp(), pg_current_snapshot()::text, pg_postmaster_start_time(), c.xid, c.skus FROM (SELECT) AS now LEFT JOIN (
+		(SELECT xid, skus FROM stock_changes WHERE xid >= $1 AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT %[1]d)
+		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY($2) ORDER BY xid LIMIT %[1]d)) AS c ON true`, maxChanges+1)
+
+// change is a note of one.
+type change struct {
+	xid  uint64
+	skus []trade.SKU
 }
 
-// look takes notice of what has changed, and returns when.
+// look takes notice of what has changed.
 func (s *standing) look(ctx context.Context) (moment, error) {
 	s.mu.Lock()
-	since, at := s.since, s.at
+	last := s.last
 	s.mu.Unlock()
-	if at.IsZero() {
-		since = math.MaxUint64 // nothing is in memory
+	if last.ours.IsZero() {
+		last.seen.to = math.MaxUint64 // nothing is in memory that could change
 	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT clock_timestamp(), pg_current_snapshot()::text, xid, skus
-		FROM (SELECT) AS now LEFT JOIN stock_changes ON xid >= $1 LIMIT $2`, since, maxChanges+1)
+	now, changes, err := s.changes(ctx, last.seen)
 	if err != nil {
 		return moment{}, fmt.Errorf("changes of stock: %w", err)
-	}
-	defer rows.Close()
-	type change struct {
-		xid  uint64
-		skus []trade.SKU
-	}
-	var now moment
-	var seen string
-	var changes []change
-	for rows.Next() {
-		var xid *uint64
-		var skus []trade.SKU
-		if err := rows.Scan(&now.theirs, &seen, &xid, &skus); err != nil {
-			return moment{}, fmt.Errorf("changes of stock: %w", err)
-		}
-		if xid != nil {
-			changes = append(changes, change{*xid, skus})
-		}
-	}
-	now.ours = time.Now()
-	if err := rows.Err(); err != nil {
-		return moment{}, fmt.Errorf("changes of stock: %w", err)
-	}
-	sees, err := parseSnapshot(seen)
-	if err != nil {
-		return moment{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A database whose transactions count from less than before is another one: a backup, say.
-	if now.theirs.Sub(at) > maxBehind || len(changes) > maxChanges || sees.from < since {
+	// A server that was started since may have lost what another one had.
+	if now.theirs.Sub(last.theirs) > maxBehind || len(changes) > maxChanges || !now.server.Equal(last.server) || now.seen.to < last.seen.to {
 		clear(s.rows)
-		s.since = sees.from
+		s.last = now
 	}
 	for _, c := range changes {
 		for _, sku := range c.skus {
@@ -151,11 +152,47 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 			}
 		}
 	}
-	s.since = max(s.since, sees.from)
-	if now.theirs.After(s.at) {
-		s.at = now.theirs
+	if s.last.seen.before(now.seen) {
+		s.last = now
 	}
-	return now, nil
+	return now.moment, nil
+}
+
+// changes are the notes that a snapshot does not see.
+func (s *standing) changes(ctx context.Context, last snapshot) (now look, list []change, err error) {
+	rows, err := s.pool.Query(ctx, selectChanges, last.to, last.running)
+	if err != nil {
+		return now, nil, err
+	}
+	defer rows.Close()
+	var seen string
+	for rows.Next() {
+		var xid *uint64
+		var skus []trade.SKU
+		if err := rows.Scan(&now.theirs, &seen, &now.server, &xid, &skus); err != nil {
+			return now, nil, err
+		}
+		if xid != nil {
+			list = append(list, change{*xid, skus})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return now, nil, err
+	}
+	now.ours = time.Now()
+	now.seen, err = parseSnapshot(seen)
+	return now, list, err
+}
+
+// lastly is the last look, or the first.
+func (s *standing) lastly(ctx context.Context) (moment, error) {
+	s.mu.Lock()
+	last := s.last.moment
+	s.mu.Unlock()
+	if last.ours.IsZero() {
+		return s.look(ctx)
+	}
+	return last, nil
 }
 
 // figures are the figures of keys now, in their order, nil where there is none.
@@ -185,14 +222,16 @@ func (s *standing) looked(ctx context.Context, keys []Key) ([]*counted, error) {
 		s.mu.Unlock()
 		return list, nil
 	}
-	// What changes from here on takes a row's place away, and what is read is not kept.
 	if len(s.rows)+len(missing) > maxStanding {
 		clear(s.rows)
 	}
+	// What changes from here on takes a row's place away, and what is read is not kept.
 	reading := make([]*row, len(missing))
 	for i, k := range missing {
-		reading[i] = &row{}
-		s.rows[k] = reading[i]
+		if reading[i] = s.rows[k]; reading[i] == nil {
+			reading[i] = &row{}
+			s.rows[k] = reading[i]
+		}
 	}
 	s.mu.Unlock()
 	found, seen, err := figures(ctx, s.pool, missing)
@@ -203,16 +242,27 @@ func (s *standing) looked(ctx context.Context, keys []Key) ([]*counted, error) {
 	defer s.mu.Unlock()
 	for i, k := range missing {
 		list[places[i]] = found.figures[k]
-		if s.rows[k] == reading[i] {
-			*reading[i] = row{found.figures[k], true, seen}
+		if r := reading[i]; s.rows[k] == r && !r.read {
+			*r = row{found.figures[k], true, seen}
 		}
 	}
 	return list, nil
 }
 
-// forget drops the notes that every process has read.
+// forget drops the notes of transactions that had ended when it was called before.
 func (s *standing) forget(ctx context.Context) error {
-	if _, err := s.pool.Exec(ctx, `DELETE FROM stock_changes WHERE at < clock_timestamp() - $1::interval`, keepsNotes); err != nil {
+	now, _, err := s.changes(ctx, snapshot{to: math.MaxUint64})
+	if err != nil {
+		return fmt.Errorf("forget changes of stock: %w", err)
+	}
+	s.mu.Lock()
+	before := s.forgot
+	s.forgot = now
+	s.mu.Unlock()
+	if !before.server.Equal(now.server) {
+		return nil
+	}
+	if _, err := s.pool.Exec(ctx, `DELETE FROM stock_changes WHERE xid < $1 OR xid >= pg_snapshot_xmax(pg_current_snapshot())`, before.seen.from); err != nil {
 		return fmt.Errorf("forget changes of stock: %w", err)
 	}
 	return nil

@@ -13,11 +13,8 @@ import (
 // ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
 // key that it answers; rows of keys that nobody asked for are left out.
 func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r row, into map[K]V) K) (lookup.Answers[K, V], error) {
-	asked := make(map[K]bool, len(keys))
-	for _, k := range keys {
-		asked[k] = true
-	}
-	if len(asked) < len(keys) {
+	all := set(keys)
+	if len(all) < len(keys) {
 		keys = lookup.Unique(keys)
 	}
 	out := lookup.Empty[K, V](len(keys))
@@ -27,7 +24,10 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 			out.Fail(part, err)
 			return nil
 		}
-		found := make(map[K]V, len(part))
+		found, asked := make(map[K]V, len(part)), all
+		if len(part) < len(keys) {
+			asked = set(part)
+		}
 		for _, r := range rows {
 			k := take(r, found)
 			switch err := c.unreadable(r); {
@@ -50,6 +50,14 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		return nil
 	})
 	return out, ctx.Err()
+}
+
+func set[K comparable](keys []K) map[K]bool {
+	out := make(map[K]bool, len(keys))
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out
 }
 
 // aboutNothing is the failure of a row that names no key. Whatever it is, it answers nothing: an error behind a

@@ -362,6 +362,9 @@ func (c *Client) target(r Request) (*url.URL, error) {
 	default:
 		// What is escaped in the path, such as a slash inside a key, stays escaped.
 		u.Path, u.RawPath, u.RawQuery = c.base.Path+ref.Path, c.base.EscapedPath()+ref.EscapedPath(), ref.RawQuery
+		if u.Path != "" && u.Path[0] != '/' {
+			u.Path, u.RawPath = "/"+u.Path, "/"+u.RawPath
+		}
 	}
 	if r.Query != nil {
 		u.RawQuery = r.Query.Encode()
