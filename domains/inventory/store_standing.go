@@ -100,7 +100,7 @@ func parseSnapshot(text string) (s snapshot, err error) {
 const (
 	// maxStanding bounds the rows in memory.
 	maxStanding = 50_000
-	// maxChanges bounds the notes that are read at once. When there are more, nothing in memory is believed.
+	// maxChanges bounds the notes that are read at once, which selectChanges says too. When there are more, nothing in memory is believed.
 	maxChanges = 10_000
 	// maxBehind is for how long nobody may have looked at the notes, and what is in memory is still believed.
 	maxBehind = 5 * time.Minute
@@ -112,10 +112,10 @@ const ForgetEvery = 3 * maxBehind
 // selectChanges are the notes of transactions that a snapshot does not see, beside what sees them: the end of the index, and
 // those of the few that were running. The order and the limit make the index the cheapest way for any values. Notes that came
 // with a copy of another database can be of transactions that are yet to come.
-var selectChanges = fmt.Sprintf(`
+const selectChanges = `
 	SELECT clock_timestamp(), pg_current_snapshot()::text, pg_postmaster_start_time(), c.xid, c.skus FROM (SELECT) AS now LEFT JOIN (
-		(SELECT xid, skus FROM stock_changes WHERE xid >= $1 AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT %[1]d)
-		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY($2) ORDER BY xid LIMIT %[1]d)) AS c ON true`, maxChanges+1)
+		(SELECT xid, skus FROM stock_changes WHERE xid >= $1 AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT 10001)
+		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY($2) ORDER BY xid LIMIT 10001)) AS c ON true`
 
 // change is a note of one.
 type change struct {
