@@ -74,32 +74,28 @@ func split(keys []Key) (nodes, skus []string) {
 const selectFigures = `
 	SELECT f.node, f.sku, f.source, f.unit, f.on_hand, f.allocated, f.inbound, f.read_start, f.read_end,
 	       coalesce((SELECT sum(quantity) FROM reservations r WHERE r.node = f.node AND r.sku = f.sku), 0),
-	       f.outdated >= f.read_start, clock_timestamp(), (SELECT pg_current_snapshot()::text)
+	       f.outdated >= f.read_start, clock_timestamp(), ` + selectSnapshot + `
 	FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS k(node, sku), LATERAL (
 		SELECT * FROM stock_figures f WHERE f.node = k.node AND f.sku = k.sku AND f.read_start > '-infinity' OFFSET 0) AS f`
 
-// figures are what the table has of keys, and what the statement that has read them sees.
-func figures(ctx context.Context, q postgres.Querier, keys []Key) (Known, snapshot, error) {
-	known := Known{figures: make(map[Key]*counted, len(keys))}
+// figures are what the table has of keys, and what the statement that has read them sees, if it has found any.
+func figures(ctx context.Context, q postgres.Querier, keys []Key) (known Known, seen snapshot, err error) {
+	known.figures = make(map[Key]*counted, len(keys))
 	nodes, skus := split(keys)
 	rows, err := q.Query(ctx, selectFigures, nodes, skus)
 	if err != nil {
-		return known, snapshot{}, fmt.Errorf("stock figures: %w", err)
+		return known, seen, fmt.Errorf("stock figures: %w", err)
 	}
-	defer rows.Close()
-	var text string
-	for rows.Next() {
-		c := &counted{}
-		if err := rows.Scan(&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &c.outdated, &known.now, &text); err != nil {
-			return known, snapshot{}, fmt.Errorf("stock figures: %w", err)
-		}
-		known.figures[c.Key] = c
+	var c counted
+	into := []any{&c.Key.Node, &c.Key.SKU, &c.Source, &c.Unit, &c.OnHand, &c.Allocated, &c.Inbound, &c.Read.Start, &c.Read.End, &c.reserved, &c.outdated, &known.now}
+	if _, err := pgx.ForEachRow(rows, append(into, seen.columns()...), func() error {
+		one := c
+		known.figures[c.Key] = &one
+		return nil
+	}); err != nil {
+		return known, seen, fmt.Errorf("stock figures: %w", err)
 	}
-	if err := rows.Err(); err != nil || text == "" {
-		return known, snapshot{}, err
-	}
-	seen, err := parseSnapshot(text)
-	return known, seen, err
+	return known, seen, nil
 }
 
 // absent notes of keys without a figure that their nodes were asked and have none.

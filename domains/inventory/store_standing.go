@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
@@ -71,31 +71,11 @@ func (s snapshot) before(o snapshot) bool {
 	return s.to < o.to || s.to == o.to && len(s.running) > len(o.running)
 }
 
-// parseSnapshot reads the text of a pg_snapshot: from:to:running,running.
-func parseSnapshot(text string) (s snapshot, err error) {
-	parts := strings.SplitN(text, ":", 3)
-	if len(parts) != 3 {
-		return s, fmt.Errorf("%q is no snapshot", text)
-	}
-	numbers := parts[:2]
-	if parts[2] != "" {
-		numbers = append(numbers, strings.Split(parts[2], ",")...)
-	}
-	for i, n := range numbers {
-		xid, err := strconv.ParseUint(n, 10, 64)
-		switch {
-		case err != nil:
-			return s, fmt.Errorf("%q is no snapshot: %w", text, err)
-		case i == 0:
-			s.from = xid
-		case i == 1:
-			s.to = xid
-		default:
-			s.running = append(s.running, xid)
-		}
-	}
-	return s, nil
-}
+// selectSnapshot are the columns of what a statement sees itself.
+const selectSnapshot = `pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xmax(pg_current_snapshot()), ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot()))`
+
+// columns are where selectSnapshot goes.
+func (s *snapshot) columns() []any { return []any{&s.from, &s.to, &s.running} }
 
 const (
 	// maxStanding bounds the rows in memory.
@@ -113,7 +93,8 @@ const ForgetEvery = 3 * maxBehind
 // those of the few that were running. The order and the limit make the index the cheapest way for any values. Notes that came
 // with a copy of another database can be of transactions that are yet to come.
 const selectChanges = `
-	SELECT clock_timestamp(), pg_current_snapshot()::text, pg_postmaster_start_time(), c.xid, c.skus FROM (SELECT) AS now LEFT JOIN (
+	SELECT clock_timestamp(), pg_postmaster_start_time(), c.xid, c.skus, ` + selectSnapshot + `
+	FROM (SELECT) AS now LEFT JOIN (
 		(SELECT xid, skus FROM stock_changes WHERE xid >= $1 AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT 10001)
 		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY($2) ORDER BY xid LIMIT 10001)) AS c ON true`
 
@@ -152,7 +133,7 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 			}
 		}
 	}
-	if s.last.seen.before(now.seen) {
+	if !now.seen.before(s.last.seen) {
 		s.last = now
 	}
 	return now.moment, nil
@@ -164,23 +145,15 @@ func (s *standing) changes(ctx context.Context, last snapshot) (now look, list [
 	if err != nil {
 		return now, nil, err
 	}
-	defer rows.Close()
-	var seen string
-	for rows.Next() {
-		var xid *uint64
-		var skus []trade.SKU
-		if err := rows.Scan(&now.theirs, &seen, &now.server, &xid, &skus); err != nil {
-			return now, nil, err
-		}
+	var xid *uint64
+	var skus []trade.SKU
+	_, err = pgx.ForEachRow(rows, append([]any{&now.theirs, &now.server, &xid, &skus}, now.seen.columns()...), func() error {
 		if xid != nil {
 			list = append(list, change{*xid, skus})
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return now, nil, err
-	}
+		return nil
+	})
 	now.ours = time.Now()
-	now.seen, err = parseSnapshot(seen)
 	return now, list, err
 }
 
