@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"crossdock/domains/fault"
@@ -13,20 +14,18 @@ import (
 // ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
 // key that it answers; rows of keys that nobody asked for are left out.
 func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r row, into map[K]V) K) (lookup.Answers[K, V], error) {
-	all := set(keys)
-	if len(all) < len(keys) {
-		keys = lookup.Unique(keys)
-	}
+	keys = lookup.Unique(keys)
 	out := lookup.Empty[K, V](len(keys))
-	_ = inParts(keys, c.batch(name), func(part []K) error {
+	for part := range slices.Chunk(keys, c.batch(name)) {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
 		if err != nil {
 			out.Fail(part, err)
-			return nil
+			continue
 		}
-		found, asked := make(map[K]V, len(part)), all
-		if len(part) < len(keys) {
-			asked = set(part)
+		found := make(map[K]V, len(part))
+		asked := make(map[K]bool, len(part))
+		for _, k := range part {
+			asked[k] = true
 		}
 		for _, r := range rows {
 			k := take(r, found)
@@ -47,17 +46,8 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		} else {
 			maps.Copy(out.Found, found)
 		}
-		return nil
-	})
-	return out, ctx.Err()
-}
-
-func set[K comparable](keys []K) map[K]bool {
-	out := make(map[K]bool, len(keys))
-	for _, k := range keys {
-		out[k] = true
 	}
-	return out
+	return out, ctx.Err()
 }
 
 // aboutNothing is the failure of a row that names no key. Whatever it is, it answers nothing: an error behind a
@@ -66,9 +56,10 @@ func (c *Client) aboutNothing(operation string) error {
 	return fault.New(fault.BadResponse, "a row of %s does not say what it is about: mend the source's map, or the product is in trouble", operation).From(c.t.Name())
 }
 
+// batch is how many keys one call of the operation asks for.
 func (c *Client) batch(name string) int {
 	if op := c.ops[name]; op != nil {
-		return op.Batch
+		return max(1, op.Batch)
 	}
 	return 1
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -149,10 +150,9 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	}
 	var quotes []func()
 	for g, ks := range pricing.ByContext(keys) {
-		_ = inParts(ks, c.batch("prices"), func(part []pricing.Key) error {
+		for part := range slices.Chunk(ks, c.batch("prices")) {
 			quotes = append(quotes, func() { quote(g, part) })
-			return nil
-		})
+		}
 	}
 	lookup.Abreast(quotes)
 	return out, ctx.Err()

@@ -90,11 +90,11 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			}
 		}
 	}
-	_ = inParts(lookup.Unique(skus), c.batch(name), func(part []trade.SKU) error {
+	for part := range slices.Chunk(lookup.Unique(skus), c.batch(name)) {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
 		if err != nil {
 			fail(part, err)
-			return nil
+			continue
 		}
 		for _, r := range rows {
 			sku := trade.SKU(r.text("sku"))
@@ -111,8 +111,7 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 				}
 			}
 		}
-		return nil
-	})
+	}
 	for k := range out.Failed {
 		delete(out.Found, k)
 	}

@@ -365,19 +365,6 @@ func refusal(status int) *fault.Error {
 	return fault.New(kind, "the source answered %s", strconv.Itoa(status))
 }
 
-// inParts asks for keys in calls of the operation's batch size.
-func inParts[K any](keys []K, batch int, fn func([]K) error) error {
-	batch = max(1, batch)
-	for len(keys) > 0 {
-		n := min(batch, len(keys))
-		if err := fn(keys[:n]); err != nil {
-			return err
-		}
-		keys = keys[n:]
-	}
-	return nil
-}
-
 func join[K ~string](keys []K) string {
 	parts := make([]string, len(keys))
 	for i, k := range keys {

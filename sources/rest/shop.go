@@ -108,12 +108,14 @@ func (c *Client) Fulfil(ctx context.Context, shopOrder string, s *shipments.Ship
 // PublishStock needs the operation "publish", with "stock" (lines of sku and quantity), in parts of its
 // batch size.
 func (c *Client) PublishStock(ctx context.Context, available map[trade.SKU]trade.Decimal) error {
-	return inParts(slices.Sorted(maps.Keys(available)), c.batch("publish"), func(part []trade.SKU) error {
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(available)), c.batch("publish")) {
 		lines := []any{}
 		for _, sku := range part {
 			lines = append(lines, map[string]any{"sku": string(sku), "quantity": available[sku].String()})
 		}
-		_, _, err := c.call(ctx, "publish", map[string]any{"stock": map[string]any{"lines": lines}}, len(part))
-		return err
-	})
+		if _, _, err := c.call(ctx, "publish", map[string]any{"stock": map[string]any{"lines": lines}}, len(part)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
