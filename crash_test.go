@@ -155,7 +155,7 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := issuer.JWKS()
+	signs, err := issuer.Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestNothingAcceptedIsLostOrDoneTwice(t *testing.T) {
 	}
 	url := pgtest.URL(t)
 	r := &runner{t: t, done: make(chan struct{}), env: []string{
-		"CROSSDOCK_TEST_CONFIG=" + tell(world, box.URL).config("127.0.0.1:0"), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(keys),
+		"CROSSDOCK_TEST_CONFIG=" + tell(world, box.URL).config("127.0.0.1:0"), "CROSSDOCK_TEST_DATABASE=" + url, "CROSSDOCK_TEST_KEYS=" + string(signs.Keys),
 	}}
 	w.post("/admin/knobs", `{"chances":{"lost:bc":0.1,"lost:wms":0.1,"lost:shipbob":0.1,"lost:shipbob-south":0.1,"lost:shopify":0.1}}`)
 	rng := rand.New(rand.NewPCG(crashSeed, 1))

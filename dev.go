@@ -129,11 +129,11 @@ func (c *devCmd) Run(s *shell) error {
 	if err != nil {
 		return err
 	}
-	keys, err := issuer.JWKS()
+	signs, err := issuer.Issuer()
 	if err != nil {
 		return err
 	}
-	issuers := []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}}
+	issuers := []auth.Issuer{signs}
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	go func() {

@@ -39,11 +39,11 @@ func newGraph(t *testing.T, w *world) *graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := issuer.JWKS()
+	signs, err := issuer.Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuers := []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}}
+	issuers := []auth.Issuer{signs}
 	verifier, err := auth.New(t.Context(), issuers)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func TestAReloadDropsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := issuer.JWKS()
+	signs, err := issuer.Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestAReloadDropsNothing(t *testing.T) {
 			return reading{}, err
 		}
 		cfg.PollEvery = config.Duration(100 * time.Millisecond)
-		return reading{cfg, []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}}}, nil
+		return reading{cfg, []auth.Issuer{signs}}, nil
 	}
 	first, err := read()
 	if err != nil {

@@ -16,11 +16,11 @@ func TestATokenThatWasVerifiedIsBelievedAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := dev.JWKS()
+	signs, err := dev.Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := auth.New(t.Context(), []auth.Issuer{{Issuer: auth.DevIssuer, Audience: auth.DevAudience, Keys: keys}})
+	v, err := auth.New(t.Context(), []auth.Issuer{signs})
 	if err != nil {
 		t.Fatal(err)
 	}

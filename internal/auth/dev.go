@@ -64,17 +64,18 @@ func OpenDev(dir string) (*Dev, error) {
 	return &Dev{key}, nil
 }
 
-// JWKS is the issuer's public key set.
-func (d *Dev) JWKS() (json.RawMessage, error) {
+// Issuer is who signs the tokens, with the key that they are checked by.
+func (d *Dev) Issuer() (Issuer, error) {
 	point, err := d.key.PublicKey.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("development key: %w", err)
+		return Issuer{}, fmt.Errorf("development key: %w", err)
 	}
 	enc := base64.RawURLEncoding
-	return json.Marshal(map[string]any{"keys": []any{map[string]any{
+	keys, err := json.Marshal(map[string]any{"keys": []any{map[string]any{
 		"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": devKeyID,
 		"x": enc.EncodeToString(point[1:33]), "y": enc.EncodeToString(point[33:65]),
 	}}})
+	return Issuer{Issuer: DevIssuer, Audience: DevAudience, Keys: keys}, err
 }
 
 // Grant is what a development token allows.
