@@ -393,6 +393,9 @@ func badCursor(cursor string) *fault.Error {
 // claim takes the key for this run. It returns the stored answer when there is one. A run whose
 // process has died, or that takes far too long, loses its claim.
 func (s *store) claim(ctx context.Context, scope, key string, print []byte) (*Answer, error) {
+	// Whether it is ours is known though the caller leaves meanwhile: then it is given back, and whoever comes next need not wait.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+	defer cancel()
 	tag, err := s.pool.Exec(ctx, `
 		INSERT INTO idempotency (scope, key, fingerprint, state, holder, leased_until) VALUES ($1, $2, $3, 'RUNNING', $5, clock_timestamp() + $4)
 		ON CONFLICT (scope, key) DO UPDATE SET leased_until = excluded.leased_until, holder = excluded.holder
