@@ -134,22 +134,30 @@ func (a *app) backfill(ctx context.Context, only []string, report reporter) erro
 		_, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, backfillLock)
 	}()
 	ctx = lookup.In(transport.Patient(ctx, time.Minute), lookup.History)
+	loaded := false
 	for _, c := range a.chapters() {
 		if len(only) > 0 && !slices.Contains(only, c.source) {
 			continue
 		}
-		if err := a.load(ctx, c, report); err != nil {
+		some, err := a.load(ctx, c, report)
+		if loaded = loaded || some; err != nil {
 			return fmt.Errorf("%s of %s: %w", c.name, c.source, err)
+		}
+	}
+	if loaded {
+		// The database has no statistics of what was loaded until it gets to it by itself, and plans as if it were not there.
+		if _, err := conn.Exec(ctx, `ANALYZE accounts, items, refs, orders, finance_documents, events`); err != nil {
+			a.log.Warn("no statistics of what was loaded", "error", err)
 		}
 	}
 	return nil
 }
 
-// load reads one chapter to its end.
-func (a *app) load(ctx context.Context, c chapter, report reporter) error {
+// load reads one chapter to its end, and reports whether there was anything.
+func (a *app) load(ctx context.Context, c chapter, report reporter) (some bool, err error) {
 	cursor, err := a.cursors.Load(ctx, c.source, c.feed)
 	if err != nil {
-		return err
+		return false, err
 	}
 	bar := report(c.source, c.name, cursor != "")
 	patience := patience{}
@@ -158,22 +166,23 @@ func (a *app) load(ctx context.Context, c chapter, report reporter) error {
 		if err != nil {
 			if wait, ok := patience.with(err); ok && ctx.Err() == nil {
 				if err := ingest.Pause(ctx, wait); err != nil {
-					return err
+					return some, err
 				}
 				continue
 			}
-			return err
+			return some, err
 		}
+		some = some || read > 0
 		patience.reset()
 		bar.add(read, total)
 		if next != cursor {
 			if err := a.cursors.Save(ctx, c.source, c.feed, next); err != nil {
-				return err
+				return some, err
 			}
 		}
 		if !more || next == cursor {
 			bar.done()
-			return nil
+			return some, nil
 		}
 		cursor = next
 	}

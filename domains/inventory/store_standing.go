@@ -90,13 +90,14 @@ const (
 const ForgetEvery = 3 * maxBehind
 
 // selectChanges are the notes of transactions that a snapshot does not see, beside what sees them: the end of the index, and
-// those of the few that were running. The order and the limit make the index the cheapest way for any values. Notes that came
-// with a copy of another database can be of transactions that are yet to come.
+// those of the few that were running. The order and the limit make the index the cheapest way for any values, and with the
+// values asked for by a query of their own one plan does for all, which is made once. Notes that came with a copy of another
+// database can be of transactions that are yet to come.
 const selectChanges = `
 	SELECT clock_timestamp(), pg_postmaster_start_time(), c.xid, c.skus, ` + selectSnapshot + `
 	FROM (SELECT) AS now LEFT JOIN (
-		(SELECT xid, skus FROM stock_changes WHERE xid >= $1 AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT 10001)
-		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY($2) ORDER BY xid LIMIT 10001)) AS c ON true`
+		(SELECT xid, skus FROM stock_changes WHERE xid >= (SELECT $1::xid8) AND xid < pg_snapshot_xmax(pg_current_snapshot()) ORDER BY xid LIMIT 10001)
+		UNION ALL (SELECT xid, skus FROM stock_changes WHERE xid = ANY((SELECT $2::xid8[])::xid8[]) ORDER BY xid LIMIT 10001)) AS c ON true`
 
 // change is a note of one.
 type change struct {

@@ -302,10 +302,11 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		}
 		cmp := map[bool]string{true: ">", false: "<"}[up]
 		args = append(args, value, id)
-		where = append(where, fmt.Sprintf(`(%s, id) %s ($%d::text::%s, $%d::text::uuid)`, column, cmp, len(args)-1, kind, len(args)))
+		where = append(where, fmt.Sprintf(`(%s, id) %s ((SELECT $%d::text::%s), (SELECT $%d::text::uuid))`, column, cmp, len(args)-1, kind, len(args)))
 	}
 	dir := map[bool]string{true: "ASC", false: "DESC"}[ascending]
-	// With its limit written out a statement's plan is as good for all values as for some, and is made once.
+	// With its limit written out, and the cursor in subqueries, a statement's plan is as good for all cursors as for some, and is
+	// made once.
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
 		column, strings.Join(where, " AND "), column, dir, dir, size+1), args...)
 	if postgres.BadValue(err) {
@@ -315,7 +316,11 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
 	out := &List{Total: total}
+	more := false
 	for rows.Next() {
+		if more = len(out.Orders) == size; more {
+			continue
+		}
 		var updated time.Time
 		var key string
 		if err := rows.Scan(nil, &updated, &key); err != nil {
@@ -333,10 +338,6 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		return nil, badCursor(p.After + p.Before).At("after")
 	} else if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
-	}
-	more := len(out.Orders) > size
-	if more {
-		out.Orders, out.Cursors = out.Orders[:size], out.Cursors[:size]
 	}
 	out.HasNext, out.HasPrev = more, p.After != ""
 	if backwards {
@@ -380,7 +381,11 @@ func (p Paging) size() (size int, backwards bool, err error) {
 func (p Paging) parseCursor(cursor string) (value, id string, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	parts := strings.SplitN(string(raw), "|", 3)
-	if column, _ := p.SortBy.column(); err != nil || len(parts) != 3 || parts[0] != column {
+	column, kind := p.SortBy.column()
+	if err != nil || len(parts) != 3 || parts[0] != column || len(postgres.IDs(parts[2])) == 0 {
+		return "", "", false
+	}
+	if _, err := trade.ParseDecimal(parts[1]); kind == "numeric" && err != nil {
 		return "", "", false
 	}
 	return parts[1], parts[2], true
