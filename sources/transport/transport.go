@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -62,20 +63,18 @@ type Client struct {
 	base    *url.URL
 	cfg     Config
 	http    *http.Transport
-	ways    map[way]failsafe.Executor[*Response]
 	breaker circuitbreaker.CircuitBreaker[*Response]
+	// all are the places of the source, own those of each lane.
+	all bulkhead.Bulkhead[*Response]
+	own map[lookup.Lane]bulkhead.Bulkhead[*Response]
+	// repeats are what repeats a call, by how often it does at most.
+	repeats map[int]failsafe.Executor[*Response]
 	limit   *limiter
 	record  record
 	metrics metrics
 	calls   atomic.Int64
 	// scratch holds buffers for replies that do not say how long they are.
 	scratch sync.Pool
-}
-
-// way is how a call is made: with so many repeats, in a lane.
-type way struct {
-	repeats int
-	lane    lookup.Lane
 }
 
 // Request is one call. Path is below the base URL; an absolute URL is taken as it is only when
@@ -135,30 +134,26 @@ func New(name, base string, cfg Config) (*Client, error) {
 	// Its replies are taken as they come: nothing here follows where they point to, or keeps cookies.
 	t := &http.Transport{
 		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
-		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true, ReadBufferSize: 16 << 10,
+		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true, ReadBufferSize: 8 << 10,
 	}
 	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: t}
 	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
-	c.limit, c.ways = &limiter{rate: cfg.Rate}, map[way]failsafe.Executor[*Response]{}
-	repeats := map[int]bool{0: true, max(0, cfg.Retries): true}
-	for name := range cfg.Operations {
-		repeats[max(0, cfg.of(name).Retries)] = true
-	}
-	// A call waits for two places and then for its answer; whoever waits for it must not wait three times as long.
-	slots := func(n int) bulkhead.Bulkhead[*Response] {
-		return bulkhead.NewBuilder[*Response](uint(n)).WithMaxWaitTime(cfg.Timeout / 4).Build()
-	}
-	all := slots(cfg.Concurrent)
+	c.limit, c.all = &limiter{rate: cfg.Rate}, bulkhead.New[*Response](uint(cfg.Concurrent))
+	c.own, c.repeats = map[lookup.Lane]bulkhead.Bulkhead[*Response]{}, map[int]failsafe.Executor[*Response]{}
 	for _, lane := range lookup.Lanes() {
-		own := slots(places(lane, cfg.Concurrent))
-		for n := range repeats {
-			retry := retrypolicy.NewBuilder[*Response]().HandleIf(func(res *Response, err error) bool {
-				return failed(res, err) && !errors.Is(err, context.DeadlineExceeded)
-			}).WithMaxRetries(n).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build()
-			c.ways[way{n, lane}] = failsafe.With[*Response](retry, own, all)
-		}
+		c.own[lane] = bulkhead.New[*Response](uint(places(lane, cfg.Concurrent)))
+	}
+	for _, operation := range append(slices.Collect(maps.Keys(cfg.Operations)), "") {
+		n := max(0, cfg.of(operation).Retries)
+		c.repeats[n] = failsafe.With[*Response](retrypolicy.NewBuilder[*Response]().HandleIf(worthwhile).
+			WithMaxRetries(n).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build())
 	}
 	return c, nil
+}
+
+// worthwhile reports whether a try is to be repeated.
+func worthwhile(res *Response, err error) bool {
+	return failed(res, err) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // Places is how many calls of the lane may be under way at once.
@@ -279,37 +274,25 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // try makes the call once, with the repeats that a failing network is worth.
 func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane lookup.Lane, began time.Time) (*Response, error) {
-	p, w := c.cfg.of(r.Operation), way{0, lane}
-	if r.Read || r.Method == http.MethodGet {
-		w.repeats = max(0, p.Retries)
-	}
+	p := c.cfg.of(r.Operation)
 	start := time.Now()
 	defer c.record.enter(lane)()
 	if c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 { // before waiting for a place among those who wait
 		return nil, c.ended(ctx, r, start, nil, c.translate(ctx, circuitbreaker.ErrOpen))
 	}
-	var unread error
-	res, err := c.ways[w].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (*Response, error) {
-		if e.Attempts() > 1 {
-			c.limit.repeat(time.Now())
-		} else {
-			c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
-		}
-		unread = nil
-		return c.guarded(ctx, func() (*Response, error) { //nolint:contextcheck // the execution carries it
-			res, err := c.once(e.Context(), r, target, p.Timeout)
-			if err != nil || r.Decode == nil {
-				return res, err
-			}
-			if _, refused := c.cfg.Throttled(res); refused {
-				return res, nil
-			}
-			if unread = r.Decode(res); fault.Retryable(unread) {
-				return res, unread
-			}
-			return res, nil
-		})
+	res, unread, err := c.attempt(ctx, r, target, lane, p.Timeout, func() {
+		c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
 	})
+	if p.Retries > 0 && (r.Read || r.Method == http.MethodGet) && worthwhile(res, err) {
+		first, failure := res, err
+		res, err = c.repeats[p.Retries].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (res *Response, err error) {
+			if e.Attempts() == 1 { // that one was it
+				return first, failure
+			}
+			res, unread, err = c.attempt(e.Context(), r, target, lane, p.Timeout, func() { c.limit.repeat(time.Now()) }) //nolint:contextcheck // the execution carries it
+			return res, err
+		})
+	}
 	if err == nil {
 		err = unread
 		if wait, refused := c.cfg.Throttled(res); refused {
@@ -322,6 +305,41 @@ func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane looku
 	return res, c.ended(ctx, r, start, res, err)
 }
 
+// attempt makes the call once when it has a place in its lane and one at the source, and reads the reply; unread is what Decode says.
+// It tells the breaker, which may not let it through, what came of it: a try that its caller left says nothing of the source, except
+// that the breaker must not close on it.
+func (c *Client) attempt(ctx context.Context, r Request, target *url.URL, lane lookup.Lane, limit time.Duration, placed func()) (res *Response, unread, err error) {
+	// A call waits for two places and then for its answer; whoever waits for it must not wait three times as long.
+	if err := c.own[lane].AcquirePermitWithMaxWait(ctx, c.cfg.Timeout/4); err != nil {
+		return nil, nil, err
+	}
+	defer c.own[lane].ReleasePermit()
+	if err := c.all.AcquirePermitWithMaxWait(ctx, c.cfg.Timeout/4); err != nil {
+		return nil, nil, err
+	}
+	defer c.all.ReleasePermit()
+	placed()
+	if !c.breaker.TryAcquirePermit() {
+		return nil, nil, circuitbreaker.ErrOpen
+	}
+	res, err = c.once(ctx, r, target, limit)
+	if err == nil && r.Decode != nil {
+		if _, refused := c.cfg.Throttled(res); !refused {
+			if unread = r.Decode(res); fault.Retryable(unread) {
+				err = unread
+			}
+		}
+	}
+	switch left := err != nil && ctx.Err() != nil; {
+	case left && c.breaker.IsClosed():
+	case left, failed(res, err):
+		c.breaker.RecordFailure()
+	default:
+		c.breaker.RecordSuccess()
+	}
+	return res, unread, err
+}
+
 // ended notes how a call ended.
 func (c *Client) ended(ctx context.Context, r Request, start time.Time, res *Response, err error) error {
 	call := Call{Source: c.name, Operation: r.Operation, Keys: r.Keys, Start: start, Duration: time.Since(start), Outcome: outcome(res, err)}
@@ -330,23 +348,6 @@ func (c *Client) ended(ctx context.Context, r Request, start time.Time, res *Res
 	c.metrics.took.Observe(call.Duration.Seconds())
 	observe(ctx, call)
 	return err
-}
-
-// guarded makes a try that the breaker lets through, and tells it what came of it. A try that its caller left
-// says nothing of the source, except that the breaker must not close on it.
-func (c *Client) guarded(ctx context.Context, try func() (*Response, error)) (*Response, error) {
-	if !c.breaker.TryAcquirePermit() {
-		return nil, circuitbreaker.ErrOpen
-	}
-	res, err := try()
-	switch left := err != nil && ctx.Err() != nil; {
-	case left && c.breaker.IsClosed():
-	case left, failed(res, err):
-		c.breaker.RecordFailure()
-	default:
-		c.breaker.RecordSuccess()
-	}
-	return res, err
 }
 
 func (c *Client) target(r Request) (*url.URL, error) {
