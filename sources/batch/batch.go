@@ -23,7 +23,7 @@ import (
 // window is how long keys that nobody announced wait for others.
 const window = time.Millisecond
 
-// Fetch answers keys in bulk.
+// Fetch answers keys in bulk. A key may be there twice. It changes nothing of keys.
 type Fetch[K comparable, V any] func(ctx context.Context, keys []K) (lookup.Answers[K, V], error)
 
 // Result is the answer for one key. Without an error and not OK, the key does not exist.
@@ -65,6 +65,8 @@ func (l *Loader[K, V]) acceptedBy(ctx context.Context) accepts {
 
 // aged is what was loaded at one age.
 type aged[K comparable, V any] struct {
+	// first is the first question. Its keys are not in asked until there is another.
+	first *question[K, V]
 	// asked are the questions that carry a key.
 	asked map[K]*question[K, V]
 	// taken is how many of the announced keys are asked.
@@ -156,10 +158,19 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*quest
 	want := l.acceptedBy(ctx)
 	a := l.ages[want]
 	if a == nil {
-		a = &aged[K, V]{asked: make(map[K]*question[K, V], len(l.announced))}
+		a = &aged[K, V]{}
 		l.ages[want] = a
 	}
 	out := make([]*question[K, V], len(keys))
+	if whole && len(keys) > 0 && a.first == nil && a.asked == nil {
+		a.first = &question[K, V]{ctx: ctx, fetch: l.fetch, keys: slices.Clip(l.announced)}
+		a.taken = len(l.announced)
+		for i := range out {
+			out[i] = a.first
+		}
+		return out, nil
+	}
+	a.index()
 	wanted, late := false, false
 	for i, k := range keys {
 		if out[i] = a.asked[k]; out[i] == nil {
@@ -183,6 +194,19 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*quest
 		a.late = dataloader.NewBatchedLoader(l.window(a), dataloader.WithWait[K, Result[V]](window))
 	}
 	return out, a.late
+}
+
+// index enters the keys of the first question in asked.
+func (a *aged[K, V]) index() {
+	if a.asked != nil {
+		return
+	}
+	a.asked = map[K]*question[K, V]{}
+	if a.first != nil {
+		for _, k := range a.first.keys {
+			a.asked[k] = a.first
+		}
+	}
 }
 
 // window answers keys that nobody announced, as dataloader gathered them.
