@@ -35,7 +35,7 @@ func TestAPriceDependsOnDateUnitAndCurrency(t *testing.T) {
 	for k, price := range want {
 		got, found := answers.Found[k]
 		if found != (price != "") || (found && got.UnitPrice.String() != price) {
-			t.Errorf("%+v costs %s, not %q", k, got.UnitPrice, price)
+			t.Errorf("%+v costs %+v, not %q", k, got, price)
 		}
 	}
 }

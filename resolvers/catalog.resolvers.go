@@ -40,8 +40,7 @@ func (r *queryResolver) Items(ctx context.Context, search *string, first *int, a
 	}
 	out := &model.ItemConnection{TotalCount: list.Total, Edges: []*model.ItemEdge{}, Nodes: []*catalog.Item{}}
 	var cursors []string
-	for i := range list.Items {
-		item := &list.Items[i]
+	for _, item := range list.Items {
 		scopeOf(ctx).announceBeneath(item.SKU)
 		cursors = append(cursors, string(item.SKU))
 		out.Nodes = append(out.Nodes, item)

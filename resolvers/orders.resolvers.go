@@ -144,7 +144,7 @@ func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxA
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, scopeOf(ctx).prices, keysOf(objs, priceKey))
+	return load(ctx, scopeOf(ctx).prices, keysOf(objs, priceKeys()))
 }
 
 func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {

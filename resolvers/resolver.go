@@ -103,7 +103,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 	openPages := func(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
 		return batch.New(nil, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
 			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
-			for _, id := range ids {
+			for _, id := range lookup.Unique(ids) {
 				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, orders.Paging{First: &a.first, After: a.after, Uncounted: !selected["OrderConnection.totalCount"]})
 				if err != nil {
 					out.Failed[id] = err
@@ -133,9 +133,9 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 			return pointers(r.Finance.Positions(ctx, who, ids))
 		}).Aged(r.Finance.Ages()),
 		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
-			out, err := pointers(r.Catalog.Items(ctx, skus))
+			out, err := r.Catalog.Items(ctx, skus)
 			for sku := range out.Found {
-				s.announceItem(sku)
+				s.announceBeneath(sku)
 			}
 			return out, err
 		}).Aged(r.Catalog.Ages()),
@@ -143,7 +143,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 			return pointers(r.Catalog.Rules(ctx, skus))
 		}).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
-			return pointers(r.Pricing.Prices(ctx, who, keys))
+			return r.Pricing.Prices(ctx, who, keys)
 		}).Aged(r.Pricing.Ages()),
 		lots: lots, arrivals: arrivals,
 		waiting: batch.New(nil, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, []trade.Dated], error) {
@@ -238,7 +238,7 @@ func (s *scope) announce(list ...*orders.Order) {
 	announceAll(s, "Order.account", s.accounts, list, func(o *orders.Order) trade.AccountID { return o.Account })
 	announceAll(s, "OrderLine.item", s.items, lines, lineSKU)
 	announceAll(s, "OrderLine.availability", s.availability, lines, lineSKU)
-	announceAll(s, "OrderLine.price", s.prices, lines, priceKey)
+	announceAll(s, "OrderLine.price", s.prices, lines, priceKeys())
 }
 
 // announceAll says of each of the parents that its key is asked for, if a field of the operation does.
@@ -295,8 +295,17 @@ func coordinates(set ast.SelectionSet, into map[string]bool) {
 
 func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU()} }
 
-func priceKey(l *orders.Line) pricing.Key {
-	return pricing.NewKey(l.Account, l.SKU, l.Quantity, "", l.UnitPrice.Currency)
+// priceKeys returns what makes the keys of lines' prices. Lines of one order, which come one after the other, share their context. It is not for several at
+// once.
+func priceKeys() func(*orders.Line) pricing.Key {
+	var in pricing.Context
+	var key func(trade.SKU, trade.Quantity) pricing.Key
+	return func(l *orders.Line) pricing.Key {
+		if own := (pricing.Context{Account: l.Account, Currency: l.UnitPrice.Currency}); key == nil || own != in {
+			in, key = own, own.Keys()
+		}
+		return key(l.SKU, l.Quantity)
+	}
 }
 
 func pointers[K comparable, V any](in lookup.Answers[K, V], err error) (lookup.Answers[K, *V], error) {

@@ -324,12 +324,12 @@ func (f *Facts) inItemUnits(ctx context.Context, d orders.Draft, g *gathering) {
 func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
 	keys := make([]pricing.Key, 0, len(d.Lines))
 	at := map[pricing.Key][]int{}
-	in := pricing.Context{Account: d.Account, Currency: d.Currency, Promotion: d.Promotion}
+	key := pricing.Context{Account: d.Account, Currency: d.Currency, Promotion: d.Promotion}.Keys()
 	for i, l := range d.Lines {
 		if l.Gone {
 			continue
 		}
-		k := in.Key(l.SKU, l.Quantity)
+		k := key(l.SKU, l.Quantity)
 		keys, at[k] = append(keys, k), append(at[k], i)
 	}
 	prices, err := f.Pricing.Prices(lookup.WithoutLastKnown(ctx), trade.System("intake"), keys)
@@ -350,7 +350,7 @@ func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
 	}
 }
 
-func promotions(p pricing.Price) (codes []string) {
+func promotions(p *pricing.Price) (codes []string) {
 	for _, d := range p.Discounts {
 		if d.Promotion {
 			codes = append(codes, d.Code)
@@ -359,7 +359,7 @@ func promotions(p pricing.Price) (codes []string) {
 	return codes
 }
 
-func breaks(p pricing.Price) []orders.PriceBreak {
+func breaks(p *pricing.Price) []orders.PriceBreak {
 	out := make([]orders.PriceBreak, len(p.Breaks))
 	for i, b := range p.Breaks {
 		out[i] = orders.PriceBreak{From: b.From.Value, UnitPrice: b.UnitPrice}

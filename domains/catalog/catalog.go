@@ -51,7 +51,8 @@ type Unit struct {
 
 // Source is a system of record for items.
 type Source interface {
-	Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Item], error)
+	// Items may be shown to others too: nobody changes them.
+	Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Item], error)
 	// Rules returns how items may be ordered; an item without a rule has no limits.
 	Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error)
 	// ItemsSince returns items changed since the cursor, in any order, repeats allowed.
@@ -61,7 +62,7 @@ type Source interface {
 // Service holds the verbs of the catalogue.
 type Service struct {
 	store store
-	items *lookup.Copied[trade.SKU, Item]
+	items *lookup.Copied[trade.SKU, *Item]
 	rules *lookup.Copied[trade.SKU, ruling]
 }
 
@@ -112,8 +113,8 @@ func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
 }
 
 // Items returns the items. They come from the source unless the copies at hand are young
-// enough for the caller; while the source is down, from the last known copies.
-func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Item], error) {
+// enough for the caller; while the source is down, from the last known copies. Others have the same: nobody changes them.
+func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Item], error) {
 	return s.items.Answers(ctx, skus)
 }
 
@@ -133,15 +134,15 @@ func (s *Service) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[t
 
 // Observe keeps items that a poll of the source reported.
 func (s *Service) Observe(ctx context.Context, items []Item) error {
-	m := make(map[trade.SKU]Item, len(items))
-	for _, i := range items {
-		m[i.SKU] = i
+	m := make(map[trade.SKU]*Item, len(items))
+	for i := range items {
+		m[items[i].SKU] = &items[i]
 	}
 	return s.store.Save(ctx, m)
 }
 
 // Alike returns up to n items whose SKU or name is like a foreign one, the likest first.
-func (s *Service) Alike(ctx context.Context, sku, name string, n int) ([]Item, error) {
+func (s *Service) Alike(ctx context.Context, sku, name string, n int) ([]*Item, error) {
 	return s.store.Alike(ctx, sku, name, n)
 }
 
@@ -158,7 +159,7 @@ func (s *Service) Next(ctx context.Context, after trade.SKU, n int) ([]trade.SKU
 
 // List is one page of items by SKU.
 type List struct {
-	Items   []Item
+	Items   []*Item
 	HasNext bool
 	Total   int
 }

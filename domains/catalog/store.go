@@ -12,17 +12,17 @@ import (
 )
 
 type store struct {
-	postgres.Copies[trade.SKU, Item]
+	postgres.Copies[trade.SKU, *Item]
 }
 
 // table is where the items are kept.
-func table(pool *postgres.Pool) postgres.Copies[trade.SKU, Item] {
-	return postgres.Copies[trade.SKU, Item]{
+func table(pool *postgres.Pool) postgres.Copies[trade.SKU, *Item] {
+	return postgres.Copies[trade.SKU, *Item]{
 		Pool: pool, Table: "items", Column: "sku", Projection: "items",
 		Key:        func(sku trade.SKU) string { return string(sku) },
-		Name:       func(i Item) string { return i.Name },
-		Of:         func(i Item) trade.SKU { return i.SKU },
-		Provenance: func(i *Item) *lookup.Provenance { return &i.Provenance },
+		Name:       func(i *Item) string { return i.Name },
+		Of:         func(i *Item) trade.SKU { return i.SKU },
+		Provenance: func(i **Item) *lookup.Provenance { return &(*i).Provenance },
 	}
 }
 

@@ -358,7 +358,7 @@ func (s *Service) assemble(ctx context.Context, keys []Key, known []*counted, lo
 // Lots asks the nodes for the lots of items. Nodes that do not tell are left out.
 func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error) {
 	if lots, ok := s.source.(LotSource); ok {
-		return lots.Lots(ctx, keys)
+		return lots.Lots(ctx, lookup.Unique(keys))
 	}
 	return lookup.Empty[Key, []Lot](0), nil
 }
@@ -439,25 +439,31 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 }
 
 // unchanged are, of figures that stand, those that were adopted a little while ago and that the nodes say again, nil in place of the
-// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure goes without
-// being adopted for more than a minute: until then the reservations that it includes count twice.
+// others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure of which something
+// is reserved goes without being adopted for more than a minute: until then the reservations that it includes count twice.
 func (s *Service) unchanged(ctx context.Context, keys []Key, list []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
-	while := min(s.ages.Again(), time.Minute)
+	while := min(s.ages.Again(), s.stale/4) // for the rest of that time stock is promised from it
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
+	}
+	goes := func(c *counted) time.Duration {
+		if c.reserved.IsZero() {
+			return while
+		}
+		return min(while, time.Minute)
 	}
 	out := make([]*counted, len(keys))
 	others := false
 	for i, k := range keys {
 		f, has := answers.Found[k]
-		if c := list[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < while && c.same(f, has) {
+		if c := list[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < goes(c) && c.same(f, has) {
 			out[i] = c
 		} else if answers.Failed[k] == nil {
 			others = true
 		}
 	}
 	for i, c := range out {
-		if others && c != nil && c.age(now) > while/2 {
+		if others && c != nil && c.age(now) > goes(c)/2 {
 			out[i] = nil
 		}
 	}

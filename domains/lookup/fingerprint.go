@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// fingerprint is a hash of all that a value holds, also where its type cannot be compared.
+// fingerprint is a hash of all that a value holds but for when it was true, also where its type cannot be compared.
 func fingerprint(h *maphash.Hash, v reflect.Value) uint64 {
 	h.Reset()
 	mix(h, v)
@@ -32,9 +32,17 @@ func mix(h *maphash.Hash, v reflect.Value) {
 	case reflect.Float32, reflect.Float64:
 		maphash.WriteComparable(h, v.Float())
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
+		switch v.Type() {
+		case reflect.TypeFor[time.Time]():
 			mix(h, v.Field(0)) // the moment, without where it is told
 			mix(h, v.Field(1))
+			return
+		case reflect.TypeFor[Provenance]():
+			for i := range v.NumField() { //nolint:modernize // Fields allocates
+				if v.Type().Field(i).Name != "AsOf" {
+					mix(h, v.Field(i))
+				}
+			}
 			return
 		}
 		for i := range v.NumField() { //nolint:modernize // Fields allocates

@@ -49,3 +49,21 @@ func TestFingerprintsTellValuesApart(t *testing.T) {
 		seen[got] = i
 	}
 }
+
+// TestWhenItWasTrueIsNoPartOfAValue, and where it comes from is.
+func TestWhenItWasTrueIsNoPartOfAValue(t *testing.T) {
+	t.Parallel()
+	type value struct {
+		name string
+		from Provenance
+	}
+	h, at := freshHash(maphash.MakeSeed()), time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+	of := func(p Provenance) uint64 { return fingerprint(h, reflect.ValueOf(&value{"a", p})) }
+	was := of(Provenance{"erp", at, Live})
+	if later := of(Provenance{"erp", at.Add(time.Second), Live}); later != was {
+		t.Error("the same value is another one a second later")
+	}
+	if of(Provenance{"wms", at, Live}) == was || of(Provenance{"erp", at, Cached}) == was {
+		t.Error("where a value comes from makes no difference")
+	}
+}

@@ -14,7 +14,7 @@ import (
 // Keeper keeps copies of what a source last said.
 type Keeper[K comparable, V any] interface {
 	Save(ctx context.Context, values map[K]V) error
-	// Kept returns the copies at hand, with the time they were true.
+	// Kept returns the copies at hand, with the time they were true. They are the caller's own.
 	Kept(ctx context.Context, keys []K) (map[K]V, error)
 }
 
@@ -85,7 +85,7 @@ func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance fu
 		c.asking = Share(ask)
 		return c
 	}
-	saved := saves[K, V]{last: map[uint64]save{}, provenance: provenance, every: ages.Again(), seed: maphash.MakeSeed()}
+	saved := saves[K, V]{last: map[uint64]save{}, every: ages.Again(), seed: maphash.MakeSeed()}
 	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
 		answers, err := ask(ctx, keys)
 		if err != nil {
@@ -103,7 +103,6 @@ func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance fu
 
 // saves remembers what was saved last, so that what has not changed is not saved again and again.
 type saves[K comparable, V any] struct {
-	provenance func(*V) *Provenance
 	// every is how soon a value is saved again that has not changed.
 	every time.Duration
 	seed  maphash.Seed
@@ -129,12 +128,11 @@ func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]sa
 	defer s.mu.Unlock()
 	out, notes, due := map[K]V{}, map[uint64]save{}, false
 	h := freshHash(s.seed)
-	var bare V
-	var its K
-	fields, named := reflect.ValueOf(&bare).Elem(), reflect.ValueOf(&its).Elem()
+	var its V
+	var at K
+	fields, named := reflect.ValueOf(&its).Elem(), reflect.ValueOf(&at).Elem()
 	for k, v := range values {
-		its, bare = k, v
-		s.provenance(&bare).AsOf = time.Time{}
+		at, its = k, v
 		// Fingerprints have 64 bits; that two of so few values have the same is next to impossible.
 		key, value := fingerprint(h, named), fingerprint(h, fields)
 		was, ok := s.last[key]
@@ -178,7 +176,10 @@ func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], er
 		now := time.Now()
 		ask, behind = Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
 			v, ok := kept[keys[i]]
-			return now.Sub(c.provenance(&v).AsOf), ok
+			if !ok {
+				return 0, false
+			}
+			return now.Sub(c.provenance(&v).AsOf), true
 		})
 		out.Found = kept
 		for _, k := range ask {

@@ -66,6 +66,18 @@ func Unique[K comparable](keys []K) []K {
 	return out
 }
 
+// Numbered returns keys without repeats, in the order of first appearance, and where each is among them.
+func Numbered[K comparable](keys []K) ([]K, map[K]int) {
+	list, at := make([]K, 0, len(keys)), make(map[K]int, len(keys))
+	for _, k := range keys {
+		if _, known := at[k]; !known {
+			at[k] = len(list)
+			list = append(list, k)
+		}
+	}
+	return list, at
+}
+
 // Abreast makes calls at the same time, the last of them here, and waits for them.
 func Abreast(calls []func()) {
 	var wg sync.WaitGroup

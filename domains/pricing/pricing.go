@@ -41,8 +41,14 @@ func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade
 }
 
 // Key returns the key of a question in the context.
-func (c Context) Key(sku trade.SKU, q trade.Quantity) Key {
-	return Key{in: unique.Make(c), SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String()}
+func (c Context) Key(sku trade.SKU, q trade.Quantity) Key { return c.Keys()(sku, q) }
+
+// Keys returns a function that makes keys in the context. For many keys it is cheaper than Key.
+func (c Context) Keys() func(trade.SKU, trade.Quantity) Key {
+	in := unique.Make(c)
+	return func(sku trade.SKU, q trade.Quantity) Key {
+		return Key{in: in, SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String()}
+	}
 }
 
 // Context is what the key shares with other questions.
@@ -79,17 +85,27 @@ func (k *Key) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// ByContext sorts keys by their contexts, each key once.
-func ByContext(keys []Key) map[Context][]Key {
-	groups := map[unique.Handle[Context]][]Key{}
-	for _, k := range lookup.Unique(keys) {
-		groups[k.in] = append(groups[k.in], k)
+// ByContext sorts keys into groups that share their contexts. Keys that repeat stay.
+func ByContext(keys []Key) [][]Key {
+	var groups [][]Key
+	at, counts := map[unique.Handle[Context]]int{}, []int(nil)
+	for _, k := range keys {
+		i, known := at[k.in]
+		if !known {
+			i = len(counts)
+			at[k.in], counts = i, append(counts, 0)
+		}
+		counts[i]++
 	}
-	out := make(map[Context][]Key, len(groups))
-	for _, ks := range groups {
-		out[ks[0].Context()] = ks
+	room := make([]Key, len(keys))
+	for _, n := range counts {
+		groups, room = append(groups, room[:0:n]), room[n:]
 	}
-	return out
+	for _, k := range keys {
+		i := at[k.in]
+		groups[i] = append(groups[i], k)
+	}
+	return groups
 }
 
 // Price is what the account pays for one unit.
@@ -125,13 +141,14 @@ type Break struct {
 
 // Source is a system that calculates customer prices, in bulk.
 type Source interface {
-	Prices(ctx context.Context, keys []Key) (lookup.Answers[Key, Price], error)
+	// Prices may be shown to others too: nobody changes them.
+	Prices(ctx context.Context, keys []Key) (lookup.Answers[Key, *Price], error)
 }
 
 // Service holds the verbs of pricing.
 type Service struct {
 	store  store
-	prices *lookup.Copied[Key, Price]
+	prices *lookup.Copied[Key, *Price]
 }
 
 // New returns pricing over a source. What it says is kept for the minutes in which it is young enough, and the
@@ -141,8 +158,8 @@ func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	return &Service{kept, lookup.Copy(kept, source.Prices, kept.Provenance, ages)}
 }
 
-// Prices answers each key of an account that the viewer may see, as catalog.Service.Items does.
-func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, Price], error) {
+// Prices answers each key of an account that the viewer may see, as catalog.Service.Items does: nobody changes them.
+func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, *Price], error) {
 	mine := make([]Key, 0, len(keys))
 	for _, k := range keys {
 		if in := k.Context(); who.MaySee(in.Account) && in.Currency != trade.NoCurrency {
@@ -150,7 +167,7 @@ func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (loo
 		}
 	}
 	if len(mine) == 0 {
-		return lookup.Empty[Key, Price](0), nil
+		return lookup.Empty[Key, *Price](0), nil
 	}
 	return s.prices.Answers(ctx, mine)
 }

@@ -10,16 +10,16 @@ import (
 	"crossdock/internal/postgres"
 )
 
-type store struct{ postgres.Copies[Key, Price] }
+type store struct{ postgres.Copies[Key, *Price] }
 
 // table is where prices are kept.
-func table(pool *postgres.Pool) postgres.Copies[Key, Price] {
-	return postgres.Copies[Key, Price]{
+func table(pool *postgres.Pool) postgres.Copies[Key, *Price] {
+	return postgres.Copies[Key, *Price]{
 		Pool: pool, Table: "prices", Column: "key", Opaque: true,
 		Key:        Key.text,
-		Name:       func(p Price) string { return string(p.Key.Context().Account) + " " + string(p.Key.SKU) },
-		Of:         func(p Price) Key { return p.Key },
-		Provenance: func(p *Price) *lookup.Provenance { return &p.Provenance },
+		Name:       func(p *Price) string { return string(p.Key.Context().Account) + " " + string(p.Key.SKU) },
+		Of:         func(p *Price) Key { return p.Key },
+		Provenance: func(p **Price) *lookup.Provenance { return &(*p).Provenance },
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,10 +98,15 @@ func (t Copies[K, V]) List(ctx context.Context, tail string, args ...any) ([]V, 
 		if err := row.Scan(&raw, &asOf); err != nil {
 			return v, err
 		}
-		err = Decode(raw, &v)
+		if string(raw) == "null" {
+			return v, errors.New("a copy of nothing")
+		}
+		if err := Decode(raw, &v); err != nil {
+			return v, err
+		}
 		p := t.Provenance(&v)
 		p.AsOf, p.Freshness = asOf, lookup.Cached
-		return v, err
+		return v, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("kept %s: %w", t.Table, err)

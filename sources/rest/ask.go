@@ -13,26 +13,29 @@ import (
 
 // ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
 // key that it answers; rows of keys that nobody asked for are left out.
-func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r row, into map[K]V) K) (lookup.Answers[K, V], error) {
-	keys = lookup.Unique(keys)
+func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r *row, into map[K]V) K) (lookup.Answers[K, V], error) {
+	keys, at := lookup.Numbered(keys)
 	out := lookup.Empty[K, V](len(keys))
+	from := 0
 	for part := range slices.Chunk(keys, c.batch(name)) {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
+		first := from
+		from += len(part)
 		if err != nil {
 			out.Fail(part, err)
 			continue
 		}
-		found := make(map[K]V, len(part))
-		asked := make(map[K]bool, len(part))
-		for _, k := range part {
-			asked[k] = true
+		found := out.Found
+		if len(part) < len(keys) {
+			found = make(map[K]V, len(part))
 		}
-		for _, r := range rows {
+		for r := range rows.each() {
 			k := take(r, found)
+			n, asked := at[k]
 			switch err := c.unreadable(r); {
 			case k == "":
 				out.Fail(part, c.aboutNothing(name))
-			case !asked[k]:
+			case !asked, n < first, n >= from:
 				delete(found, k)
 			case err != nil:
 				out.Failed[k] = err
@@ -41,9 +44,7 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K
 		for k := range out.Failed {
 			delete(found, k)
 		}
-		if len(part) == len(keys) { // the only part
-			out.Found = found
-		} else {
+		if len(part) < len(keys) {
 			maps.Copy(out.Found, found)
 		}
 	}
@@ -69,7 +70,7 @@ const overlap = 5 * time.Second
 
 // since reads what changed from the cursor on. The operation is asked with "since", empty at first,
 // and its rows have modified.
-func since[V any](ctx context.Context, c *Client, name, cursor string, take func(row) V) (lookup.Page[V], error) {
+func since[V any](ctx context.Context, c *Client, name, cursor string, take func(*row) V) (lookup.Page[V], error) {
 	page := lookup.Page[V]{Next: cursor}
 	from := ""
 	if cursor != "" {
@@ -83,7 +84,7 @@ func since[V any](ctx context.Context, c *Client, name, cursor string, take func
 	if err != nil {
 		return page, err
 	}
-	for _, r := range rows {
+	for r := range rows.each() {
 		item := take(r)
 		if err := c.unreadable(r); err != nil {
 			return lookup.Page[V]{Next: cursor}, err
@@ -97,7 +98,7 @@ func since[V any](ctx context.Context, c *Client, name, cursor string, take func
 }
 
 // fromNow is since for feeds whose past is history.
-func fromNow[V any](ctx context.Context, c *Client, name, cursor string, take func(row) V) (lookup.Page[V], error) {
+func fromNow[V any](ctx context.Context, c *Client, name, cursor string, take func(*row) V) (lookup.Page[V], error) {
 	if cursor == "" {
 		return lookup.Page[V]{Next: time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)}, ctx.Err()
 	}
@@ -109,21 +110,23 @@ func (c *Client) live(at time.Time) lookup.Provenance {
 }
 
 // one reads a field that holds a record.
-func (r row) one(c *Client, field, shape string) row { return r.below(c.ops[shape], r.value(field)) }
+func (r *row) one(c *Client, field, shape string) *row {
+	return c.ops[shape].row(r).read(r.value(field))
+}
 
-func (r row) yes(field string) bool { return r.text(field) == "true" }
+func (r *row) yes(field string) bool { return r.text(field) == "true" }
 
-func (r row) integer(field string) int {
+func (r *row) integer(field string) int {
 	n, _, _ := r.number(field).Int64(0)
 	return int(n)
 }
 
-func (r row) money(field string, currency trade.Currency) trade.Money {
+func (r *row) money(field string, currency trade.Currency) trade.Money {
 	return trade.Money{Amount: r.number(field), Currency: currency}
 }
 
 // address reads a field through the shape "address".
-func (r row) address(c *Client, field string) trade.Address {
+func (r *row) address(c *Client, field string) trade.Address {
 	if c.ops["address"] == nil || !r.value(field).Exists() {
 		return trade.Address{}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 	"unsafe"
@@ -81,86 +82,99 @@ func (b *branch) fill(record gjson.Result, slots []slot) {
 }
 
 // row is one record of a reply, read through the field map. What cannot be read is remembered with the
-// record, and reading goes on: whoever has read it all asks for the trouble.
+// record, and reading goes on: whoever has read it all asks for the trouble. Records are read one after the other into
+// the same row: nobody keeps it beyond its turn.
 type row struct {
-	op      *operation
-	record  string
-	slots   []slot
-	trouble *error
-	in      *room
-	// whole is the record as expressions see it, made for the first that asks; nil where no field has one.
-	whole *any
+	op     *operation
+	record string
+	slots  []slot
+	// whole is the record as expressions see it, made for the first that asks.
+	whole any
+	// top is the row that this one is within, or itself: it has their trouble.
+	top     *row
+	trouble error
+	// inner is what the records of a list within this one were read into.
+	inner *row
 }
 
-// room is what the rows of a reply and those within them are read into, in few pieces.
-type room struct {
-	rows     space[row]
-	slots    space[slot]
-	troubles space[error]
-}
-
-// space gives parts of pieces, each piece twice as large as the one before.
-type space[T any] struct {
-	free []T
-	size int
-}
-
-// largest bounds the pieces that are made before it is known that they are needed.
-const largest = 256
-
-// expect makes room for so many in one piece.
-func (s *space[T]) expect(n int) {
-	if len(s.free) < n {
-		s.size = max(n, min(2*s.size, largest))
-		s.free = make([]T, s.size)
-	}
-}
-
-// take is a part that nobody has yet.
-func (s *space[T]) take(n int) []T {
-	s.expect(n)
-	part := s.free[:n:n]
-	s.free = s.free[n:]
-	return part
-}
-
-// read reads a record. Without a trouble it has one of its own.
-func (in *room) read(op *operation, record gjson.Result, trouble *error) row {
-	if trouble == nil {
-		trouble = &in.troubles.take(1)[0]
-	}
-	r := row{op: op, record: record.Raw, slots: in.slots.take(op.slots), trouble: trouble, in: in}
-	if op.works {
-		r.whole = new(any)
-	}
-	if record.IsObject() {
-		op.tree.fill(record, r.slots)
+// row returns a row for records of the operation, within another one or within none.
+func (op *operation) row(within *row) *row {
+	r := &row{op: op, slots: make([]slot, op.slots)}
+	if r.top = r; within != nil {
+		r.top = within.top
 	}
 	return r
 }
 
-// below is a record inside this one.
-func (r row) below(op *operation, record gjson.Result) row {
-	return r.in.read(op, record, r.trouble)
+// read reads a record.
+func (r *row) read(record gjson.Result) *row {
+	clear(r.slots)
+	if r.record, r.whole = record.Raw, nil; r.top == r {
+		r.trouble = nil
+	}
+	if record.IsObject() {
+		r.op.tree.fill(record, r.slots)
+	}
+	return r
+}
+
+// through reads the records of a list, one by one. It is false when yield wants no more. Where a product has nothing it may say null.
+func (r *row) through(list gjson.Result, yield func(*row) bool) bool {
+	more := true
+	list.ForEach(func(_, record gjson.Result) bool {
+		more = record.Type == gjson.Null || yield(r.read(record))
+		return more
+	})
+	return more
+}
+
+// rows are the records of replies. They are read as somebody goes through them, each into the row of the one before.
+type rows struct {
+	op *operation
+	// lists are those of each reply: a list of records, or one record.
+	lists []gjson.Result
+}
+
+// each goes through them.
+func (rs rows) each() iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		r, more := rs.op.row(nil), true
+		for i := 0; i < len(rs.lists) && more; i++ {
+			switch l := rs.lists[i]; {
+			case l.IsArray():
+				more = r.through(l, yield)
+			case l.Exists():
+				more = yield(r.read(l))
+			}
+		}
+	}
+}
+
+// first is the first record, nil when there is none.
+func (rs rows) first() *row {
+	for r := range rs.each() {
+		return r
+	}
+	return nil
 }
 
 // unread remembers that a field does not hold what it should.
-func (r row) unread(field, what string) {
-	if *r.trouble == nil {
-		*r.trouble = fault.New(fault.BadResponse, "field %s holds %q, which is no %s: mend the source's map", field, r.text(field), what)
+func (r *row) unread(field, what string) {
+	if r.top.trouble == nil {
+		r.top.trouble = fault.New(fault.BadResponse, "field %s holds %q, which is no %s: mend the source's map", field, r.text(field), what)
 	}
 }
 
 // unreadable is the first thing in the record that could not be read, nil when there is none.
-func (c *Client) unreadable(r row) error {
-	if e, ok := errors.AsType[*fault.Error](*r.trouble); ok {
+func (c *Client) unreadable(r *row) error {
+	if e, ok := errors.AsType[*fault.Error](r.top.trouble); ok {
 		return e.From(c.t.Name())
 	}
-	return *r.trouble
+	return r.top.trouble
 }
 
 // value is what a field holds.
-func (r row) value(field string) gjson.Result {
+func (r *row) value(field string) gjson.Result {
 	f, ok := r.op.fields[field]
 	if !ok {
 		return gjson.Result{}
@@ -171,8 +185,8 @@ func (r row) value(field string) gjson.Result {
 	} else {
 		var err error
 		if v, err = r.worked(f.program); err != nil {
-			if *r.trouble == nil {
-				*r.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
+			if r.top.trouble == nil {
+				r.top.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
 			}
 			return gjson.Result{}
 		}
@@ -188,15 +202,15 @@ func (r row) value(field string) gjson.Result {
 }
 
 // worked is what an expression makes of the row.
-func (r row) worked(program cel.Program) (gjson.Result, error) {
-	if *r.whole == nil {
+func (r *row) worked(program cel.Program) (gjson.Result, error) {
+	if r.whole == nil {
 		dec := json.NewDecoder(strings.NewReader(r.record))
 		dec.UseNumber()
-		if err := dec.Decode(r.whole); err != nil {
+		if err := dec.Decode(&r.whole); err != nil {
 			return gjson.Result{}, err
 		}
 	}
-	out, _, err := program.Eval(map[string]any{"row": *r.whole})
+	out, _, err := program.Eval(map[string]any{"row": r.whole})
 	if err != nil {
 		return gjson.Result{}, err
 	}
@@ -219,10 +233,10 @@ func said(v gjson.Result) string {
 	}
 }
 
-func (r row) text(field string) string { return said(r.value(field)) }
+func (r *row) text(field string) string { return said(r.value(field)) }
 
 // number reads a decimal number; zero when there is none.
-func (r row) number(field string) trade.Decimal {
+func (r *row) number(field string) trade.Decimal {
 	text := r.text(field)
 	if text == "" {
 		return trade.Decimal{}
@@ -236,7 +250,7 @@ func (r row) number(field string) trade.Decimal {
 }
 
 // time reads a moment; the zero one when there is none.
-func (r row) time(field string) time.Time {
+func (r *row) time(field string) time.Time {
 	text := r.text(field)
 	if text == "" {
 		return time.Time{}
@@ -250,7 +264,7 @@ func (r row) time(field string) time.Time {
 }
 
 // day reads a day; empty when there is none.
-func (r row) day(field string) trade.Date {
+func (r *row) day(field string) trade.Date {
 	text := r.text(field)
 	if text == "" {
 		return ""
@@ -264,64 +278,48 @@ func (r row) day(field string) trade.Date {
 
 // rows reads a field that holds records, through the fields of a further operation, which is a
 // map only and is never called.
-func (r row) rows(c *Client, field, shape string) []row {
-	list, op := r.value(field), c.ops[shape]
-	if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
-		return nil
+func (r *row) rows(c *Client, field, shape string) iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		list, op := r.value(field), c.ops[shape]
+		if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
+			return
+		}
+		in := r.inner
+		if r.inner = nil; in == nil || in.op != op { // nobody else goes through a list of this record
+			in = op.row(r)
+		}
+		in.through(list, yield)
+		r.inner = in
 	}
-	return r.in.list(op, list, r.trouble)
 }
 
 // shapeless remembers that nothing says how to read the records in a field.
-func (r row) shapeless(field, shape string) bool {
-	if *r.trouble == nil {
-		*r.trouble = fault.New(fault.Invalid, "field %s holds records, and the source has no shape %q: add it", field, shape)
+func (r *row) shapeless(field, shape string) bool {
+	if r.top.trouble == nil {
+		r.top.trouble = fault.New(fault.Invalid, "field %s holds records, and the source has no shape %q: add it", field, shape)
 	}
 	return true
 }
 
-// list reads the records of a list, each with a trouble of its own unless they share one. Where a product has nothing
-// it may say null.
-func (in *room) list(op *operation, list gjson.Result, trouble *error) []row {
-	var out []row
-	list.ForEach(func(_, record gjson.Result) bool {
-		if record.Type == gjson.Null {
-			return true
-		}
-		if out == nil { // for as many as there may be if they are all as long as this one
-			n := min(max(1, len(list.Raw)/(len(record.Raw)+1)), largest)
-			out = in.rows.take(n)[:0]
-			in.slots.expect(n * op.slots)
-			if trouble == nil {
-				in.troubles.expect(n)
-			}
-		}
-		out = append(out, in.read(op, record, trouble))
-		return true
-	})
-	return out
-}
-
-// decode reads the rows of a reply, and where the next page is.
-func (op *operation) decode(body []byte) (rows []row, next string, err error) {
+// decode finds the records of a reply, and where the next page is.
+func (op *operation) decode(body []byte) (list gjson.Result, next string, err error) {
 	if len(body) == 0 {
-		return nil, "", nil
+		return list, "", nil
 	}
 	if !gjson.ValidBytes(body) {
-		return nil, "", errors.New("it is no JSON")
+		return list, "", errors.New("it is no JSON")
 	}
 	v := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body))) //nolint:gosec // nobody writes to a reply's body
 	if op.next != nil {
 		next = said(down(v, op.next))
 	}
 	if op.items == nil && !v.IsArray() {
-		return []row{new(room).read(op, v, nil)}, next, nil
+		return v, next, nil
 	}
-	list := down(v, op.items)
-	if !list.IsArray() {
-		return nil, "", fmt.Errorf("no list at %s", op.Items)
+	if list = down(v, op.items); !list.IsArray() {
+		return list, "", fmt.Errorf("no list at %s", op.Items)
 	}
-	return new(room).list(op, list, nil), next, nil
+	return list, next, nil
 }
 
 // down is what a path leads to.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -36,7 +37,7 @@ func ERP() []string {
 	}
 }
 
-func (c *Client) account(r row, at lookup.Provenance) accounts.Account {
+func (c *Client) account(r *row, at lookup.Provenance) accounts.Account {
 	return accounts.Account{
 		ID: trade.AccountID(r.text("id")), Name: r.text("name"), Currency: trade.Currency(r.text("currency")), Stopped: r.text("stopped"), PORequired: r.yes("poRequired"), TaxLiable: r.yes("taxLiable"), TaxExempt: r.text("taxLiable") == "false",
 		TaxArea: r.text("taxArea"), Terms: r.text("terms"), Address: r.address(c, "address"), SourceRef: r.text("ref"), Provenance: at,
@@ -48,7 +49,7 @@ func (c *Client) account(r row, at lookup.Provenance) accounts.Account {
 // phone, email).
 func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, accounts.Account], error) {
 	at := c.live(time.Now())
-	return ask(ctx, c, "accounts", ids, func(r row, into map[trade.AccountID]accounts.Account) trade.AccountID {
+	return ask(ctx, c, "accounts", ids, func(r *row, into map[trade.AccountID]accounts.Account) trade.AccountID {
 		a := c.account(r, at)
 		into[a.ID] = a
 		return a.ID
@@ -58,19 +59,19 @@ func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.An
 // AccountsSince needs "accountsSince": as "accounts", and modified; it is asked with "since".
 func (c *Client) AccountsSince(ctx context.Context, cursor string) (lookup.Page[accounts.Account], error) {
 	at := c.live(time.Now())
-	return since(ctx, c, "accountsSince", cursor, func(r row) accounts.Account { return c.account(r, at) })
+	return since(ctx, c, "accountsSince", cursor, func(r *row) accounts.Account { return c.account(r, at) })
 }
 
 // ShipTos needs the operation "shipTos": account, id, address.
 func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []accounts.ShipTo], error) {
-	return ask(ctx, c, "shipTos", ids, func(r row, into map[trade.AccountID][]accounts.ShipTo) trade.AccountID {
+	return ask(ctx, c, "shipTos", ids, func(r *row, into map[trade.AccountID][]accounts.ShipTo) trade.AccountID {
 		id := trade.AccountID(r.text("account"))
 		into[id] = append(into[id], accounts.ShipTo{ID: r.text("id"), Address: r.address(c, "address")})
 		return id
 	})
 }
 
-func (c *Client) item(r row, at lookup.Provenance) catalog.Item {
+func (c *Client) item(r *row, at lookup.Provenance) catalog.Item {
 	return catalog.Item{
 		SKU: trade.SKU(r.text("sku")), Name: r.text("name"), Description: r.text("description"), Category: r.text("category"), Unit: trade.Unit(r.text("unit")), GTIN: r.text("gtin"), TaxClass: r.text("taxClass"),
 		Blocked: r.yes("blocked"), Discontinued: r.yes("discontinued"), Successor: trade.SKU(r.text("successor")), ListPrice: r.money("listPrice", trade.Currency(r.text("currency"))), SourceRef: r.text("ref"), Provenance: at,
@@ -79,10 +80,12 @@ func (c *Client) item(r row, at lookup.Provenance) catalog.Item {
 
 // Items needs the operation "items": sku, name, description, category, unit, gtin, taxClass, blocked,
 // listPrice, currency, ref and, where the product tells, discontinued and successor.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 	at := c.live(time.Now())
-	return ask(ctx, c, "items", skus, func(r row, into map[trade.SKU]catalog.Item) trade.SKU {
-		i := c.item(r, at)
+	room := make([]catalog.Item, 0, len(skus))
+	return ask(ctx, c, "items", skus, func(r *row, into map[trade.SKU]*catalog.Item) trade.SKU {
+		room = append(room, c.item(r, at))
+		i := &room[len(room)-1]
 		into[i.SKU] = i
 		return i.SKU
 	})
@@ -91,16 +94,16 @@ func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 // ItemsSince needs "itemsSince": as "items", and modified; it is asked with "since".
 func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[catalog.Item], error) {
 	at := c.live(time.Now())
-	return since(ctx, c, "itemsSince", cursor, func(r row) catalog.Item { return c.item(r, at) })
+	return since(ctx, c, "itemsSince", cursor, func(r *row) catalog.Item { return c.item(r, at) })
 }
 
 // Rules needs the operation "rules": sku, minimum, multiple, scale, and units, with the shape "itemUnit" (unit, of, per: so many of the
 // item's own are so many of it; per is 1 when it is left out).
 func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Rule], error) {
-	return ask(ctx, c, "rules", skus, func(r row, into map[trade.SKU]catalog.Rule) trade.SKU {
+	return ask(ctx, c, "rules", skus, func(r *row, into map[trade.SKU]catalog.Rule) trade.SKU {
 		sku := trade.SKU(r.text("sku"))
 		rule := catalog.Rule{Minimum: r.number("minimum"), Multiple: r.number("multiple"), Scale: r.integer("scale")}
-		for _, u := range r.rows(c, "units", "itemUnit") {
+		for u := range r.rows(c, "units", "itemUnit") {
 			unit := catalog.Unit{Unit: trade.Unit(u.text("unit")), Ratio: trade.Ratio{Of: u.number("of"), Per: u.number("per")}}
 			if unit.Per.IsZero() {
 				unit.Per = trade.MustDecimal("1")
@@ -115,7 +118,7 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 // Credit needs the operation "credit": account, currency, limit (empty for none), limitUntil (a date, empty for no end), balance,
 // overdue, openOrders.
 func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, finance.Credit], error) {
-	return ask(ctx, c, "credit", ids, func(r row, into map[trade.AccountID]finance.Credit) trade.AccountID {
+	return ask(ctx, c, "credit", ids, func(r *row, into map[trade.AccountID]finance.Credit) trade.AccountID {
 		f := finance.Credit{Account: trade.AccountID(r.text("account")), Source: c.t.Name(), Currency: trade.Currency(r.text("currency")), Balance: r.number("balance"), Overdue: r.number("overdue"), OpenOrders: r.number("openOrders")}
 		if r.text("limit") != "" {
 			limit := r.number("limit")
@@ -131,27 +134,37 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 // until, breaks, with the shape "break" (from, price), discounts, with the shape "discount" (code, promotion, amount). A line without a price is left out. One call asks for
 // one account, date, branch and currency: nothing is mixed. A product that knows no lines is asked by "keys", the SKUs,
 // and its rows have sku in place of line: it has one price of an item, whatever the quantity.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
-	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
+	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	var mu sync.Mutex
 	quote := func(g pricing.Context, part []pricing.Key) {
 		at := c.live(time.Now())
 		rows, err := c.quote(ctx, g, part)
-		mu.Lock()
-		defer mu.Unlock()
 		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
 			out.Fail(part, err)
+			return
 		}
-		for _, r := range rows {
-			for _, k := range r.priced(part) {
-				c.price(r, k, at, out)
+		room := make([]pricing.Price, 0, len(part))
+		for r := range rows.each() {
+			for k := range r.priced(part) {
+				p, err := c.price(r, k, at)
+				room = append(room, p)
+				mu.Lock()
+				if err != nil {
+					out.Failed[k] = err
+				} else {
+					out.Found[k] = &room[len(room)-1]
+				}
+				mu.Unlock()
 			}
 		}
 	}
 	var quotes []func()
-	for g, ks := range pricing.ByContext(keys) {
+	for _, ks := range pricing.ByContext(keys) {
 		for part := range slices.Chunk(ks, c.batch("prices")) {
-			quotes = append(quotes, func() { quote(g, part) })
+			quotes = append(quotes, func() { quote(part[0].Context(), part) })
 		}
 	}
 	lookup.Abreast(quotes)
@@ -159,7 +172,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 }
 
 // quote asks for the prices of keys that share their context.
-func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) ([]row, error) {
+func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) (rows, error) {
 	skus := make([]trade.SKU, len(keys))
 	for i, k := range keys {
 		skus[i] = k.SKU
@@ -172,51 +185,48 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 		}
 		quote["lines"] = lines
 	}
-	rows, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(keys))
-	return rows, err
+	found, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(keys))
+	return found, err
 }
 
 // priced are the keys that a row has the price of.
-func (r row) priced(keys []pricing.Key) (out []pricing.Key) {
-	if r.text("price") == "" {
-		return nil
-	}
-	if _, lines := r.op.fields["line"]; lines {
-		if n := r.integer("line"); n >= 1 && n <= len(keys) {
-			return keys[n-1 : n]
+func (r *row) priced(keys []pricing.Key) iter.Seq[pricing.Key] {
+	return func(yield func(pricing.Key) bool) {
+		if r.text("price") == "" {
+			return
 		}
-		return nil
-	}
-	sku := trade.SKU(r.text("sku"))
-	for _, k := range keys {
-		if k.SKU == sku {
-			out = append(out, k)
+		if _, lines := r.op.fields["line"]; lines {
+			if n := r.integer("line"); n >= 1 && n <= len(keys) {
+				yield(keys[n-1])
+			}
+			return
+		}
+		sku := trade.SKU(r.text("sku"))
+		for _, k := range keys {
+			if k.SKU == sku && !yield(k) {
+				return
+			}
 		}
 	}
-	return out
 }
 
-func (c *Client) price(r row, k pricing.Key, at lookup.Provenance, out lookup.Answers[pricing.Key, pricing.Price]) {
+func (c *Client) price(r *row, k pricing.Key, at lookup.Provenance) (pricing.Price, error) {
 	cur := trade.Currency(r.text("currency"))
 	p := pricing.Price{Key: k, Unit: trade.Unit(r.text("unit")), UnitPrice: r.money("price", cur), ListPrice: r.money("listPrice", cur), List: r.text("list"), Until: r.day("until"), Provenance: at}
-	for _, b := range r.rows(c, "breaks", "break") {
+	for b := range r.rows(c, "breaks", "break") {
 		p.Breaks = append(p.Breaks, pricing.Break{From: trade.Quantity{Value: b.number("from"), Unit: p.Unit}, UnitPrice: b.money("price", cur)})
 	}
-	for _, d := range r.rows(c, "discounts", "discount") {
+	for d := range r.rows(c, "discounts", "discount") {
 		p.Discounts = append(p.Discounts, pricing.Discount{Code: d.text("code"), Promotion: d.yes("promotion"), Amount: d.money("amount", cur)})
 	}
-	if err := c.unreadable(r); err != nil {
-		out.Failed[k] = err
-		return
-	}
-	out.Found[k] = p
+	return p, c.unreadable(r)
 }
 
 // registration reads an order of the product: number (ours, or the customer's for orders typed into
 // it), ref, theirNumber, account, po, currency, placedAt, modified, shipTo, requested, posted, cancelled, tax where the product calculates
 // it, lines, with
 // the shape "orderLine" (line, sku, quantity, unit, price, shipped).
-func (c *Client) registration(r row) orders.Registration {
+func (c *Client) registration(r *row) orders.Registration {
 	out := orders.Registration{
 		Number: r.text("number"), Ref: r.text("ref"), TheirNumber: r.text("theirNumber"), Source: c.t.Name(), Account: trade.AccountID(r.text("account")), PONumber: r.text("po"), Currency: trade.Currency(r.text("currency")),
 		PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), ShipTo: r.address(c, "shipTo"), RequestedDate: r.day("requested"), Posted: r.yes("posted"), Cancelled: r.yes("cancelled"), Copies: 1,
@@ -225,7 +235,7 @@ func (c *Client) registration(r row) orders.Registration {
 		tax := r.money("tax", out.Currency)
 		out.Tax = &tax
 	}
-	for _, l := range r.rows(c, "lines", "orderLine") {
+	for l := range r.rows(c, "lines", "orderLine") {
 		out.Lines = append(out.Lines, orders.RegisteredLine{
 			Line: l.integer("line"), SKU: trade.SKU(l.text("sku")), Quantity: trade.Quantity{Value: l.number("quantity"), Unit: trade.Unit(l.text("unit"))}, UnitPrice: l.money("price", out.Currency), Shipped: l.number("shipped"),
 		})
@@ -252,16 +262,17 @@ func (c *Client) Register(ctx context.Context, o *orders.Order) (orders.Registra
 		return orders.Registration{}, err
 	case exists:
 		return orders.Registration{}, fault.New(fault.Conflict, "order %s exists already", o.Number).From(c.t.Name())
-	case len(rows) == 0:
+	}
+	r := rows.first()
+	if r == nil {
 		return orders.Registration{}, fault.New(fault.BadResponse, "the reply names no order").From(c.t.Name())
 	}
-	r := c.registration(rows[0])
-	return r, c.unreadable(rows[0])
+	return c.registration(r), c.unreadable(r)
 }
 
 // Registrations needs the operation "registrations", open and posted orders by our number.
 func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
-	return ask(ctx, c, "registrations", numbers, func(r row, into map[string]orders.Registration) string {
+	return ask(ctx, c, "registrations", numbers, func(r *row, into map[string]orders.Registration) string {
 		reg := c.registration(r)
 		if was, twice := into[reg.Number]; twice {
 			reg.Copies = was.Copies + 1
@@ -274,7 +285,7 @@ func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.An
 // Posted needs the operation "posted": registrations by the product's own numbers, with everything that
 // it posted for them.
 func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
-	return ask(ctx, c, "posted", numbers, func(r row, into map[string]orders.Registration) string {
+	return ask(ctx, c, "posted", numbers, func(r *row, into map[string]orders.Registration) string {
 		reg := c.registration(r)
 		reg.ModifiedAt = time.Time{} // an order that is still open is newer
 		into[reg.TheirNumber] = reg
@@ -346,15 +357,15 @@ func (c *Client) Post(ctx context.Context, p finance.Posting) error {
 // document reads a posted document: ref, number, account, currency, postedOn, dueOn, net, tax, total,
 // remaining, orderNumber (ours), theirOrder, returnNumber (ours), modified, lines, with the shape
 // "documentLine" (number, sku, quantity, unit, price, amount).
-func (c *Client) document(kind finance.Kind) func(row) finance.Document {
-	return func(r row) finance.Document {
+func (c *Client) document(kind finance.Kind) func(*row) finance.Document {
+	return func(r *row) finance.Document {
 		cur := trade.Currency(r.text("currency"))
 		d := finance.Document{
 			Kind: kind, Source: c.t.Name(), SourceRef: r.text("ref"), Number: r.text("number"), Account: trade.AccountID(r.text("account")), PostedOn: trade.Date(r.text("postedOn")), DueOn: trade.Date(r.text("dueOn")),
 			ModifiedAt: r.time("modified"), NetAmount: r.money("net", cur), TaxAmount: r.money("tax", cur), Total: r.money("total", cur), Remaining: r.money("remaining", cur),
 			OrderNumber: r.text("orderNumber"), ReturnNumber: r.text("returnNumber"), TheirOrder: r.text("theirOrder"),
 		}
-		for _, l := range r.rows(c, "lines", "documentLine") {
+		for l := range r.rows(c, "lines", "documentLine") {
 			d.Lines = append(d.Lines, finance.DocumentLine{
 				Number: l.integer("number"), SKU: trade.SKU(l.text("sku")), Quantity: trade.Quantity{Value: l.number("quantity"), Unit: trade.Unit(l.text("unit"))}, UnitPrice: l.money("price", cur), Amount: l.money("amount", cur),
 			})
@@ -366,7 +377,7 @@ func (c *Client) document(kind finance.Kind) func(row) finance.Document {
 // Invoices needs the operation "invoices": documents by our order numbers.
 func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers[string, []finance.Document], error) {
 	read := c.document(finance.Invoice)
-	return ask(ctx, c, "invoices", numbers, func(r row, into map[string][]finance.Document) string {
+	return ask(ctx, c, "invoices", numbers, func(r *row, into map[string][]finance.Document) string {
 		d := read(r)
 		into[d.OrderNumber] = append(into[d.OrderNumber], d)
 		return d.OrderNumber
@@ -376,7 +387,7 @@ func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers
 // CreditMemos needs the operation "creditMemos": documents by our return numbers.
 func (c *Client) CreditMemos(ctx context.Context, numbers []string) (lookup.Answers[string, finance.Document], error) {
 	read := c.document(finance.CreditMemo)
-	return ask(ctx, c, "creditMemos", numbers, func(r row, into map[string]finance.Document) string {
+	return ask(ctx, c, "creditMemos", numbers, func(r *row, into map[string]finance.Document) string {
 		d := read(r)
 		into[d.ReturnNumber] = d
 		return d.ReturnNumber
@@ -419,13 +430,13 @@ func (c *Client) DocumentsAfter(ctx context.Context, kind finance.Kind, cursor s
 		return page, err
 	}
 	read := c.document(kind)
-	for _, r := range rows {
+	for r := range rows.each() {
 		d := read(r)
 		if err := c.unreadable(r); err != nil {
 			return lookup.Page[finance.Document]{Next: cursor}, err
 		}
 		page.Items, page.Next = append(page.Items, d), d.Number
 	}
-	page.More = len(rows) >= afterPage
+	page.More = len(page.Items) >= afterPage
 	return page, ctx.Err()
 }

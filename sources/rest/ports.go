@@ -26,7 +26,7 @@ var (
 // allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for. A row of an item that
 // lists its places has them in places, each read through the shape "place" (node, onHand, allocated, inbound).
 func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	return perPlace(ctx, c, "stock", keys, func(r, at row, k inventory.Key, into map[inventory.Key]inventory.Figure) error {
+	return perPlace(ctx, c, "stock", keys, func(r, at *row, k inventory.Key, into map[inventory.Key]inventory.Figure) error {
 		f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: at.number("onHand"), Allocated: at.number("allocated"), Inbound: at.number("inbound")}
 		if was, twice := into[k]; twice && was != f {
 			return fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
@@ -42,7 +42,7 @@ func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Ans
 	if !c.Has("arrivals") {
 		return lookup.Empty[inventory.Key, []inventory.Arrival](0), ctx.Err()
 	}
-	return perPlace(ctx, c, "arrivals", keys, func(_, at row, k inventory.Key, into map[inventory.Key][]inventory.Arrival) error {
+	return perPlace(ctx, c, "arrivals", keys, func(_, at *row, k inventory.Key, into map[inventory.Key][]inventory.Arrival) error {
 		due := at.day("due")
 		if due == "" {
 			at.unread("due", "day such as 2026-11-30")
@@ -60,7 +60,7 @@ func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers
 	if !c.Has("lots") {
 		return lookup.Empty[inventory.Key, []inventory.Lot](0), ctx.Err()
 	}
-	return perPlace(ctx, c, "lots", keys, func(_, at row, k inventory.Key, into map[inventory.Key][]inventory.Lot) error {
+	return perPlace(ctx, c, "lots", keys, func(_, at *row, k inventory.Key, into map[inventory.Key][]inventory.Lot) error {
 		if q := at.number("quantity"); q.IsPos() {
 			into[k] = append(into[k], inventory.Lot{Number: at.text("number"), OnHand: trade.Quantity{Value: q, Unit: trade.Unit(at.text("unit"))}, Expires: at.day("expires"), Blocked: at.yes("blocked")})
 		}
@@ -70,19 +70,22 @@ func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers
 
 // perPlace puts a question about items at places, in parts of the operation's batch size. take reads one row, or one of
 // those that it lists as its places.
-func perPlace[V any](ctx context.Context, c *Client, name string, keys []inventory.Key, take func(r, at row, k inventory.Key, into map[inventory.Key]V) error) (lookup.Answers[inventory.Key, V], error) {
+func perPlace[V any](ctx context.Context, c *Client, name string, keys []inventory.Key, take func(r, at *row, k inventory.Key, into map[inventory.Key]V) error) (lookup.Answers[inventory.Key, V], error) {
 	out := lookup.Empty[inventory.Key, V](len(keys))
 	if len(keys) == 0 {
 		return out, ctx.Err()
 	}
-	wanted := make(map[inventory.Key]bool, len(keys))
-	var skus []trade.SKU
-	var nodes []trade.NodeID
-	for _, k := range keys {
-		wanted[k] = true
-		skus, nodes = append(skus, k.SKU), append(nodes, k.Node)
+	all, nodes := make([]trade.SKU, len(keys)), make([]trade.NodeID, len(keys))
+	for i, k := range keys {
+		all[i], nodes[i] = k.SKU, k.Node
 	}
+	skus, at := lookup.Numbered(all)
 	nodes = lookup.Unique(nodes)
+	// wanted[item*len(nodes)+node] is whether the two were asked for together.
+	wanted := make([]bool, len(skus)*len(nodes))
+	for _, k := range keys {
+		wanted[at[k.SKU]*len(nodes)+slices.Index(nodes, k.Node)] = true
+	}
 	fail := func(part []trade.SKU, err error) {
 		for _, k := range keys {
 			if slices.Contains(part, k.SKU) {
@@ -90,25 +93,37 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			}
 		}
 	}
-	for part := range slices.Chunk(lookup.Unique(skus), c.batch(name)) {
+	for part := range slices.Chunk(skus, c.batch(name)) {
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
 		if err != nil {
 			fail(part, err)
 			continue
 		}
-		for _, r := range rows {
+		for r := range rows.each() {
 			sku := trade.SKU(r.text("sku"))
 			if sku == "" {
 				fail(part, c.aboutNothing(name))
 			}
-			for _, at := range r.places(c) {
-				k := inventory.Key{Node: trade.NodeID(at.text("node")), SKU: sku}
-				if !wanted[k] {
-					continue
+			item, asked := at[sku]
+			if !asked {
+				continue
+			}
+			figure := func(place *row) {
+				k := inventory.Key{Node: trade.NodeID(place.text("node")), SKU: sku}
+				node := slices.Index(nodes, k.Node)
+				if node < 0 || !wanted[item*len(nodes)+node] {
+					return
 				}
-				if err := cmp.Or(take(r, at, k, out.Found), c.unreadable(r)); err != nil {
+				if err := cmp.Or(take(r, place, k, out.Found), c.unreadable(r)); err != nil {
 					out.Failed[k] = err
 				}
+			}
+			if _, lists := r.op.fields["places"]; !lists {
+				figure(r)
+				continue
+			}
+			for place := range r.rows(c, "places", "place") {
+				figure(place)
 			}
 		}
 	}
@@ -118,14 +133,6 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 	return out, ctx.Err()
 }
 
-// places are the records of a row's figures: those that it lists, or the row itself.
-func (r row) places(c *Client) []row {
-	if _, lists := r.op.fields["places"]; lists {
-		return r.rows(c, "places", "place")
-	}
-	return []row{r}
-}
-
 // Release hands work over. It needs the operation "release", whose body is built from "work"
 // and whose row has ref, and "reports".
 func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) {
@@ -133,27 +140,28 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if len(rows) == 0 || rows[0].text("ref") == "" {
+	r := rows.first()
+	if r == nil || r.text("ref") == "" {
 		if exists {
 			return "", fault.New(fault.Conflict, "work %s exists already", w.Number).From(c.t.Name())
 		}
 		return "", fault.New(fault.BadResponse, "the reply names no reference").From(c.t.Name())
 	}
-	return rows[0].text("ref"), nil
+	return r.text("ref"), nil
 }
 
 // Reports reads the state of works. It needs the operation "reports" (number, ref, status, pick,
 // reason, shipments) and the shapes "shipment" (ref, carrier, service, tracking, url, shippedAt,
 // status, parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	return ask(ctx, c, "reports", numbers, func(r row, into map[string]shipments.Report) string {
+	return ask(ctx, c, "reports", numbers, func(r *row, into map[string]shipments.Report) string {
 		report := c.report(r)
 		into[report.Number] = report
 		return report.Number
 	})
 }
 
-func (c *Client) report(r row) shipments.Report {
+func (c *Client) report(r *row) shipments.Report {
 	out := shipments.Report{
 		Number: r.text("number"), Source: c.t.Name(), NodeRef: r.text("ref"), Status: shipments.WorkStatus(r.text("status")), Pick: shipments.PickStatus(r.text("pick")), Reason: r.text("reason"),
 	}
@@ -164,17 +172,17 @@ func (c *Client) report(r row) shipments.Report {
 // Shipped needs the operation "shipped": by what channels call their orders, rows of order and shipments, with the
 // shapes of "reports".
 func (c *Client) Shipped(ctx context.Context, refs []string) (lookup.Answers[string, []shipments.ReportedShipment], error) {
-	return ask(ctx, c, "shipped", refs, func(r row, into map[string][]shipments.ReportedShipment) string {
+	return ask(ctx, c, "shipped", refs, func(r *row, into map[string][]shipments.ReportedShipment) string {
 		ref := r.text("order")
 		into[ref] = append(into[ref], c.shipments(r)...)
 		return ref
 	})
 }
 
-func (c *Client) shipments(r row) (out []shipments.ReportedShipment) {
-	for _, s := range r.rows(c, "shipments", "shipment") {
+func (c *Client) shipments(r *row) (out []shipments.ReportedShipment) {
+	for s := range r.rows(c, "shipments", "shipment") {
 		sh := shipments.ReportedShipment{Ref: s.text("ref"), Carrier: s.text("carrier"), Service: s.text("service"), TrackingNumber: s.text("tracking"), TrackingURL: s.text("url"), ShippedAt: s.time("shippedAt")}
-		for _, p := range s.rows(c, "parts", "part") {
+		for p := range s.rows(c, "parts", "part") {
 			if q := p.number("quantity"); q.IsPos() {
 				line := p.number("line")
 				n, _, _ := line.Int64(0)
@@ -184,7 +192,7 @@ func (c *Client) shipments(r row) (out []shipments.ReportedShipment) {
 		if status := s.text("status"); status != "" { // where it is, without how it got there
 			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(status), OccurredAt: sh.ShippedAt})
 		}
-		for _, e := range s.rows(c, "scans", "scan") {
+		for e := range s.rows(c, "scans", "scan") {
 			sh.Events = append(sh.Events, shipments.TrackingEvent{Status: shipments.Tracking(e.text("status")), RawCode: e.text("code"), OccurredAt: e.time("at"), Location: e.text("location")})
 		}
 		out = append(out, sh)
@@ -195,10 +203,11 @@ func (c *Client) shipments(r row) (out []shipments.ReportedShipment) {
 // Recall needs the operation "recall", whose row has stopped.
 func (c *Client) Recall(ctx context.Context, w shipments.Work) (bool, error) {
 	rows, _, err := c.call(ctx, "recall", map[string]any{"work": plain(w)}, 1)
-	if err != nil || len(rows) == 0 {
+	if err != nil {
 		return false, err
 	}
-	return rows[0].yes("stopped"), nil
+	r := rows.first()
+	return r != nil && r.yes("stopped"), nil
 }
 
 // Expect announces a return. It needs the operation "expect", whose body is built from "goods"
@@ -208,18 +217,19 @@ func (c *Client) Expect(ctx context.Context, r returns.Return) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(rows) == 0 || rows[0].text("ref") == "" {
+	reply := rows.first()
+	if reply == nil || reply.text("ref") == "" {
 		return "", fault.New(fault.BadResponse, "the reply names no reference").From(c.t.Name())
 	}
-	return rows[0].text("ref"), nil
+	return reply.text("ref"), nil
 }
 
 // Receipts reads what came back. It needs the operation "receipts" (number, ref, done, units)
 // and the shape "unit" (sku, quantity, disposition).
 func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, returns.Receipt], error) {
-	return ask(ctx, c, "receipts", numbers, func(r row, into map[string]returns.Receipt) string {
+	return ask(ctx, c, "receipts", numbers, func(r *row, into map[string]returns.Receipt) string {
 		rec := returns.Receipt{Number: r.text("number"), Source: c.t.Name(), Ref: r.text("ref"), Done: r.yes("done")}
-		for _, u := range r.rows(c, "units", "unit") {
+		for u := range r.rows(c, "units", "unit") {
 			rec.Units = append(rec.Units, returns.Unit{SKU: trade.SKU(u.text("sku")), Quantity: u.number("quantity"), Disposition: returns.Disposition(u.text("disposition"))})
 		}
 		into[rec.Number] = rec

@@ -28,6 +28,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"github.com/tidwall/gjson"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
@@ -85,9 +86,7 @@ type operation struct {
 	body  cel.Program
 	// programmed is true when what is asked is calculated: a program needs every variable that it could name.
 	programmed bool
-	// works is true when a field of a row is worked out by an expression.
-	works  bool
-	fields map[string]cell
+	fields     map[string]cell
 	// tree finds the cells of a row in one walk.
 	tree *branch
 	// slots is how many cells are read by a path.
@@ -194,7 +193,6 @@ func compile(o Operation) (*operation, error) {
 			if f.program, err = program(expression); err != nil {
 				return nil, fmt.Errorf("field %s: %w", field, err)
 			}
-			out.works = true
 		} else {
 			f.slot = out.slots
 			out.tree.grow(dotted(at), f.slot)
@@ -261,10 +259,10 @@ func dotted(path string) []string {
 
 // call runs an operation and returns its rows. exists is true when the product said that the
 // command was carried out before.
-func (c *Client) call(ctx context.Context, name string, vars map[string]any, keys int) (rows []row, exists bool, err error) {
+func (c *Client) call(ctx context.Context, name string, vars map[string]any, keys int) (found rows, exists bool, err error) {
 	op := c.ops[name]
 	if op == nil {
-		return nil, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
+		return found, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
 	}
 	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys, Read: op.Safe}
 	req.Change = transport.Nothing
@@ -272,7 +270,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		req.Change = transport.Something // though it may be repeated
 	}
 	if req.Path, err = expand(op.Path, vars); err != nil {
-		return nil, false, err
+		return found, false, err
 	}
 	all := vars
 	if op.programmed {
@@ -282,7 +280,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	for k, t := range op.query {
 		v, err := t.eval(vars, all)
 		if err != nil {
-			return nil, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
+			return found, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
 		}
 		if v == nil {
 			continue
@@ -294,39 +292,36 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	if op.body != nil {
 		v, _, err := op.body.Eval(all)
 		if err != nil {
-			return nil, false, fault.Wrap(fault.Invalid, err, "body of %s", name).From(c.t.Name())
+			return found, false, fault.Wrap(fault.Invalid, err, "body of %s", name).From(c.t.Name())
 		}
 		if req.Body, err = json.Marshal(native(v)); err != nil {
-			return nil, false, fault.Wrap(fault.Invalid, err, "body of %s", name).From(c.t.Name())
+			return found, false, fault.Wrap(fault.Invalid, err, "body of %s", name).From(c.t.Name())
 		}
 	}
+	found.op = op
 	for range maxPages {
-		var more []row
+		var list gjson.Result
 		var next string
 		req.Decode = func(res *transport.Response) (err error) {
 			exists = slices.Contains(op.Exists, res.Status)
 			if !exists && !slices.Contains(op.OK, res.Status) {
 				return refusal(res.Status)
 			}
-			if more, next, err = op.decode(res.Body); err != nil {
+			if list, next, err = op.decode(res.Body); err != nil {
 				return fault.Wrap(fault.BadResponse, err, "a reply to %s that cannot be read", name)
 			}
 			return nil
 		}
 		if _, err := c.t.Do(ctx, req); err != nil {
-			return nil, exists, err
+			return rows{}, exists, err
 		}
-		if rows == nil {
-			rows = more
-		} else {
-			rows = append(rows, more...)
-		}
+		found.lists = append(found.lists, list)
 		if next == "" {
-			return rows, exists, nil
+			return found, exists, nil
 		}
 		req.Path, req.Query = next, nil
 	}
-	return nil, exists, fault.New(fault.BadResponse, "%s has more than %d pages", name, maxPages).From(c.t.Name())
+	return rows{}, exists, fault.New(fault.BadResponse, "%s has more than %d pages", name, maxPages).From(c.t.Name())
 }
 
 // maxPages bounds a list that does not end.

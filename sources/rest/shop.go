@@ -28,12 +28,12 @@ func Storefront() []string {
 // placedAt, modified, cancelled, shipTo, buyer, buyerName, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
 // of the configured account, unless they have one.
 func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
-	return ask(ctx, c, "placed", refs, func(r row, into map[string]orders.PlacedOrder) string {
+	return ask(ctx, c, "placed", refs, func(r *row, into map[string]orders.PlacedOrder) string {
 		d := orders.Draft{Account: c.buyer(r), PONumber: r.text("po"), Currency: trade.Currency(r.text("currency")), Channel: orders.Storefront, ChannelSource: c.t.Name(), ChannelRef: r.text("ref")}
 		if to := r.address(c, "shipTo"); to.Line1 != "" {
 			d.ShipTo = &to
 		}
-		for _, l := range r.rows(c, "lines", "placedLine") {
+		for l := range r.rows(c, "lines", "placedLine") {
 			line := orders.DraftLine{SKU: trade.SKU(l.text("sku")), Quantity: trade.Quantity{Value: l.number("quantity"), Unit: trade.Unit(l.text("unit"))}}
 			if l.text("price") != "" {
 				price := l.money("price", d.Currency)
@@ -46,7 +46,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 	})
 }
 
-func (c *Client) buyer(r row) trade.AccountID {
+func (c *Client) buyer(r *row) trade.AccountID {
 	if a := r.text("account"); a != "" {
 		return trade.AccountID(a)
 	}
@@ -55,7 +55,7 @@ func (c *Client) buyer(r row) trade.AccountID {
 
 // PlacedSince needs "placedSince": ref, placedAt, cancelled, modified; it is asked with "since".
 func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[orders.Sighting], error) {
-	return fromNow(ctx, c, "placedSince", cursor, func(r row) orders.Sighting {
+	return fromNow(ctx, c, "placedSince", cursor, func(r *row) orders.Sighting {
 		return orders.Sighting{Ref: r.text("ref"), PlacedAt: r.time("placedAt"), Cancelled: r.yes("cancelled")}
 	})
 }
@@ -63,7 +63,7 @@ func (c *Client) PlacedSince(ctx context.Context, cursor string) (lookup.Page[or
 // Finished needs "finished": orders that are shipped whole or cancelled, as registrations, and modified;
 // it is asked with "since". One that is asked with "after" and "limit" instead goes on after the ref of its last row.
 func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[orders.Registration], error) {
-	finished := func(r row) orders.Registration {
+	finished := func(r *row) orders.Registration {
 		out := c.registration(r)
 		out.Account, out.Buyer = c.buyer(r), orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}
 		return out
@@ -76,14 +76,14 @@ func (c *Client) Finished(ctx context.Context, cursor string) (lookup.Page[order
 	if err != nil {
 		return page, err
 	}
-	for _, r := range rows {
+	for r := range rows.each() {
 		item := finished(r)
 		if err := c.unreadable(r); err != nil {
 			return lookup.Page[orders.Registration]{Next: cursor}, err
 		}
 		page.Items, page.Next = append(page.Items, item), item.Ref
 	}
-	page.More = len(rows) >= afterPage
+	page.More = len(page.Items) >= afterPage
 	return page, ctx.Err()
 }
 

@@ -84,6 +84,9 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 	for _, k := range keys {
 		if name, ok := s.owner[k.Node]; ok && s.sources[name] != nil {
 			local := s.local[k.Node]
+			if groups[name] == nil {
+				groups[name] = make([]inventory.Key, 0, len(keys)*len(s.ours[name])/len(s.owner))
+			}
 			groups[name] = append(groups[name], inventory.Key{Node: local, SKU: k.SKU})
 			if local != k.Node {
 				renamed[name] = true

@@ -74,8 +74,8 @@ func TestERP(t *testing.T, e ERP) {
 		})
 	})
 	t.Run("items", func(t *testing.T) {
-		Test(t, Port[trade.SKU, catalog.Item]{
-			Ask: e.SystemOfRecord.Items, Known: e.Items, Unknown: Numbered[trade.SKU]("O'NOTHING"), KeyOf: func(i catalog.Item) trade.SKU { return i.SKU }, Many: e.Many, Down: e.Down,
+		Test(t, Port[trade.SKU, *catalog.Item]{
+			Ask: e.SystemOfRecord.Items, Known: e.Items, Unknown: Numbered[trade.SKU]("O'NOTHING"), KeyOf: func(i *catalog.Item) trade.SKU { return i.SKU }, Many: e.Many, Down: e.Down,
 		})
 		if len(e.Ruled) > 0 {
 			Test(t, Port[trade.SKU, catalog.Rule]{Ask: e.Rules, Known: e.Ruled, Unknown: Numbered[trade.SKU]("O'NOTHING"), Many: e.Many, Down: e.Down})
@@ -133,19 +133,27 @@ func (e ERP) prices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, k := range known {
+		if answers.Found[k] == nil {
+			t.Fatalf("%v has no price: %v", k, answers.Failed[k])
+		}
+	}
 	if one, many := answers.Found[known[0]].UnitPrice.Amount, answers.Found[known[1]].UnitPrice.Amount; many.Cmp(one) >= 0 {
 		t.Errorf("one costs %s and %s cost %s each: the break is lost", one, e.BreakAt, many)
 	}
 	for _, k := range known {
 		alone, err := e.Prices(t.Context(), []pricing.Key{k})
-		if a, b := alone.Found[k].UnitPrice, answers.Found[k].UnitPrice; err != nil || !a.Amount.Equal(b.Amount) || a.Currency != b.Currency {
-			t.Errorf("%v alone costs %s, among others %s, %v", k, a, b, err)
+		if err != nil || alone.Found[k] == nil {
+			t.Fatalf("%v alone has no price: %v, %v", k, alone.Failed[k], err)
+		}
+		if a, b := alone.Found[k].UnitPrice, answers.Found[k].UnitPrice; !a.Amount.Equal(b.Amount) || a.Currency != b.Currency {
+			t.Errorf("%v alone costs %s, among others %s", k, a, b)
 		}
 	}
 	unknown := Numbered[trade.SKU]("NOTHING")
-	Test(t, Port[pricing.Key, pricing.Price]{
+	Test(t, Port[pricing.Key, *pricing.Price]{
 		Ask: e.Prices, Known: known, Unknown: func(n int) pricing.Key { return e.key(e.Accounts[0], unknown(n), "1") },
-		KeyOf: func(p pricing.Price) pricing.Key { return p.Key }, Many: e.Many, Down: e.Down,
+		KeyOf: func(p *pricing.Price) pricing.Key { return p.Key }, Many: e.Many, Down: e.Down,
 	})
 }
 

@@ -205,19 +205,20 @@ func amount(n json.Number) trade.Decimal {
 }
 
 // Items reads items.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 	skus = lookup.Unique(skus)
-	out := lookup.Empty[trade.SKU, catalog.Item](len(skus))
+	out := lookup.Empty[trade.SKU, *catalog.Item](len(skus))
 	if len(skus) == 0 {
 		return out, ctx.Err()
 	}
 	at := c.live(time.Now())
 	list, err := lookIn[item](ctx, c, "items", c.standard(), "items", "number", skus, "")
 	if err != nil {
-		return lookup.AllFailed[trade.SKU, catalog.Item](skus, err), ctx.Err()
+		return lookup.AllFailed[trade.SKU, *catalog.Item](skus, err), ctx.Err()
 	}
 	for _, i := range list {
-		out.Found[trade.SKU(i.Number)] = i.decode(c.cfg.Currency, at)
+		decoded := i.decode(c.cfg.Currency, at)
+		out.Found[decoded.SKU] = &decoded
 	}
 	return out, nil
 }
@@ -338,13 +339,13 @@ func (l quotedLine) discounts(price trade.Money) (out []pricing.Discount) {
 // Prices has the ERP calculate each price. One request quotes one account on one date in one
 // currency: that is what the ERP's calculation cannot mix. They run at once. Its price lists know no
 // branches.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
-	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
+	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for g, ks := range pricing.ByContext(keys) {
+	for _, ks := range pricing.ByContext(keys) {
 		wg.Go(func() {
-			part := c.quote(ctx, g, ks)
+			part := c.quote(ctx, ks[0].Context(), ks)
 			mu.Lock()
 			defer mu.Unlock()
 			out.Merge(part)
@@ -354,9 +355,9 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
+func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
 	if g.Branch != "" {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
 	}
 	in := struct {
 		CustomerNumber string      `json:"customerNumber"`
@@ -370,11 +371,11 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	}
 	request, err := json.Marshal(in)
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
 	body, err := json.Marshal(map[string]string{"requestJson": string(request)})
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
 	var envelope struct {
 		Value string `json:"value"`
@@ -400,17 +401,17 @@ func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Ke
 	}
 	if err != nil {
 		if fault.KindOf(err) == fault.Invalid {
-			return lookup.Empty[pricing.Key, pricing.Price](0) // an unknown customer has no prices
+			return lookup.Empty[pricing.Key, *pricing.Price](0) // an unknown customer has no prices
 		}
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
-	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	for _, l := range reply.Lines {
 		if !l.Found || l.LineNo < 1 || l.LineNo > len(keys) {
 			continue
 		}
 		k, cur := keys[l.LineNo-1], trade.Currency(reply.CurrencyCode)
-		p := pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Until: trade.Date(l.ValidUntil), Provenance: at}
+		p := &pricing.Price{Key: k, Unit: trade.Unit(l.Unit), UnitPrice: trade.Money{Amount: amount(l.UnitPrice), Currency: cur}, ListPrice: trade.Money{Amount: amount(l.ListPrice), Currency: cur}, List: l.PriceListCode, Until: trade.Date(l.ValidUntil), Provenance: at}
 		p.Discounts = l.discounts(p.UnitPrice)
 		if from := amount(l.BreakQuantity); from.IsPos() {
 			p.Breaks = []pricing.Break{{From: trade.Quantity{Value: from, Unit: p.Unit}, UnitPrice: trade.Money{Amount: amount(l.BreakPrice), Currency: cur}}}

@@ -199,12 +199,13 @@ func (p product) item(h *home, at lookup.Provenance) catalog.Item {
 }
 
 // Items reads products by code.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Item], error) {
-	return answer(ctx, c, skus, func(h *home, skus []trade.SKU, out lookup.Answers[trade.SKU, catalog.Item]) error {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
+	return answer(ctx, c, skus, func(h *home, skus []trade.SKU, out lookup.Answers[trade.SKU, *catalog.Item]) error {
 		at := c.live()
 		list, err := trytonrpc.ByKeys[product](ctx, c.rpc, h.Company, "items", "product.product", "code", skus, productFields(), nil, trytonrpc.InactiveToo())
 		for _, p := range list {
-			out.Found[trade.SKU(p.Code)] = p.item(h, at)
+			i := p.item(h, at)
+			out.Found[i.SKU] = &i
 		}
 		return err
 	})
@@ -280,15 +281,15 @@ type question struct {
 
 // Prices has the server calculate each price from the customer's price list. One call is for one customer
 // and one quantity.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, pricing.Price], error) {
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 	keys = lookup.Unique(keys)
-	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	if len(keys) == 0 {
 		return out, ctx.Err()
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err), ctx.Err()
 	}
 	ids := make([]trade.AccountID, len(keys))
 	asked := map[question][]pricing.Key{}
@@ -300,7 +301,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	}
 	list, err := trytonrpc.ByKeys[party](ctx, c.rpc, h.Company, "price lists", "party.party", "code", lookup.Unique(ids), []string{"code", "sale_price_list"}, nil)
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err), ctx.Err()
 	}
 	parties := map[trade.AccountID]party{}
 	for _, p := range list {
@@ -324,12 +325,12 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys []pricing.Key) lookup.Answers[pricing.Key, pricing.Price] {
+func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
 	switch {
 	case q.Branch != "":
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", q.Branch).From(c.rpc.Name()))
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", q.Branch).From(c.rpc.Name()))
 	case q.Currency != "" && q.Currency != h.Code:
-		return lookup.Empty[pricing.Key, pricing.Price](0) // its price lists are in the company's currency
+		return lookup.Empty[pricing.Key, *pricing.Price](0) // its price lists are in the company's currency
 	}
 	more := map[string]any{"customer": p.ID, "quantity": json.Number(q.quantity), "currency": h.Currency}
 	if p.PriceList != nil {
@@ -349,15 +350,15 @@ func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys [
 	live := c.live()
 	list, err := trytonrpc.ByKeys[product](ctx, c.rpc, h.Company, "prices", "product.product", "code", lookup.Unique(skus), []string{"code", "list_price", "sale_price_uom", "sale_uom.symbol"}, more, []any{"salable", "=", true})
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, pricing.Price](keys, err)
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
-	out := lookup.Empty[pricing.Key, pricing.Price](len(keys))
+	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	for _, row := range list {
 		for _, k := range at[trade.SKU(row.Code)] {
 			if row.Price == nil || (k.Unit != "" && k.Unit != row.Unit.Text()) {
 				continue
 			}
-			out.Found[k] = pricing.Price{
+			out.Found[k] = &pricing.Price{
 				Key: k, Unit: row.Unit.Text(), UnitPrice: trade.Money{Amount: row.Price.Value().Round(trytonrpc.PriceDigits).Trim(2), Currency: h.Code}, ListPrice: trade.Money{Amount: row.ListPrice.Value(), Currency: h.Code}, Provenance: live,
 			}
 		}
