@@ -38,7 +38,7 @@ func mix(h *maphash.Hash, v reflect.Value) {
 			mix(h, v.Field(1))
 			return
 		case reflect.TypeFor[Provenance]():
-			for i := range v.NumField() { //nolint:modernize // Fields allocates
+			for i := range v.NumField() {
 				if v.Type().Field(i).Name != "AsOf" {
 					mix(h, v.Field(i))
 				}

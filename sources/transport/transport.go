@@ -289,7 +289,7 @@ func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane looku
 			if e.Attempts() == 1 { // that one was it
 				return first, failure
 			}
-			res, unread, err = c.attempt(e.Context(), r, target, lane, p.Timeout, func() { c.limit.repeat(time.Now()) }) //nolint:contextcheck // the execution carries it
+			res, unread, err = c.attempt(ctx, r, target, lane, p.Timeout, func() { c.limit.repeat(time.Now()) })
 			return res, err
 		})
 	}
