@@ -295,8 +295,8 @@ func coordinates(set ast.SelectionSet, into map[string]bool) {
 
 func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU()} }
 
-// priceKeys returns what makes the keys of lines' prices. Lines of one order, which come one after the other, share their context. It is not for several at
-// once.
+// priceKeys returns what makes the keys of lines' prices, for one caller. Lines of one order come one after the other and share
+// their context.
 func priceKeys() func(*orders.Line) pricing.Key {
 	var in pricing.Context
 	var key func(trade.SKU, trade.Quantity) pricing.Key

@@ -137,9 +137,9 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	var mu sync.Mutex
-	quote := func(g pricing.Context, part []pricing.Key) {
+	quote := func(part []pricing.Key) {
 		at := c.live(time.Now())
-		rows, err := c.quote(ctx, g, part)
+		rows, err := c.quote(ctx, part)
 		if err != nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -164,7 +164,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	var quotes []func()
 	for _, ks := range pricing.ByContext(keys) {
 		for part := range slices.Chunk(ks, c.batch("prices")) {
-			quotes = append(quotes, func() { quote(part[0].Context(), part) })
+			quotes = append(quotes, func() { quote(part) })
 		}
 	}
 	lookup.Abreast(quotes)
@@ -172,7 +172,8 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 }
 
 // quote asks for the prices of keys that share their context.
-func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) (rows, error) {
+func (c *Client) quote(ctx context.Context, keys []pricing.Key) (rows, error) {
+	g := keys[0].Context()
 	skus := make([]trade.SKU, len(keys))
 	for i, k := range keys {
 		skus[i] = k.SKU

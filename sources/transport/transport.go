@@ -144,9 +144,10 @@ func New(name, base string, cfg Config) (*Client, error) {
 		c.own[lane] = bulkhead.New[*Response](uint(places(lane, cfg.Concurrent)))
 	}
 	for _, operation := range append(slices.Collect(maps.Keys(cfg.Operations)), "") {
-		n := max(0, cfg.of(operation).Retries)
-		c.repeats[n] = failsafe.With[*Response](retrypolicy.NewBuilder[*Response]().HandleIf(worthwhile).
-			WithMaxRetries(n).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build())
+		if n := cfg.of(operation).Retries; n > 0 {
+			c.repeats[n] = failsafe.With[*Response](retrypolicy.NewBuilder[*Response]().HandleIf(worthwhile).
+				WithMaxRetries(n).WithBackoff(50*time.Millisecond, 2*time.Second).WithJitterFactor(0.3).ReturnLastFailure().Build())
+		}
 	}
 	return c, nil
 }

@@ -345,7 +345,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	var wg sync.WaitGroup
 	for _, ks := range pricing.ByContext(keys) {
 		wg.Go(func() {
-			part := c.quote(ctx, ks[0].Context(), ks)
+			part := c.quote(ctx, ks)
 			mu.Lock()
 			defer mu.Unlock()
 			out.Merge(part)
@@ -355,7 +355,8 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	return out, ctx.Err()
 }
 
-func (c *Client) quote(ctx context.Context, g pricing.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
+func (c *Client) quote(ctx context.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
+	g := keys[0].Context()
 	if g.Branch != "" {
 		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, fault.New(fault.Unsupported, "its price lists know no branches, such as %q: leave the branch out", g.Branch).From(c.t.Name()))
 	}
