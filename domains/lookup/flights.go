@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"crossdock/domains/fault"
+	"crossdock/internal/stack"
 )
 
 // Ask is one bulk question.
@@ -161,6 +162,7 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) (out []*flight[K, V
 
 // fly asks.
 func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], lane Lane, keys []K) {
+	stack.Reserve()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"crossdock/internal/stack"
 )
 
 // Answers holds what a source said about each key asked for. A key missing from both halves
@@ -83,7 +85,10 @@ func Abreast(calls []func()) {
 	var wg sync.WaitGroup
 	for i, call := range calls {
 		if i < len(calls)-1 {
-			wg.Go(call)
+			wg.Go(func() {
+				stack.Reserve()
+				call()
+			})
 		} else {
 			call()
 		}

@@ -7,6 +7,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"crossdock/internal/stack"
 )
 
 // run is one execution of a plan.
@@ -85,7 +87,10 @@ func (r *run) levels(g group) {
 		enter := r.schema.options.Level(r.ctx, level, calls)
 		var wg sync.WaitGroup
 		for _, f := range asked[1:] {
-			wg.Go(func() { r.ask(f, level, enter) })
+			wg.Go(func() {
+				stack.Reserve()
+				r.ask(f, level, enter)
+			})
 		}
 		r.ask(asked[0], level, enter)
 		wg.Wait()
