@@ -48,7 +48,7 @@ func TestADistributorSeesItsOwnBusiness(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"11.85", "10.9", "9.95", "10.25", "10.25", "9.95"} {
-		if got := prices.Found[keys[i]]; got.UnitPrice.Amount.String() != want || got.Unit != "EA" {
+		if got := prices[i].Value; got.UnitPrice.Amount.String() != want || got.Unit != "EA" {
 			t.Errorf("%s of %s cost %s a %s, not %s", keys[i].Quantity, keys[i].Context().Account, got.UnitPrice, got.Unit, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
+	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/returns"
@@ -609,11 +610,11 @@ func TestAStorefrontIsNotToldOfItsBuffer(t *testing.T) {
 func (w *world) available() trade.Decimal {
 	w.t.Helper()
 	const sku = trade.SKU("SKU-1000")
-	answers, err := w.inventory.Availability(w.t.Context(), []trade.SKU{sku})
-	if err != nil || answers.Found[sku] == nil {
-		w.t.Fatalf("availability of %s: %v %v", sku, answers.Failed, err)
+	a := lookup.Only(w.inventory.Availability(w.t.Context(), []trade.SKU{sku}))
+	if !a.OK {
+		w.t.Fatalf("availability of %s: %+v", sku, a)
 	}
-	return answers.Found[sku].Available.Value
+	return a.Value.Available.Value
 }
 
 func (w *world) returned(id string) *returns.Return {

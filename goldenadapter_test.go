@@ -12,6 +12,7 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
 	"crossdock/domains/returns"
@@ -285,9 +286,8 @@ func TestShipBobReadsItsVendorsExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := inventory.Key{Node: "0", SKU: "string"}
-	stock, err := c.Stock(t.Context(), []inventory.Key{key})
-	if _, ok := stock.Found[key]; err != nil || !ok {
-		t.Errorf("levels: %+v, %v", stock, err)
+	if stock := lookup.Only(c.Stock(t.Context(), []inventory.Key{key})); !stock.OK {
+		t.Errorf("levels: %+v", stock)
 	}
 	expecting := answering(t, func(r *http.Request) golden {
 		if r.Method == http.MethodPost {

@@ -150,9 +150,10 @@ func TestTheFaultMatrix(t *testing.T) {
 	order := w.admin("POST", "/admin/shop/orders", `{"po":"M","lines":[{"sku":"SKU-1000","quantity":3}]}`)["id"].(string)
 	stock := func(source string, node trade.NodeID) func(context.Context) error {
 		return func(ctx context.Context) error {
-			k := inventory.Key{Node: node, SKU: "SKU-1000"}
-			a, err := w.systems[source].(inventory.Source).Stock(ctx, []inventory.Key{k})
-			return outcomeOf(a.Found, a.Failed[k], err)
+			keys := []inventory.Key{{Node: node, SKU: "SKU-1000"}}
+			figures, err := w.systems[source].(inventory.Source).Stock(ctx, keys)
+			a := lookup.ByKey(keys, figures)
+			return outcomeOf(a.Found, a.Failed[keys[0]], err)
 		}
 	}
 	kinds := map[string]func(context.Context) error{
@@ -285,8 +286,9 @@ func TestRepliesWithRowsTwiceOrMissing(t *testing.T) {
 	}
 	stock := func(source string, node trade.NodeID) func() (map[string]string, error) {
 		return func() (map[string]string, error) {
-			a, err := w.systems[source].(inventory.Source).Stock(t.Context(), []inventory.Key{{Node: node, SKU: "SKU-1000"}, {Node: node, SKU: "SKU-1001"}})
-			return shown(a, func(f inventory.Figure) string { return fmt.Sprint(f.OnHand, f.Allocated) }), err
+			keys := []inventory.Key{{Node: node, SKU: "SKU-1000"}, {Node: node, SKU: "SKU-1001"}}
+			figures, err := w.systems[source].(inventory.Source).Stock(t.Context(), keys)
+			return shown(lookup.ByKey(keys, figures), func(f inventory.Figure) string { return fmt.Sprint(f.OnHand, f.Allocated) }), err
 		}
 	}
 	for source, ask := range map[string]func() (map[string]string, error){

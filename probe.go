@@ -195,7 +195,8 @@ func (p *probing) node(ctx context.Context, name string) {
 			for _, sku := range skus {
 				keys = append(keys, inventory.Key{Node: trade.NodeID(n.Location), SKU: sku})
 			}
-			answers, err := source.Stock(ctx, keys)
+			figures, err := source.Stock(ctx, keys)
+			answers := lookup.ByKey(keys, figures)
 			if err == nil && len(answers.Failed) == 0 && len(answers.Found) == 0 && len(skus) > 1 {
 				return drift("of %d items of the ERP none is known at location %q: is that still its name?", len(skus), n.Location)
 			}

@@ -36,9 +36,11 @@ func (a *app) known(ctx context.Context, kind references.Kind, ours string) (boo
 	who := trade.System("references")
 	switch kind {
 	case references.Account:
-		return found(a.accounts.Accounts(ctx, who, []trade.AccountID{trade.AccountID(ours)}))
+		r := lookup.Only(a.accounts.Accounts(ctx, who, []trade.AccountID{trade.AccountID(ours)}))
+		return r.OK, r.Err
 	case references.Item:
-		return found(a.catalog.Items(ctx, []trade.SKU{trade.SKU(ours)}))
+		r := lookup.Only(a.catalog.Items(ctx, []trade.SKU{trade.SKU(ours)}))
+		return r.OK, r.Err
 	case references.Node:
 		for _, n := range a.inventory.Nodes() {
 			if string(n.ID) == ours {
@@ -50,14 +52,6 @@ func (a *app) known(ctx context.Context, kind references.Kind, ours string) (boo
 		o, err := a.orders.Orders(ctx, who, []trade.OrderID{trade.OrderID(ours)})
 		return len(o) > 0, err
 	}
-}
-
-// found reports whether the one key that was asked about is there.
-func found[K comparable, V any](answers lookup.Answers[K, V], err error) (bool, error) {
-	for _, e := range answers.Failed {
-		err = e
-	}
-	return len(answers.Found) > 0, err
 }
 
 // candidatesAtOnce is how many things are named that a name could mean.

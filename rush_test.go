@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/operations"
 	"crossdock/domains/orders"
 	"crossdock/domains/trade"
@@ -43,11 +44,11 @@ func TestARush(t *testing.T) {
 	w.start()
 	// One buyer leaves ten, and the warehouse ships the rest, which its figures will not tell for a minute.
 	left := func() int64 {
-		answers, err := w.inventory.Availability(t.Context(), []trade.SKU{scarce})
-		if err != nil {
-			t.Fatal(err)
+		a := lookup.Only(w.inventory.Availability(t.Context(), []trade.SKU{scarce}))
+		if !a.OK {
+			t.Fatal(a.Err)
 		}
-		n, _, _ := answers.Found[scarce].Available.Value.Int64(0)
+		n, _, _ := a.Value.Available.Value.Int64(0)
 		return n
 	}
 	first := w.place("first", draft("C10004", line(scarce, fmt.Sprint(left()-10))))

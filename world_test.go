@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
 	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
@@ -234,11 +235,11 @@ func (w *world) price(sku trade.SKU) trade.Decimal {
 	w.t.Helper()
 	const account = trade.AccountID("C10018")
 	k := pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal("1"), Unit: "PCS"}, "", "")
-	answers, err := w.pricing.Prices(w.t.Context(), buyer(account), []pricing.Key{k})
-	if err != nil || answers.Found[k].UnitPrice.Amount.IsZero() {
-		w.t.Fatalf("price of %s: %v %v", sku, answers, err)
+	p := lookup.Only(w.pricing.Prices(w.t.Context(), buyer(account), []pricing.Key{k}))
+	if !p.OK || p.Value.UnitPrice.Amount.IsZero() {
+		w.t.Fatalf("price of %s: %+v", sku, p)
 	}
-	return answers.Found[k].UnitPrice.Amount
+	return p.Value.UnitPrice.Amount
 }
 
 // cheap is an item that costs the least of those without a pack.

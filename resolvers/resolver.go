@@ -95,13 +95,13 @@ type scope struct {
 func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]bool) *scope {
 	// What is read from our own tables does not wait at the gate: what it brings is announced before the gate opens.
 	g := batch.NewGate(roots)
-	arrivals := batch.New(g, r.Inventory.Arrivals)
-	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []*inventory.Lot], error) {
+	arrivals := batch.New(g, lookup.Ordered(r.Inventory.Arrivals))
+	lots := batch.New(g, func(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]*inventory.Lot], error) {
 		return each(r.Inventory.Lots(ctx, keys))
 	})
 	s := &scope{}
 	openPages := func(a pageArgs) *batch.Loader[trade.AccountID, *orders.List] {
-		return batch.New(nil, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
+		return batch.New(nil, lookup.Ordered(func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
 			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
 			for _, id := range lookup.Unique(ids) {
 				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, orders.Paging{First: &a.first, After: a.after, Uncounted: !selected["OrderConnection.totalCount"]})
@@ -115,71 +115,80 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				s.announce(list.Orders...)
 			}
 			return out, ctx.Err()
-		})
+		}))
 	}
 	*s = scope{
 		gate: g, selected: selected, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
-		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *accounts.Account], error) {
+		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
 			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
-			for id := range out.Found {
-				s.announceAccount(id)
+			for i, a := range out {
+				if a.OK {
+					s.announceAccount(ids[i])
+				}
 			}
 			return out, err
 		}).Aged(r.Accounts.Ages()),
-		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []*accounts.ShipTo], error) {
+		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[[]*accounts.ShipTo], error) {
 			return each(r.Accounts.ShipTos(ctx, who, ids))
 		}),
-		credit: batch.New(g, func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *finance.Position], error) {
-			return pointers(r.Finance.Positions(ctx, who, ids))
+		credit: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*finance.Position], error) {
+			out, err := r.Finance.Positions(ctx, who, ids)
+			return pointers(lookup.InOrder(ids, out), err)
 		}).Aged(r.Finance.Ages()),
-		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
+		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
 			out, err := r.Catalog.Items(ctx, skus)
-			for sku := range out.Found {
-				s.announceBeneath(sku)
+			for i, item := range out {
+				if item.OK {
+					s.announceBeneath(skus[i])
+				}
 			}
 			return out, err
 		}).Aged(r.Catalog.Ages()),
-		rules: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Rule], error) {
-			return pointers(r.Catalog.Rules(ctx, skus))
-		}).Aged(r.Catalog.Ages()),
-		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
+		rules: batch.New(g, r.Catalog.Rules).Aged(r.Catalog.Ages()),
+		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
 			return r.Pricing.Prices(ctx, who, keys)
 		}).Aged(r.Pricing.Ages()),
 		lots: lots, arrivals: arrivals,
-		waiting: batch.New(nil, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, []trade.Dated], error) {
-			return found(r.Orders.Waiting(ctx, skus))
+		waiting: batch.New(nil, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[[]trade.Dated], error) {
+			list, err := r.Orders.Waiting(ctx, skus)
+			return found(skus, list, err)
 		}),
-		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *inventory.Availability], error) {
+		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*inventory.Availability], error) {
 			out, err := r.Inventory.Availability(ctx, skus)
-			for _, a := range out.Found {
-				announce(s, "Availability.atp", arrivals, a.SKU)
-				announce(s, "NodeAvailability.arrivals", arrivals, a.SKU)
-				for i := range a.Nodes {
-					announce(s, "NodeAvailability.lots", lots, lotKey(&a.Nodes[i]))
+			for i, a := range out {
+				if !a.OK {
+					continue
+				}
+				announce(s, "Availability.atp", arrivals, skus[i])
+				announce(s, "NodeAvailability.arrivals", arrivals, skus[i])
+				for n := range a.Value.Nodes {
+					announce(s, "NodeAvailability.lots", lots, lotKey(&a.Value.Nodes[n]))
 				}
 			}
 			return out, err
 		}).Aged(r.Inventory.Ages()),
-		orders: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, *orders.Order], error) {
+		orders: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) ([]lookup.Result[*orders.Order], error) {
 			list, err := r.Orders.Orders(ctx, who, ids)
 			s.announce(slices.Collect(maps.Values(list))...)
-			return found(list, err)
+			return found(ids, list, err)
 		}),
-		work: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Work], error) {
-			return found(r.Shipments.WorkByOrder(ctx, who, ids))
+		work: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) ([]lookup.Result[[]*shipments.Work], error) {
+			list, err := r.Shipments.WorkByOrder(ctx, who, ids)
+			return found(ids, list, err)
 		}),
-		shipments: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*shipments.Shipment], error) {
+		shipments: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) ([]lookup.Result[[]*shipments.Shipment], error) {
 			list, err := r.Shipments.ByOrder(ctx, who, ids)
 			announceOf(s.orders, list)
-			return found(list, err)
+			return found(ids, list, err)
 		}),
-		returns: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*returns.Return], error) {
+		returns: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) ([]lookup.Result[[]*returns.Return], error) {
 			list, err := r.Returns.ByOrder(ctx, who, ids)
 			announceOf(s.orders, list)
-			return found(list, err)
+			return found(ids, list, err)
 		}),
-		documents: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) (lookup.Answers[trade.OrderID, []*finance.Document], error) {
-			return found(r.Finance.ByOrder(ctx, who, ids))
+		documents: batch.New(nil, func(ctx context.Context, ids []trade.OrderID) ([]lookup.Result[[]*finance.Document], error) {
+			list, err := r.Finance.ByOrder(ctx, who, ids)
+			return found(ids, list, err)
 		}),
 	}
 	return s
@@ -308,21 +317,23 @@ func priceKeys() func(*orders.Line) pricing.Key {
 	}
 }
 
-func pointers[K comparable, V any](in lookup.Answers[K, V], err error) (lookup.Answers[K, *V], error) {
-	out := lookup.Answers[K, *V]{Found: make(map[K]*V, len(in.Found)), Failed: in.Failed}
-	values := make([]V, 0, len(in.Found))
-	for k, v := range in.Found {
-		values = append(values, v)
-		out.Found[k] = &values[len(values)-1]
+// pointers are results with pointers to what was found.
+func pointers[V any](in []lookup.Result[V], err error) ([]lookup.Result[*V], error) {
+	out := make([]lookup.Result[*V], len(in))
+	for i := range in {
+		out[i] = lookup.Result[*V]{OK: in[i].OK, Err: in[i].Err}
+		if in[i].OK {
+			out[i].Value = &in[i].Value
+		}
 	}
 	return out, err
 }
 
 // each is the same with pointers to what is in them.
-func each[K comparable, V any](in lookup.Answers[K, []V], err error) (lookup.Answers[K, []*V], error) {
-	out := lookup.Answers[K, []*V]{Found: make(map[K][]*V, len(in.Found)), Failed: in.Failed}
-	for k, list := range in.Found {
-		out.Found[k] = pointersTo(list)
+func each[V any](in []lookup.Result[[]V], err error) ([]lookup.Result[[]*V], error) {
+	out := make([]lookup.Result[[]*V], len(in))
+	for i, r := range in {
+		out[i] = lookup.Result[[]*V]{Value: pointersTo(r.Value), OK: r.OK, Err: r.Err}
 	}
 	return out, err
 }
@@ -335,8 +346,9 @@ func pointersTo[V any](list []V) []*V {
 	return refs(list)
 }
 
-func found[K comparable, V any](m map[K]V, err error) (lookup.Answers[K, V], error) {
-	return lookup.Answers[K, V]{Found: m}, err
+// found are the results of keys that one read of our own tables has all of.
+func found[K comparable, V any](keys []K, m map[K]V, err error) ([]lookup.Result[V], error) {
+	return lookup.InOrder(keys, lookup.Answers[K, V]{Found: m}), err
 }
 
 type scopeKey struct{}

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,15 +51,16 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 	wg.Go(func() { f.prices(ctx, d, &g) })
 	rules := map[trade.SKU]catalog.Rule{}
 	wg.Go(func() {
-		answers, err := f.Catalog.Rules(terms, skus)
-		for _, e := range answers.Failed {
-			err = e
-		}
-		if err != nil {
+		results, err := f.Catalog.Rules(terms, skus)
+		if err = cmp.Or(err, lookup.Failure(results)); err != nil {
 			g.miss("rules", err)
 			return
 		}
-		rules = answers.Found
+		for i, r := range results {
+			if r.OK {
+				rules[skus[i]] = *r.Value
+			}
+		}
 	})
 	places := map[string]trade.Address{}
 	if d.ShipToID != "" && d.ShipTo == nil {
@@ -148,22 +150,20 @@ func (f *Facts) lots(ctx context.Context, needs orders.Needs, g *gathering) {
 	if len(keys) == 0 {
 		return
 	}
-	answers, err := f.Inventory.Lots(ctx, keys)
-	for _, e := range answers.Failed {
-		err = e
-	}
-	if err != nil {
+	lists, err := f.Inventory.Lots(ctx, keys)
+	if err = cmp.Or(err, lookup.Failure(lists)); err != nil {
 		g.miss("lots", err)
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.facts.Lots = map[trade.SKU]map[trade.NodeID][]orders.LotFact{}
-	for k, list := range answers.Found {
-		if g.facts.Lots[k.SKU] == nil {
+	for i, list := range lists {
+		k := keys[i]
+		if list.OK && g.facts.Lots[k.SKU] == nil {
 			g.facts.Lots[k.SKU] = map[trade.NodeID][]orders.LotFact{}
 		}
-		for _, l := range list {
+		for _, l := range list.Value {
 			if unit := g.facts.Items[k.SKU].Unit; l.OnHand.Unit != "" && l.OnHand.Unit != unit {
 				g.facts.Missing = append(g.facts.Missing, orders.Missing{What: "lots", Reason: fmt.Sprintf("%s tells lots of %s in %s, not in %s", k.Node, k.SKU, l.OnHand.Unit, unit)})
 				continue
@@ -205,15 +205,12 @@ func (f *Facts) arrivals(ctx context.Context, d orders.Draft, skus []trade.SKU, 
 }
 
 func (f *Facts) places(ctx context.Context, id trade.AccountID, into map[string]trade.Address, g *gathering) {
-	answers, err := f.Accounts.ShipTos(ctx, trade.System("intake"), []trade.AccountID{id})
-	if err == nil {
-		err = answers.Failed[id]
-	}
-	if err != nil {
-		g.miss("account", err)
+	list := lookup.Only(f.Accounts.ShipTos(ctx, trade.System("intake"), []trade.AccountID{id}))
+	if list.Err != nil {
+		g.miss("account", list.Err)
 		return
 	}
-	for _, s := range answers.Found[id] {
+	for _, s := range list.Value {
 		into[s.ID] = s.Address
 	}
 }
@@ -239,18 +236,15 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 		g.miss("account", err)
 		return
 	}
-	answers, err := f.Accounts.Accounts(ctx, trade.System("intake"), []trade.AccountID{id})
-	if err == nil {
-		err = answers.Failed[id]
-	}
-	if err != nil {
-		g.miss("account", err)
+	result := lookup.Only(f.Accounts.Accounts(ctx, trade.System("intake"), []trade.AccountID{id}))
+	if result.Err != nil {
+		g.miss("account", result.Err)
 		return
 	}
-	a, ok := answers.Found[id]
-	if !ok {
+	if !result.OK {
 		return
 	}
+	a := result.Value
 	fact := orders.AccountFact{
 		ID: a.ID, Name: a.Name, Currency: a.Currency, Stopped: a.Stopped, PORequired: a.PORequired, Terms: a.Terms, TaxContext: a.TaxArea != "" || !a.TaxLiable, TaxExempt: a.TaxExempt,
 		DefaultTo: a.Address, Source: a.Provenance.Source, AsOf: a.Provenance.AsOf,
@@ -265,18 +259,21 @@ func (f *Facts) account(ctx context.Context, id trade.AccountID, g *gathering) {
 
 // items asks for the items.
 func (f *Facts) items(ctx context.Context, skus []trade.SKU, g *gathering) {
-	answers, err := f.Catalog.Items(ctx, skus)
+	results, err := f.Catalog.Items(ctx, skus)
 	if err != nil {
 		g.miss("items", err)
 		return
 	}
-	for _, e := range answers.Failed {
-		g.miss("items", e)
-		break
+	if err := lookup.Failure(results); err != nil {
+		g.miss("items", err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for sku, i := range answers.Found {
+	for n, r := range results {
+		if !r.OK {
+			continue
+		}
+		sku, i := skus[n], r.Value
 		fact := orders.ItemFact{SKU: sku, Name: i.Name, Category: i.Category, Cost: i.Cost, Unit: i.Unit, TaxClass: i.TaxClass, Discontinued: i.Discontinued, Successor: i.Successor, Source: i.Provenance.Source, AsOf: i.Provenance.AsOf}
 		if i.Blocked {
 			fact.Blocked = "blocked in the ERP"
@@ -322,30 +319,27 @@ func (f *Facts) inItemUnits(ctx context.Context, d orders.Draft, g *gathering) {
 
 // prices asks for the prices, beside the items: a line without a unit is priced in the one that the ERP sells the item in.
 func (f *Facts) prices(ctx context.Context, d orders.Draft, g *gathering) {
-	keys := make([]pricing.Key, 0, len(d.Lines))
-	at := map[pricing.Key][]int{}
+	keys, at := make([]pricing.Key, 0, len(d.Lines)), make([]int, 0, len(d.Lines))
 	key := pricing.Context{Account: d.Account, Currency: d.Currency, Promotion: d.Promotion}.Keys()
 	for i, l := range d.Lines {
 		if l.Gone {
 			continue
 		}
-		k := key(l.SKU, l.Quantity)
-		keys, at[k] = append(keys, k), append(at[k], i)
+		keys, at = append(keys, key(l.SKU, l.Quantity)), append(at, i)
 	}
 	prices, err := f.Pricing.Prices(lookup.WithoutLastKnown(ctx), trade.System("intake"), keys)
 	if err != nil {
 		g.miss("prices", err)
 		return
 	}
-	for _, e := range prices.Failed {
-		g.miss("prices", e)
-		break
+	if err := lookup.Failure(prices); err != nil {
+		g.miss("prices", err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for k, p := range prices.Found {
-		for _, i := range at[k] {
-			g.facts.Prices[i] = orders.PriceFact{Unit: p.Unit, UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Until: p.Until, Promotions: promotions(p), Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
+	for i, r := range prices {
+		if p := r.Value; r.OK {
+			g.facts.Prices[at[i]] = orders.PriceFact{Unit: p.Unit, UnitPrice: p.UnitPrice, Breaks: breaks(p), List: p.List, Until: p.Until, Promotions: promotions(p), Source: p.Provenance.Source, AsOf: p.Provenance.AsOf}
 		}
 	}
 }

@@ -56,35 +56,17 @@ type Service struct {
 // New returns accounts over their system of record.
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := table(pool)
-	return &Service{kept, lookup.Copy(kept, source.Accounts, kept.Provenance, ages), lookup.Share(source.ShipTos), certificates{pool}}
+	return &Service{kept, lookup.Copy(kept, lookup.Ordered(source.Accounts), kept.Provenance, ages), lookup.Share(lookup.Ordered(source.ShipTos)), certificates{pool}}
 }
 
 // Accounts returns the accounts that the viewer may see, as catalog.Service.Items does.
-func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.AccountID) (lookup.Answers[trade.AccountID, Account], error) {
-	mine := make([]trade.AccountID, 0, len(ids))
-	for _, id := range lookup.Unique(ids) {
-		if who.MaySee(id) {
-			mine = append(mine, id)
-		}
-	}
-	if len(mine) == 0 {
-		return lookup.Empty[trade.AccountID, Account](0), nil
-	}
-	return s.accounts.Answers(ctx, mine)
+func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.AccountID) ([]lookup.Result[Account], error) {
+	return lookup.Where(ids, who.MaySee, func(ids []trade.AccountID) ([]lookup.Result[Account], error) { return s.accounts.Answers(ctx, ids) })
 }
 
 // ShipTos returns the places that the viewer's accounts have goods sent to.
-func (s *Service) ShipTos(ctx context.Context, who trade.Viewer, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []ShipTo], error) {
-	mine := make([]trade.AccountID, 0, len(ids))
-	for _, id := range lookup.Unique(ids) {
-		if who.MaySee(id) {
-			mine = append(mine, id)
-		}
-	}
-	if len(mine) == 0 {
-		return lookup.Empty[trade.AccountID, []ShipTo](0), nil
-	}
-	return s.shipTos.Ask(ctx, mine)
+func (s *Service) ShipTos(ctx context.Context, who trade.Viewer, ids []trade.AccountID) ([]lookup.Result[[]ShipTo], error) {
+	return lookup.Where(ids, who.MaySee, func(ids []trade.AccountID) ([]lookup.Result[[]ShipTo], error) { return s.shipTos.Ask(ctx, ids) })
 }
 
 // Observe keeps accounts that a poll of the source reported.

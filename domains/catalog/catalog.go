@@ -77,7 +77,7 @@ type ruling struct {
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := store{table(pool)}
 	ruled := rulings(pool)
-	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
+	return &Service{kept, lookup.Copy(kept, lookup.Ordered(source.Items), kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
 }
 
 // maxScale is the most decimal places that a quantity can have.
@@ -85,28 +85,27 @@ const maxScale = 9
 
 // askRules asks for rules, and remembers which items have none.
 func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
-	return func(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, ruling], error) {
+	return func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[ruling], error) {
 		at := time.Now()
 		answers, err := source.Rules(ctx, skus)
-		out := lookup.Empty[trade.SKU, ruling](len(skus))
 		if err != nil {
-			return out, err
+			return nil, err
 		}
-		out.Failed = answers.Failed
-		for _, sku := range skus {
-			if answers.Failed[sku] != nil {
+		out := make([]lookup.Result[ruling], len(skus))
+		for i, answer := range lookup.InOrder(skus, answers) {
+			if out[i].Err = answer.Err; answer.Err != nil {
 				continue
 			}
-			r := ruling{SKU: sku, Provenance: lookup.Provenance{AsOf: at, Freshness: lookup.Live}}
-			if rule, ok := answers.Found[sku]; ok {
+			r := ruling{SKU: skus[i], Provenance: lookup.Provenance{AsOf: at, Freshness: lookup.Live}}
+			if rule := answer.Value; answer.OK {
 				if rule.Scale < 0 || rule.Scale > maxScale {
-					out.Failed[sku] = fault.New(fault.BadResponse, "item %s has quantities of %d decimal places; 0 to %d are possible", sku, rule.Scale, maxScale)
+					out[i].Err = fault.New(fault.BadResponse, "item %s has quantities of %d decimal places; 0 to %d are possible", skus[i], rule.Scale, maxScale)
 					continue
 				}
 				rule.Units = slices.DeleteFunc(rule.Units, func(u Unit) bool { return u.Unit == "" || !u.Valid() })
 				r.Rule = &rule
 			}
-			out.Found[sku] = r
+			out[i].Value, out[i].OK = r, true
 		}
 		return out, nil
 	}
@@ -114,20 +113,17 @@ func askRules(source Source) lookup.Ask[trade.SKU, ruling] {
 
 // Items returns the items. They come from the source unless the copies at hand are young
 // enough for the caller; while the source is down, from the last known copies. Others have the same: nobody changes them.
-func (s *Service) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Item], error) {
+func (s *Service) Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Item], error) {
 	return s.items.Answers(ctx, skus)
 }
 
 // Rules returns how items may be ordered, as far as there is a limit. They are no older than items may be that are
 // shown without asking again.
-func (s *Service) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error) {
-	out := lookup.Empty[trade.SKU, Rule](len(skus))
+func (s *Service) Rules(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Rule], error) {
 	answers, err := s.rules.Answers(lookup.WithMaxAge(ctx, s.Ages().Fresh), skus)
-	out.Failed = answers.Failed
-	for sku, r := range answers.Found {
-		if r.Rule != nil {
-			out.Found[sku] = *r.Rule
-		}
+	out := make([]lookup.Result[*Rule], len(answers))
+	for i, r := range answers {
+		out[i] = lookup.Result[*Rule]{Value: r.Value.Rule, OK: r.Value.Rule != nil, Err: r.Err}
 	}
 	return out, err
 }

@@ -139,7 +139,7 @@ type Service struct {
 // New returns finance over the ERP's credit figures.
 func New(pool *postgres.Pool, source CreditSource, stale time.Duration, ages lookup.Ages, now func() time.Time) *Service {
 	s := &Service{store: &store{pool}, source: source, stale: stale, ages: ages, now: now}
-	s.reading = lookup.Share(s.read)
+	s.reading = lookup.Share(lookup.Ordered(s.read))
 	return s
 }
 
@@ -180,20 +180,21 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 		if err := s.kept(ctx, mine, &out); err != nil {
 			return out, err
 		}
-		var behind []trade.AccountID
-		ask, behind = lookup.Sort(mine, fresh, stale, func(i int) (time.Duration, bool) {
+		old, behind := lookup.Sort(mine, fresh, stale, func(i int) (time.Duration, bool) {
 			p, ok := out.Found[mine[i]]
 			return p.age, ok
 		})
+		ask = lookup.At(mine, old)
 		s.reading.Start(ctx, behind)
 	}
 	if len(ask) == 0 {
 		return out, nil
 	}
-	read, err := s.reading.Ask(ctx, ask)
+	results, err := s.reading.Ask(ctx, ask)
 	if err != nil {
 		return out, err
 	}
+	read := lookup.ByKey(ask, results)
 	if err := s.kept(ctx, ask, &out); err != nil {
 		return out, err
 	}

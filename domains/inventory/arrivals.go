@@ -16,9 +16,9 @@ type Arrival struct {
 	Reference string
 }
 
-// ArrivalSource is a source that knows what its nodes expect, and when. Items that nothing is expected of are left out.
+// ArrivalSource is a source that knows what its nodes expect, and when. Items that nothing is expected of do not exist for it.
 type ArrivalSource interface {
-	Arrivals(ctx context.Context, keys []Key) (lookup.Answers[Key, []Arrival], error)
+	Arrivals(ctx context.Context, keys []Key) ([]lookup.Result[[]Arrival], error)
 }
 
 // Arrivals are what the nodes expect of items, by node. A node that does not tell expects nothing; an item has failed when one
@@ -29,19 +29,23 @@ func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answer
 	if !ok {
 		return out, nil
 	}
-	answers, err := source.Arrivals(ctx, s.keys(skus))
+	keys := s.keys(lookup.Unique(skus))
+	lists, err := source.Arrivals(ctx, keys)
 	if err != nil {
 		return out, err
 	}
 	for _, sku := range skus {
 		out.Found[sku] = map[trade.NodeID][]Arrival{}
 	}
-	for k, list := range answers.Found {
-		out.Found[k.SKU][k.Node] = list
+	for i, list := range lists {
+		if k := keys[i]; list.Err != nil {
+			out.Failed[k.SKU] = list.Err
+		} else if list.OK {
+			out.Found[k.SKU][k.Node] = list.Value
+		}
 	}
-	for k, err := range answers.Failed {
-		out.Failed[k.SKU] = err
-		delete(out.Found, k.SKU)
+	for sku := range out.Failed {
+		delete(out.Found, sku)
 	}
 	return out, nil
 }
@@ -55,7 +59,7 @@ type Known struct {
 
 // Known are the figures at hand of the items.
 func (s *Service) Known(ctx context.Context, skus []trade.SKU) (Known, error) {
-	keys := s.keys(skus)
+	keys := s.keys(lookup.Unique(skus))
 	list, now, err := s.standing.figures(ctx, keys)
 	known := Known{now.theirs, make(map[Key]*counted, len(list))}
 	for i, c := range list {

@@ -53,12 +53,12 @@ func (w *warehouse) tell() told {
 // note keeps what is true from now on.
 func (w *warehouse) note() { w.was = append(w.was, told{time.Now(), w.onHand, w.allocated}) }
 
-func (w *warehouse) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
+func (w *warehouse) Stock(_ context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	out := make([]lookup.Result[inventory.Figure], len(keys))
 	w.around()
 	is := w.tell()
-	for _, k := range keys {
-		out.Found[k] = inventory.Figure{Key: k, Source: "node", Unit: "PCS", OnHand: whole(is.onHand), Allocated: whole(is.allocated)}
+	for i, k := range keys {
+		out[i] = lookup.Result[inventory.Figure]{Value: inventory.Figure{Key: k, Source: "node", Unit: "PCS", OnHand: whole(is.onHand), Allocated: whole(is.allocated)}, OK: true}
 	}
 	w.around()
 	return out, nil
@@ -113,7 +113,7 @@ func handOver(t *testing.T, lag, stale time.Duration, right func(available, left
 			if err != nil {
 				rt.Fatal(err)
 			}
-			a := answers.Found[sku]
+			a := answers[0].Value
 			if a == nil {
 				return 0, false
 			}
@@ -251,7 +251,7 @@ func TestWhatIsShownIsWhatIsPromisedFrom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return answers.Found["SKU-1"].Available.Value.String()
+		return answers[0].Value.Available.Value.String()
 	}
 	for n, refresh := range []*inventory.Service{other, ours, nil} {
 		house.onHand = 10
@@ -274,7 +274,7 @@ func TestWhatIsShownIsWhatIsPromisedFrom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := kept.Found["SKU-1"].Available.Value.String(); got != "10" {
+		if got := kept[0].Value.Available.Value.String(); got != "10" {
 			t.Errorf("round %d: the node has 10, and promises are made from %s", n, got)
 		}
 	}

@@ -17,7 +17,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -46,10 +45,10 @@ type Figure struct {
 // Free is what the node itself has not set aside, never less than zero.
 func (f Figure) Free() trade.Decimal { return trade.Less(f.OnHand, f.Allocated).Max(trade.Decimal{}) }
 
-// Source is a system that knows what lies at some nodes. It answers in bulk, concurrently, and
-// leaves keys of other nodes and of unknown items out.
+// Source is a system that knows what lies at some nodes. It answers in bulk and concurrently, each key in its place, none of which
+// repeat; keys of other nodes and of unknown items do not exist for it.
 type Source interface {
-	Stock(ctx context.Context, keys []Key) (lookup.Answers[Key, Figure], error)
+	Stock(ctx context.Context, keys []Key) ([]lookup.Result[Figure], error)
 }
 
 // Lot is what lies at a node of one lot of an item: made or received together, and traceable by its number.
@@ -62,9 +61,9 @@ type Lot struct {
 	Blocked bool
 }
 
-// LotSource is a source that knows lots. Items that are not kept in lots are left out.
+// LotSource is a source that knows lots. Of items that are not kept in lots it says that they do not exist.
 type LotSource interface {
-	Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error)
+	Lots(ctx context.Context, keys []Key) ([]lookup.Result[[]Lot], error)
 }
 
 // Node is a place that fulfils.
@@ -254,11 +253,12 @@ func node(nodes []Node, id trade.NodeID) (Node, bool) {
 	return nodes[i], true
 }
 
+// keys are those of distinct items at all nodes: of each item at all of them in turn.
 func (s *Service) keys(skus []trade.SKU) []Key {
 	keys := make([]Key, 0, len(skus)*len(s.nodes))
-	for _, sku := range lookup.Unique(skus) {
-		for _, n := range s.nodes {
-			keys = append(keys, Key{n.ID, sku})
+	for _, sku := range skus {
+		for i := range s.nodes {
+			keys = append(keys, Key{s.nodes[i].ID, sku})
 		}
 	}
 	return keys
@@ -267,106 +267,127 @@ func (s *Service) keys(skus []trade.SKU) []Key {
 // Availability returns what can be promised of each item. It asks the nodes for figures that are not young enough
 // for the caller; where a node does not answer it gives what was last known, and says so, unless the caller
 // refuses that.
-func (s *Service) Availability(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Availability], error) {
-	keys := s.keys(skus)
-	var known []*counted
-	var err error
-	ask := keys
-	if fresh, stale := s.ages.For(ctx); stale > 0 {
-		var now moment
-		if known, now, err = s.standing.figures(ctx, keys); err != nil {
-			return lookup.Answers[trade.SKU, *Availability]{}, err
-		}
-		var behind []Key
-		ask, behind = lookup.Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
-			if c := known[i]; c.shown() {
-				return c.age(now.theirs), true
-			}
-			return 0, false
-		})
-		s.looking.Start(ctx, behind)
+func (s *Service) Availability(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Availability], error) {
+	items, places := lookup.Distinct(skus)
+	figures, err := s.figures(ctx, s.keys(items))
+	if err != nil {
+		return nil, err
 	}
-	looked := lookup.Answers[Key, *seen]{}
-	if len(ask) > 0 {
-		if looked, err = s.looking.Ask(ctx, ask); err != nil {
-			return lookup.Answers[trade.SKU, *Availability]{}, err
-		}
-		if len(looked.Failed) > 0 && known == nil {
-			if known, _, err = s.standing.figures(ctx, keys); err != nil {
-				return lookup.Answers[trade.SKU, *Availability]{}, err
-			}
-		}
-	}
-	return s.assemble(ctx, keys, known, looked), nil
+	return lookup.At(s.assemble(ctx, items, figures), places), nil
 }
 
-// assemble sums up what was found of keys, which are of each item at all nodes in turn, or what is at hand of them, where that was
-// read. A figure read since the nodes were asked is live: one that overlaps work on its way is not adopted, and the one before it
-// stays.
-func (s *Service) assemble(ctx context.Context, keys []Key, known []*counted, looked lookup.Answers[Key, *seen]) lookup.Answers[trade.SKU, *Availability] {
-	n := max(len(s.nodes), 1)
-	out := lookup.Empty[trade.SKU, *Availability](len(keys) / n)
-	list, nodes, figures := make([]Availability, 0, len(keys)/n), make([]AtNode, 0, len(keys)), make([]seen, n)
-	for first := 0; first < len(keys); first += n {
-		sku := keys[first].SKU
+// figures are the figures of keys: those at hand that are young enough for the caller, and what the nodes say.
+func (s *Service) figures(ctx context.Context, keys []Key) ([]lookup.Result[*seen], error) {
+	fresh, stale := s.ages.For(ctx)
+	if stale <= 0 {
+		return s.asked(ctx, keys)
+	}
+	known, now, err := s.standing.figures(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]lookup.Result[*seen], len(keys))
+	show(out, known)
+	ask, behind := lookup.Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
+		if c := known[i]; c.shown() {
+			return c.age(now.theirs), true
+		}
+		return 0, false
+	})
+	s.looking.Start(ctx, behind)
+	if len(ask) == 0 {
+		return out, nil
+	}
+	asked, err := s.asked(ctx, lookup.At(keys, ask))
+	lookup.Put(out, ask, asked)
+	return out, err
+}
+
+// asked are figures that the nodes are asked for. Beside a failure is the figure at hand, if there is one.
+func (s *Service) asked(ctx context.Context, keys []Key) ([]lookup.Result[*seen], error) {
+	out, err := s.looking.Ask(ctx, keys)
+	if err != nil || !slices.ContainsFunc(out, func(r lookup.Result[*seen]) bool { return r.Err != nil }) {
+		return out, err
+	}
+	known, _, err := s.standing.figures(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	show(out, known)
+	return out, nil
+}
+
+// show gives results that have nothing yet the figures at hand, where there are some.
+func show(out []lookup.Result[*seen], known []*counted) {
+	for i, c := range known {
+		if c != nil && out[i].Value == nil {
+			out[i].Value, out[i].OK = &seen{counted: c, read: c.Read}, true
+		}
+	}
+}
+
+// assemble sums up the figures of items, which are of each item at all nodes in turn. A figure read since the nodes were asked is live:
+// one that overlaps work on its way is not adopted, and the one before it stays.
+func (s *Service) assemble(ctx context.Context, items []trade.SKU, figures []lookup.Result[*seen]) []lookup.Result[*Availability] {
+	out := make([]lookup.Result[*Availability], len(items))
+	list, nodes := make([]Availability, len(items)), make([]AtNode, 0, len(figures))
+	for item, sku := range items {
+		of := figures[item*len(s.nodes):][:len(s.nodes)]
 		unit := trade.Unit("") // by the last node that names one: not every system does
-		for i := range figures {
-			l, at := looked.Found[keys[first+i]], first+i
-			switch {
-			case l != nil:
-				figures[i] = *l
-			case known != nil && known[at] != nil:
-				figures[i] = seen{counted: known[at], read: known[at].Read}
-			default:
-				figures[i] = seen{}
-			}
-			if c := figures[i].counted; c != nil && c.Unit != "" {
-				unit = c.Unit
+		for _, f := range of {
+			if f.Value != nil && f.Value.Unit != "" {
+				unit = f.Value.Unit
 			}
 		}
-		list = append(list, Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, channels: s.Channels})
-		a := &list[len(list)-1]
-		for i, f := range figures {
+		a := &list[item]
+		*a = Availability{SKU: sku, Available: trade.Quantity{Unit: unit}, channels: s.Channels}
+		for i, f := range of {
 			n := &s.nodes[i]
-			asOf, failed, nothing := f.read.End.Add(-n.Lag), looked.Failed[keys[first+i]], f.counted == nil || f.Source == ""
-			if failed != nil && (nothing || !s.ages.ShowsLastKnown(ctx, time.Since(asOf))) {
-				a.Unknown = append(a.Unknown, Unknown{n, failed})
+			nothing := f.Value == nil || f.Value.Source == ""
+			if f.Err != nil && (nothing || !s.ages.ShowsLastKnown(ctx, time.Since(f.Value.asOf(n)))) {
+				a.Unknown = append(a.Unknown, Unknown{n, f.Err})
 				continue
 			}
 			if nothing {
 				continue
 			}
-			at := AtNode{Node: n, figure: f.counted, Available: trade.Quantity{Value: f.free(n.Safety), Unit: unit}}
-			at.Provenance = lookup.Provenance{Source: f.Source, AsOf: asOf, Freshness: lookup.Cached}
+			at := AtNode{Node: n, figure: f.Value.counted, Available: trade.Quantity{Value: f.Value.free(n.Safety), Unit: unit}}
+			at.Provenance = lookup.Provenance{Source: f.Value.Source, AsOf: f.Value.asOf(n), Freshness: lookup.Cached}
 			switch {
-			case f.live:
-				at.Provenance.Freshness = lookup.Live
-			case failed != nil:
+			case f.Err != nil:
 				at.Provenance.Freshness = lookup.LastKnown
+			case f.Value.live:
+				at.Provenance.Freshness = lookup.Live
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
 			nodes = append(nodes, at)
 		}
 		a.Nodes, nodes = slices.Clip(nodes), nodes[len(nodes):]
 		if len(a.Nodes) > 0 || len(a.Unknown) > 0 {
-			out.Found[sku] = a
+			out[item] = lookup.Result[*Availability]{Value: a, OK: true}
 		}
 	}
 	return out
 }
 
 // Lots asks the nodes for the lots of items. Nodes that do not tell are left out.
-func (s *Service) Lots(ctx context.Context, keys []Key) (lookup.Answers[Key, []Lot], error) {
-	if lots, ok := s.source.(LotSource); ok {
-		return lots.Lots(ctx, lookup.Unique(keys))
+func (s *Service) Lots(ctx context.Context, keys []Key) ([]lookup.Result[[]Lot], error) {
+	lots, ok := s.source.(LotSource)
+	if !ok {
+		return make([]lookup.Result[[]Lot], len(keys)), nil
 	}
-	return lookup.Empty[Key, []Lot](0), nil
+	distinct, places := lookup.Distinct(keys)
+	out, err := lots.Lots(ctx, distinct)
+	if err != nil {
+		return nil, err
+	}
+	return lookup.At(out, places), nil
 }
 
 // Refresh reads the items' figures from every node, but for those at hand that are young enough for a caller that says how old they
 // may be, and returns the nodes that did not answer. read is false when all were young enough.
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (failed map[trade.NodeID]error, read bool, err error) {
-	keys := s.keys(skus)
+	keys := s.keys(lookup.Unique(skus))
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		keys = slices.DeleteFunc(keys, func(k Key) bool {
 			c := known.figures[k]
@@ -377,14 +398,16 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (f
 	if len(keys) == 0 {
 		return failed, false, nil
 	}
-	asked, answers, err := s.ask(ctx, keys)
+	asked, figures, err := s.ask(ctx, keys)
 	if err != nil {
 		return nil, false, err
 	}
-	for k, e := range answers.Failed {
-		failed[k.Node] = e
+	for i, f := range figures {
+		if f.Err != nil {
+			failed[keys[i].Node] = f.Err
+		}
 	}
-	return failed, true, s.store.adopt(ctx, asked.Start, keys, answers)
+	return failed, true, s.store.adopt(ctx, asked.Start, keys, figures)
 }
 
 // seen is a figure that somebody has found, and when it was read. It is live when that was when he looked.
@@ -394,41 +417,43 @@ type seen struct {
 	live bool
 }
 
+// asOf is when the figure was true.
+func (s *seen) asOf(n *Node) time.Time { return s.read.End.Add(-n.Lag) }
+
 // look asks the source for figures to be shown, and adopts them as far as they are certain. One that is the same as when
 // it was adopted a little while ago, and still stands in the table as it was adopted, is shown as read now. Adopting it
 // would also end the reservations that it includes; that can wait until it is adopted again.
-func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *seen], error) {
-	out := lookup.Empty[Key, *seen](len(keys))
-	asked, answers, err := s.ask(ctx, keys)
+func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen], error) {
+	asked, figures, err := s.ask(ctx, keys)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	list, err := s.standing.looked(ctx, keys)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	all := make([]seen, 0, len(keys))
-	found := func(k Key, c *counted, read lookup.Window) {
-		all = append(all, seen{c, read, !read.Start.Before(asked.Start)})
-		out.Found[k] = &all[len(all)-1]
+	out, all := make([]lookup.Result[*seen], len(keys)), make([]seen, len(keys))
+	found := func(i int, c *counted, read lookup.Window) {
+		all[i] = seen{c, read, !read.Start.Before(asked.Start)}
+		out[i].Value, out[i].OK = &all[i], true
 	}
-	maps.Copy(out.Failed, answers.Failed)
-	var adopt []Key
-	for i, c := range s.unchanged(ctx, keys, list, answers, asked.Start) {
-		if k := keys[i]; c != nil {
-			found(k, c, asked)
-		} else if out.Failed[k] == nil {
-			adopt = append(adopt, k)
+	var adopt []int
+	for i, c := range s.unchanged(ctx, list, figures, asked.Start) {
+		if c != nil {
+			found(i, c, asked)
+		} else if out[i].Err = figures[i].Err; out[i].Err == nil {
+			adopt = append(adopt, i)
 		}
 	}
 	if len(adopt) == 0 {
 		return out, nil
 	}
-	if err := s.store.adopt(ctx, asked.Start, adopt, answers); err != nil {
-		return out, err
+	changed := lookup.At(keys, adopt)
+	if err := s.store.adopt(ctx, asked.Start, changed, lookup.At(figures, adopt)); err != nil {
+		return nil, err
 	}
-	if list, _, err = s.standing.figures(ctx, adopt); err != nil {
-		return out, err
+	if list, _, err = s.standing.figures(ctx, changed); err != nil {
+		return nil, err
 	}
 	for i, c := range list {
 		if c != nil {
@@ -441,7 +466,7 @@ func (s *Service) look(ctx context.Context, keys []Key) (lookup.Answers[Key, *se
 // unchanged are, of figures that stand, those that were adopted a little while ago and that the nodes say again, nil in place of the
 // others. Where there are others, and a transaction is due anyway, it takes along those that will soon be. No figure of which something
 // is reserved goes without being adopted for more than a minute: until then the reservations that it includes count twice.
-func (s *Service) unchanged(ctx context.Context, keys []Key, list []*counted, answers lookup.Answers[Key, Figure], now time.Time) []*counted {
+func (s *Service) unchanged(ctx context.Context, list []*counted, figures []lookup.Result[Figure], now time.Time) []*counted {
 	while := min(s.ages.Again(), s.stale/4) // for the rest of that time stock is promised from it
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		while = min(while, age)
@@ -452,13 +477,16 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, list []*counted, an
 		}
 		return min(while, time.Minute)
 	}
-	out := make([]*counted, len(keys))
+	out := make([]*counted, len(list))
 	others := false
-	for i, k := range keys {
-		f, has := answers.Found[k]
-		if c := list[i]; c.shown() && answers.Failed[k] == nil && c.age(now) < goes(c) && c.same(f, has) {
+	for i := range figures {
+		f := &figures[i]
+		if f.Err != nil {
+			continue
+		}
+		if c := list[i]; c.shown() && c.age(now) < goes(c) && c.same(&f.Value, f.OK) {
 			out[i] = c
-		} else if answers.Failed[k] == nil {
+		} else {
 			others = true
 		}
 	}
@@ -471,7 +499,7 @@ func (s *Service) unchanged(ctx context.Context, keys []Key, list []*counted, an
 }
 
 // same reports whether a node says again what was adopted.
-func (c *counted) same(f Figure, has bool) bool {
+func (c *counted) same(f *Figure, has bool) bool {
 	if !has || c.Source == "" {
 		return !has && c.Source == ""
 	}
@@ -479,15 +507,15 @@ func (c *counted) same(f Figure, has bool) bool {
 }
 
 // ask asks the source for figures, and returns when it did, by the database's clock. What has changed meanwhile is taken notice of.
-func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, lookup.Answers[Key, Figure], error) {
+func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, []lookup.Result[Figure], error) {
 	before, err := s.standing.lastly(ctx)
 	if err != nil {
-		return lookup.Window{}, lookup.Answers[Key, Figure]{}, err
+		return lookup.Window{}, nil, err
 	}
 	began := time.Now()
-	answers, err := s.source.Stock(ctx, keys)
+	figures, err := s.source.Stock(ctx, keys)
 	if err != nil {
-		return lookup.Window{}, answers, fmt.Errorf("stock: %w", err)
+		return lookup.Window{}, nil, fmt.Errorf("stock: %w", err)
 	}
 	after, err := s.standing.look(ctx)
 	// One of the clocks may be set, or stand still, while the question is under way, and they drift apart over long times.
@@ -495,7 +523,7 @@ func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, lookup.An
 	if at := after.at(began); at.Before(start) {
 		start = at
 	}
-	return lookup.Window{Start: start, End: after.theirs}, answers, err
+	return lookup.Window{Start: start, End: after.theirs}, figures, err
 }
 
 // Outdate says that something has happened at a node that its figures of these items do not know of: goods left,

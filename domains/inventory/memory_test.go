@@ -152,7 +152,7 @@ func TestMoreChangesThanAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return answers.Found["A"].Available.Value.String()
+		return answers[0].Value.Available.Value.String()
 	}
 	if got := available(0); got != "10" {
 		t.Fatalf("%s are available", got)

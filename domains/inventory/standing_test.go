@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,13 +21,13 @@ type empty struct {
 	asked, may chan struct{}
 }
 
-func (e *empty) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+func (e *empty) Stock(_ context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
 	if e.down {
 		e.asked <- struct{}{}
 		<-e.may
-		return lookup.AllFailed[inventory.Key, inventory.Figure](keys, fault.New(fault.Unavailable, "down")), nil
+		return slices.Repeat([]lookup.Result[inventory.Figure]{{Err: fault.New(fault.Unavailable, "down")}}, len(keys)), nil
 	}
-	return lookup.Empty[inventory.Key, inventory.Figure](0), nil
+	return make([]lookup.Result[inventory.Figure], len(keys)), nil
 }
 
 // TestANodeThatDoesNotAnswerIsNotOneThatHasNothing: though it had nothing a moment ago, also for who joins the question of another.
@@ -39,8 +40,8 @@ func TestANodeThatDoesNotAnswerIsNotOneThatHasNothing(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		for _, sku := range skus {
-			if a := answers.Found[sku]; (a != nil) != house.down || a != nil && a.Complete() {
+		for i, sku := range skus {
+			if a := answers[i].Value; (a != nil) != house.down || a != nil && a.Complete() {
 				t.Errorf("the node is down: %v, it is told to have %+v of %s", house.down, a, sku)
 			}
 		}
@@ -75,11 +76,12 @@ func TestAFigureIsAdoptedAgainWhenItNoLongerStands(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := map[trade.SKU]string{}
-		for sku, a := range answers.Found {
-			out[sku] = a.Available.Value.String()
+		for i, r := range answers {
+			a := r.Value
+			out[skus[i]] = a.Available.Value.String()
 			for _, n := range a.Nodes {
 				if n.Provenance.Freshness != lookup.Live {
-					t.Errorf("%s at %s is %s", sku, n.NodeID(), n.Provenance.Freshness)
+					t.Errorf("%s at %s is %s", skus[i], n.NodeID(), n.Provenance.Freshness)
 				}
 			}
 		}

@@ -126,20 +126,20 @@ func (s *store) outdate(ctx context.Context, tx postgres.Tx, node trade.NodeID, 
 	return nil
 }
 
-// adopt stores the figures that were answered of the keys since start, except where a release to the node may
+// adopt stores the figures that were answered of keys since start, except where a release to the node may
 // or may not be in them, and ends the reservations that they include. What a node tells since start is of up to its lag
 // before. Where the figure in use is halfway to being too old to promise from, one that may or may not include releases
 // takes its place and ends none of them: they count twice for a while, rather than nothing being for sale.
-func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, answers lookup.Answers[Key, Figure]) error {
+func (s *store) adopt(ctx context.Context, start time.Time, keys []Key, figures []lookup.Result[Figure]) error {
 	var list []Figure
 	var absent []Key
-	for _, k := range keys {
-		switch f, has := answers.Found[k]; {
-		case answers.Failed[k] != nil:
-		case has:
-			list = append(list, f)
+	for i, f := range figures {
+		switch {
+		case f.Err != nil:
+		case f.OK:
+			list = append(list, f.Value)
 		default:
-			absent = append(absent, k)
+			absent = append(absent, keys[i])
 		}
 	}
 	if err := s.absent(ctx, start, absent); err != nil || len(list) == 0 {
@@ -231,7 +231,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	if err != nil {
 		return Plan{}, err
 	}
-	keys := s.keys(r.skus())
+	keys := s.keys(lookup.Unique(r.skus()))
 	nodes, names := split(keys)
 	rows, err := tx.Query(ctx, lockKeys, nodes, names)
 	if err != nil {

@@ -32,9 +32,7 @@ func TestAFigureIsAdoptedAgain(t *testing.T) {
 		kept := &counted{Figure: f, Read: lookup.Window{Start: now.Add(-c.old), End: now.Add(-c.old)}, reserved: trade.MustDecimal(c.reserved)}
 		said := f
 		said.OnHand = trade.MustDecimal(c.says)
-		answers := lookup.Empty[Key, Figure](1)
-		answers.Found[k] = said
-		if got := s.unchanged(t.Context(), []Key{k}, []*counted{kept}, answers, now)[0] == nil; got != c.adopted {
+		if got := s.unchanged(t.Context(), []*counted{kept}, []lookup.Result[Figure]{{Value: said, OK: true}}, now)[0] == nil; got != c.adopted {
 			t.Errorf("%s: adopted is %t", c.name, got)
 		}
 	}

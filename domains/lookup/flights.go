@@ -13,9 +13,6 @@ import (
 	"crossdock/internal/stack"
 )
 
-// Ask is one bulk question.
-type Ask[K comparable, V any] func(ctx context.Context, keys []K) (Answers[K, V], error)
-
 // Flights shares a question between the callers in flight: what is on its way is asked for once.
 //
 // What is shared is one key's answer, and a key holds everything that its answer depends on, so that nothing is
@@ -28,7 +25,7 @@ type Flights[K comparable, V any] struct {
 	ask Ask[K, V]
 
 	mu    sync.Mutex
-	under map[seat[K]]*flight[K, V]
+	under map[seat[K]]ticket[V]
 	// later are keys that are asked for behind answers, soon.
 	later map[K]struct{}
 }
@@ -39,66 +36,79 @@ type seat[K comparable] struct {
 	lane Lane
 }
 
-// flight is one question on its way. Its answers are there when done is closed.
-type flight[K comparable, V any] struct {
+// flight is one question on its way. Its results are there when done is closed.
+type flight[V any] struct {
 	done    chan struct{}
-	answers Answers[K, V]
+	results []Result[V]
 	err     error
+}
+
+// ticket is where on which flight a key is.
+type ticket[V any] struct {
+	flight *flight[V]
+	place  int
+}
+
+// result is the key's, once the flight is done.
+func (t ticket[V]) result() Result[V] {
+	var r Result[V]
+	if t.place < len(t.flight.results) {
+		r = t.flight.results[t.place]
+	}
+	if t.flight.err != nil && r.Err == nil {
+		return Result[V]{Err: t.flight.err}
+	}
+	return r
 }
 
 // Share returns the question, shared.
 func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
-	return &Flights[K, V]{ask: ask, under: map[seat[K]]*flight[K, V]{}}
+	return &Flights[K, V]{ask: ask, under: map[seat[K]]ticket[V]{}}
 }
 
 // limit bounds a flight that nobody waits for any more.
 const limit = 30 * time.Second
 
 // Ask joins the flights that carry keys already and starts one for the others. A caller that leaves
-// takes nobody's answer along, also when it was the one who asked. The answers may be those of others as well: they are
-// only read.
-func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) (Answers[K, V], error) {
+// takes nobody's answer along, also when it was the one who asked.
+func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) ([]Result[V], error) {
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
-		return Empty[K, V](0), err
+		return nil, err
 	}
 	up, stop := timeUp(ctx)
 	defer stop()
-	flights, alone := f.board(ctx, keys)
-	if alone {
-		select {
-		case <-ctx.Done():
-			return Empty[K, V](0), ctx.Err()
-		case <-up.Done():
-		case <-flights[0].done:
-			if flights[0].err == nil {
-				return flights[0].answers, nil
+	out := make([]Result[V], len(keys))
+	var last *flight[V]
+	landed := false
+	for i, t := range f.board(ctx, keys) {
+		if t.flight != last {
+			last = t.flight
+			select {
+			case <-last.done:
+			case <-up.Done():
 			}
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			landed = last.landed()
 		}
-	}
-	out := Empty[K, V](len(keys))
-	for i, fl := range flights {
-		k := keys[i]
-		select {
-		case <-ctx.Done():
-			return out, ctx.Err()
-		case <-up.Done():
-		case <-fl.done:
-		}
-		select {
-		case <-fl.done:
-		default:
-			out.Failed[k] = fault.New(fault.Timeout, "the source did not answer while there was time")
-			continue
-		}
-		if v, ok := fl.answers.Found[k]; ok && fl.err == nil {
-			out.Found[k] = v
-		} else if err := fl.answers.Failed[k]; err != nil {
-			out.Failed[k] = err
-		} else if fl.err != nil {
-			out.Failed[k] = fl.err
+		if out[i].Err = errNoTime; landed {
+			out[i] = t.result()
 		}
 	}
 	return out, nil
+}
+
+// errNoTime is of a key whose flight did not land while its caller had time to answer with what was last known.
+var errNoTime = fault.New(fault.Timeout, "the source did not answer while there was time")
+
+func (f *flight[V]) landed() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // timeUp ends while the caller has a tenth of its time left, to answer with what was last known.
@@ -136,46 +146,45 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 	}
 }
 
-// board finds the flight of each key, starting one for the keys that have none. alone is true when that is the only one.
-func (f *Flights[K, V]) board(ctx context.Context, keys []K) (out []*flight[K, V], alone bool) {
-	out, alone = make([]*flight[K, V], len(keys)), true
-	mine := make([]K, 0, len(keys))
-	own := &flight[K, V]{done: make(chan struct{})}
+// board finds the flight of each key, starting one for the keys that have none.
+func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[V] {
+	out, mine := make([]ticket[V], len(keys)), make([]K, 0, len(keys))
+	own := &flight[V]{done: make(chan struct{})}
 	lane := LaneOf(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, k := range keys {
 		at := seat[K]{k, lane}
-		fl := f.under[at]
-		if fl == nil {
-			fl = own
-			f.under[at] = own
+		t, under := f.under[at]
+		if !under {
+			t = ticket[V]{own, len(mine)}
+			f.under[at] = t
 			mine = append(mine, k)
 		}
-		out[i], alone = fl, alone && fl == own
+		out[i] = t
 	}
 	if len(mine) > 0 {
 		go f.fly(context.WithoutCancel(ctx), own, lane, mine)
 	}
-	return out, alone
+	return out
 }
 
 // fly asks.
-func (f *Flights[K, V]) fly(ctx context.Context, fl *flight[K, V], lane Lane, keys []K) {
+func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], lane Lane, keys []K) {
 	stack.Reserve()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			// It is nobody's goroutine: a defect here must not end the process.
-			fl.err = fmt.Errorf("shared question: panic: %v\n%s", v, debug.Stack())
+			own.err = fmt.Errorf("shared question: panic: %v\n%s", v, debug.Stack())
 		}
 		f.mu.Lock()
 		for _, k := range keys {
 			delete(f.under, seat[K]{k, lane})
 		}
 		f.mu.Unlock()
-		close(fl.done)
+		close(own.done)
 	}()
-	fl.answers, fl.err = f.ask(ctx, keys)
+	own.results, own.err = f.ask(ctx, keys)
 }

@@ -61,7 +61,7 @@ func TestNothingIsMixed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: 20 * time.Millisecond, failKeys: map[key]error{{"B", "3"}: errors.New("B3")}}
-		f := lookup.Share(s.ask)
+		f := lookup.Share(lookup.Ordered(s.ask))
 		r := rand.New(rand.NewPCG(1, 2))
 		var wg sync.WaitGroup
 		var given atomic.Int64
@@ -73,10 +73,11 @@ func TestNothingIsMixed(t *testing.T) {
 			wait := time.Duration(r.IntN(200)) * time.Millisecond
 			wg.Go(func() {
 				time.Sleep(wait)
-				a, err := f.Ask(t.Context(), keys)
+				results, err := f.Ask(t.Context(), keys)
 				if err != nil {
 					t.Error(err)
 				}
+				a := lookup.ByKey(keys, results)
 				for _, k := range lookup.Unique(keys) {
 					v, found := a.Found[k]
 					switch {
@@ -110,7 +111,7 @@ func TestALeaverTakesNobodyAlong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: time.Second}
-		f := lookup.Share(s.ask)
+		f := lookup.Share(lookup.Ordered(s.ask))
 		leader, leave := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -120,7 +121,7 @@ func TestALeaverTakesNobodyAlong(t *testing.T) {
 		})
 		synctest.Wait()
 		wg.Go(func() {
-			if a, err := f.Ask(t.Context(), []key{{"A", "1"}, {"A", "2"}}); err != nil || a.Found[key{"A", "1"}] != "A/1" || a.Found[key{"A", "2"}] != "A/2" {
+			if a, err := f.Ask(t.Context(), []key{{"A", "1"}, {"A", "2"}}); err != nil || a[0].Value != "A/1" || a[1].Value != "A/2" {
 				t.Errorf("the joiner is answered %v, %v", a, err)
 			}
 		})
@@ -138,19 +139,19 @@ func TestAFailureIsEverybodysAndEndsThere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{under: map[key]int{}, takes: time.Second, fail: errors.New("down")}
-		f := lookup.Share(s.ask)
+		f := lookup.Share(lookup.Ordered(s.ask))
 		k := key{"A", "1"}
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if a, err := f.Ask(t.Context(), []key{k}); err != nil || fmt.Sprint(a.Failed[k]) != "down" {
+				if a, err := f.Ask(t.Context(), []key{k}); err != nil || fmt.Sprint(a[0].Err) != "down" {
 					t.Errorf("%v %v", a, err)
 				}
 			})
 		}
 		wg.Wait()
 		s.fail = nil
-		if a, _ := f.Ask(t.Context(), []key{k}); a.Found[k] != "A/1" {
+		if a, _ := f.Ask(t.Context(), []key{k}); a[0].Value != "A/1" {
 			t.Errorf("after the failure: %v", a)
 		}
 		if s.asked != 2 {

@@ -56,13 +56,13 @@ func (a Ages) Again() time.Duration {
 	}
 }
 
-// Sort sorts keys by what is at hand: which to ask about before the answer, and which behind it. age says how old
-// what is at hand of the ith key is, false when there is nothing that can be shown.
-func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(i int) (time.Duration, bool)) (ask, behind []K) {
+// Sort sorts keys by what is at hand: at which places are those to ask about before the answer, and which to ask about behind it. age
+// says how old what is at hand of the ith key is, false when there is nothing that can be shown.
+func Sort[K comparable](keys []K, fresh, stale time.Duration, age func(i int) (time.Duration, bool)) (ask []int, behind []K) {
 	for i, k := range keys {
 		switch old, ok := age(i); {
 		case !ok || old > stale:
-			ask = append(ask, k)
+			ask = append(ask, i)
 		case old > fresh:
 			behind = append(behind, k)
 		}
@@ -86,17 +86,17 @@ func Copy[K comparable, V any](keeper Keeper[K, V], ask Ask[K, V], provenance fu
 		return c
 	}
 	saved := saves[K, V]{last: map[uint64]save{}, every: ages.Again(), seed: maphash.MakeSeed()}
-	c.asking = Share(func(ctx context.Context, keys []K) (Answers[K, V], error) {
-		answers, err := ask(ctx, keys)
+	c.asking = Share(func(ctx context.Context, keys []K) ([]Result[V], error) {
+		results, err := ask(ctx, keys)
 		if err != nil {
-			return answers, err
+			return results, err
 		}
-		if due, notes := saved.due(answers.Found, time.Now()); len(due) > 0 {
+		if due, notes := saved.due(keys, results, time.Now()); len(due) > 0 {
 			if err = keeper.Save(ctx, due); err == nil {
 				saved.note(notes)
 			}
 		}
-		return answers, err
+		return results, err
 	})
 	return c
 }
@@ -123,7 +123,7 @@ const remembered = 100_000
 
 // due are the values that must be saved, and what to note of them when they are. Where there are any, those that will soon
 // be are taken along.
-func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]save) {
+func (s *saves[K, V]) due(keys []K, results []Result[V], now time.Time) (map[K]V, map[uint64]save) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out, notes, due := map[K]V{}, map[uint64]save{}, false
@@ -131,14 +131,17 @@ func (s *saves[K, V]) due(values map[K]V, now time.Time) (map[K]V, map[uint64]sa
 	var its V
 	var at K
 	fields, named := reflect.ValueOf(&its).Elem(), reflect.ValueOf(&at).Elem()
-	for k, v := range values {
-		at, its = k, v
+	for i, r := range results {
+		if !r.OK || r.Err != nil {
+			continue
+		}
+		at, its = keys[i], r.Value
 		// Fingerprints have 64 bits; that two of so few values have the same is next to impossible.
 		key, value := fingerprint(h, named), fingerprint(h, fields)
 		was, ok := s.last[key]
 		changed, age := !ok || was.value != value, time.Duration(now.UnixNano()-was.at)
 		if changed || age >= s.every/2 {
-			out[k], notes[key] = v, save{value, now.UnixNano()}
+			out[at], notes[key] = its, save{value, now.UnixNano()}
 			due = due || changed || age >= s.every
 		}
 	}
@@ -164,69 +167,58 @@ func (c *Copied[K, V]) Ages() Ages { return c.ages }
 // Answers answers each key from the copy at hand when it is young enough for the caller, and else from the
 // source. Of a key that the source fails to answer it gives what was last known, and says so, unless the
 // caller refuses that.
-func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) (Answers[K, V], error) {
+func (c *Copied[K, V]) Answers(ctx context.Context, keys []K) ([]Result[V], error) {
 	fresh, stale := c.ages.For(ctx)
-	out, ask := Empty[K, V](0), keys
-	if stale > 0 {
-		kept, err := c.keeper.Kept(ctx, keys)
-		if err != nil {
-			return out, err
-		}
-		var behind []K
-		now := time.Now()
-		ask, behind = Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
-			v, ok := kept[keys[i]]
-			if !ok {
-				return 0, false
-			}
-			return now.Sub(c.provenance(&v).AsOf), true
-		})
-		out.Found = kept
-		for _, k := range ask {
-			delete(out.Found, k)
-		}
-		c.asking.Start(ctx, behind)
+	if stale <= 0 {
+		return c.asked(ctx, keys)
 	}
+	kept, err := c.keeper.Kept(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out, now := make([]Result[V], len(keys)), time.Now()
+	ask, behind := Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
+		if out[i].Value, out[i].OK = kept[keys[i]]; !out[i].OK {
+			return 0, false
+		}
+		return now.Sub(c.provenance(&out[i].Value).AsOf), true
+	})
+	c.asking.Start(ctx, behind)
 	if len(ask) == 0 {
 		return out, nil
 	}
-	answers, err := c.asking.Ask(ctx, ask)
-	if err != nil {
-		return answers, err
-	}
-	if len(out.Found) == 0 {
-		out = answers
-	} else {
-		out.Merge(answers)
-	}
-	return c.lastKnown(ctx, out)
+	results, err := c.asked(ctx, At(keys, ask))
+	Put(out, ask, results)
+	return out, err
 }
 
-// lastKnown fills in what the source failed to answer.
-func (c *Copied[K, V]) lastKnown(ctx context.Context, answers Answers[K, V]) (Answers[K, V], error) {
+// asked are the source's answers, and what was last known where it fails.
+func (c *Copied[K, V]) asked(ctx context.Context, keys []K) ([]Result[V], error) {
+	results, err := c.asking.Ask(ctx, keys)
+	if err != nil || !TakesLastKnown(ctx) || c.ages.Known == 0 {
+		return results, err
+	}
 	var failed []K
-	for k, err := range answers.Failed {
-		if fault.Retryable(err) {
-			failed = append(failed, k)
+	for i, r := range results {
+		if fault.Retryable(r.Err) {
+			failed = append(failed, keys[i])
 		}
 	}
-	if len(failed) == 0 || !TakesLastKnown(ctx) || c.ages.Known == 0 {
-		return answers, nil
+	if len(failed) == 0 {
+		return results, nil
 	}
 	kept, err := c.keeper.Kept(ctx, failed)
 	if err != nil {
-		return answers, err
+		return results, err
 	}
-	out := Empty[K, V](len(answers.Found) + len(kept)) // others may read the answers
-	out.Merge(answers)
 	now := time.Now()
-	for k, v := range kept {
-		if !c.ages.ShowsLastKnown(ctx, now.Sub(c.provenance(&v).AsOf)) {
+	for i := range results {
+		v, ok := kept[keys[i]]
+		if !ok || !fault.Retryable(results[i].Err) || !c.ages.ShowsLastKnown(ctx, now.Sub(c.provenance(&v).AsOf)) {
 			continue
 		}
 		c.provenance(&v).Freshness = LastKnown
-		out.Found[k] = v
-		delete(out.Failed, k)
+		results[i] = Result[V]{Value: v, OK: true}
 	}
-	return out, nil
+	return results, nil
 }

@@ -43,21 +43,21 @@ func (s *shelf) Kept(_ context.Context, keys []string) (map[string]priced, error
 func TestWhatHasNotChangedIsNotSavedAgain(t *testing.T) {
 	t.Parallel()
 	amounts, s := map[string]string{"A": "1", "B": "1"}, &shelf{kept: map[string]priced{}}
-	c := lookup.Copy(s, func(_ context.Context, keys []string) (lookup.Answers[string, priced], error) {
+	c := lookup.Copy(s, lookup.Ordered(func(_ context.Context, keys []string) (lookup.Answers[string, priced], error) {
 		out := lookup.Empty[string, priced](len(keys))
 		for _, k := range keys {
 			out.Found[k] = priced{amounts[k], lookup.Provenance{AsOf: time.Now()}}
 		}
 		return out, nil
-	}, func(p *priced) *lookup.Provenance { return &p.Provenance }, lookup.Ages{Known: time.Hour})
+	}), func(p *priced) *lookup.Provenance { return &p.Provenance }, lookup.Ages{Known: time.Hour})
 	for _, step := range []struct {
 		b     string
 		saved int
 	}{{"1", 2}, {"1", 0}, {"2", 1}, {"2", 0}, {"1", 1}} {
 		amounts["B"], s.saved = step.b, 0
 		got, err := c.Answers(t.Context(), []string{"A", "B"})
-		if err != nil || got.Found["B"].Amount != step.b || s.kept["B"].Amount != step.b || s.saved != step.saved {
-			t.Errorf("at %s: %d saved, kept %v, answered %v, %v", step.b, s.saved, s.kept["B"], got.Found["B"], err)
+		if err != nil || got[1].Value.Amount != step.b || s.kept["B"].Amount != step.b || s.saved != step.saved {
+			t.Errorf("at %s: %d saved, kept %v, answered %v, %v", step.b, s.saved, s.kept["B"], got[1], err)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestWhatIsLastKnownIsShownUpToAnAge(t *testing.T) {
 		{lookup.Ages{}, 0, ""},
 	} {
 		s, answers := &shelf{kept: map[string]priced{}}, true
-		copied := lookup.Copy(s, func(_ context.Context, keys []string) (lookup.Answers[string, priced], error) {
+		copied := lookup.Copy(s, lookup.Ordered(func(_ context.Context, keys []string) (lookup.Answers[string, priced], error) {
 			if !answers {
 				return lookup.AllFailed[string, priced](keys, down), nil
 			}
@@ -86,15 +86,17 @@ func TestWhatIsLastKnownIsShownUpToAnAge(t *testing.T) {
 				out.Found[k] = priced{k, lookup.Provenance{AsOf: time.Now().Add(map[string]time.Duration{"old": -2 * time.Hour}[k])}}
 			}
 			return out, nil
-		}, func(p *priced) *lookup.Provenance { return &p.Provenance }, c.ages)
+		}), func(p *priced) *lookup.Provenance { return &p.Provenance }, c.ages)
 		if _, err := copied.Answers(t.Context(), []string{"old", "young"}); err != nil || s.saved != c.saved {
 			t.Errorf("%+v: %d saved, want %d, %v", c.ages, s.saved, c.saved, err)
 		}
 		answers = false
-		got, err := copied.Answers(t.Context(), []string{"old", "young"})
+		keys := []string{"old", "young"}
+		results, err := copied.Answers(t.Context(), keys)
 		if err != nil {
 			t.Fatal(err)
 		}
+		got := lookup.ByKey(keys, results)
 		var shown []string
 		for _, k := range slices.Sorted(maps.Keys(got.Found)) {
 			if got.Found[k].Provenance.Freshness == lookup.LastKnown {

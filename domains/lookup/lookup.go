@@ -46,6 +46,105 @@ func (a Answers[K, V]) Merge(b Answers[K, V]) {
 	maps.Copy(a.Failed, b.Failed)
 }
 
+// Result is the answer for one key. Without an error and not OK, the key does not exist.
+type Result[V any] struct {
+	Value V
+	OK    bool
+	Err   error
+}
+
+// Ask is one bulk question that is answered in the order of its keys: what goes through several hands is not looked up by key in each.
+type Ask[K comparable, V any] func(ctx context.Context, keys []K) ([]Result[V], error)
+
+// InOrder are answers in the order of keys, which may repeat.
+func InOrder[K comparable, V any](keys []K, answers Answers[K, V]) []Result[V] {
+	out := make([]Result[V], len(keys))
+	for i, k := range keys {
+		if len(answers.Failed) > 0 {
+			if out[i].Err = answers.Failed[k]; out[i].Err != nil {
+				continue
+			}
+		}
+		out[i].Value, out[i].OK = answers.Found[k]
+	}
+	return out
+}
+
+// ByKey are the results of keys by key.
+func ByKey[K comparable, V any](keys []K, results []Result[V]) Answers[K, V] {
+	out := Empty[K, V](len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			out.Failed[keys[i]] = r.Err
+		} else if r.OK {
+			out.Found[keys[i]] = r.Value
+		}
+	}
+	return out
+}
+
+// Ordered is a question that is answered by key, answered in order.
+func Ordered[K comparable, V any](ask func(ctx context.Context, keys []K) (Answers[K, V], error)) Ask[K, V] {
+	return func(ctx context.Context, keys []K) ([]Result[V], error) {
+		answers, err := ask(ctx, keys)
+		return InOrder(keys, answers), err
+	}
+}
+
+// Only is the result of a question about one key.
+func Only[V any](results []Result[V], err error) Result[V] {
+	if err != nil || len(results) == 0 {
+		return Result[V]{Err: err}
+	}
+	return results[0]
+}
+
+// Failure is the failure of the first key that has failed, nil when none has.
+func Failure[V any](results []Result[V]) error {
+	for _, r := range results {
+		if r.Err != nil {
+			return r.Err
+		}
+	}
+	return nil
+}
+
+// Where asks about those keys that are accepted. The others are answered as if they did not exist.
+func Where[K comparable, V any](keys []K, accepts func(K) bool, ask func(keys []K) ([]Result[V], error)) ([]Result[V], error) {
+	var places []int
+	for i, k := range keys {
+		if accepts(k) {
+			places = append(places, i)
+		}
+	}
+	switch len(places) {
+	case 0:
+		return make([]Result[V], len(keys)), nil
+	case len(keys):
+		return ask(keys)
+	}
+	results, err := ask(At(keys, places))
+	out := make([]Result[V], len(keys))
+	Put(out, places, results)
+	return out, err
+}
+
+// At are the elements of a list at these places.
+func At[T any](list []T, places []int) []T {
+	out := make([]T, len(places))
+	for i, p := range places {
+		out[i] = list[p]
+	}
+	return out
+}
+
+// Put puts the elements of a list to these places of another one. There may be none, where a question was not answered.
+func Put[T any](into []T, places []int, list []T) {
+	for i, v := range list {
+		into[places[i]] = v
+	}
+}
+
 // Unique returns keys without repeats, in the order of first appearance.
 func Unique[K comparable](keys []K) []K {
 	out := make([]K, 0, min(len(keys), few))
@@ -78,6 +177,21 @@ func Numbered[K comparable](keys []K) ([]K, map[K]int) {
 		}
 	}
 	return list, at
+}
+
+// Distinct returns keys without repeats, in the order of first appearance, and of each key where among them it is.
+func Distinct[K comparable](keys []K) (list []K, places []int) {
+	list, places = make([]K, 0, len(keys)), make([]int, len(keys))
+	at := make(map[K]int, len(keys))
+	for i, k := range keys {
+		n, known := at[k]
+		if !known {
+			n = len(list)
+			at[k], list = n, append(list, k)
+		}
+		places[i] = n
+	}
+	return list, places
 }
 
 // Abreast makes calls at the same time, the last of them here, and waits for them.

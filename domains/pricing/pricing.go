@@ -155,21 +155,16 @@ type Service struct {
 // hours in which it does not answer.
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := store{table(pool)}
-	return &Service{kept, lookup.Copy(kept, source.Prices, kept.Provenance, ages)}
+	return &Service{kept, lookup.Copy(kept, lookup.Ordered(source.Prices), kept.Provenance, ages)}
 }
 
 // Prices answers each key of an account that the viewer may see, as catalog.Service.Items does: nobody changes them.
-func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) (lookup.Answers[Key, *Price], error) {
-	mine := make([]Key, 0, len(keys))
-	for _, k := range keys {
-		if in := k.Context(); who.MaySee(in.Account) && in.Currency != trade.NoCurrency {
-			mine = append(mine, k)
-		}
+func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) ([]lookup.Result[*Price], error) {
+	priced := func(k Key) bool {
+		in := k.Context()
+		return who.MaySee(in.Account) && in.Currency != trade.NoCurrency
 	}
-	if len(mine) == 0 {
-		return lookup.Empty[Key, *Price](0), nil
-	}
-	return s.prices.Answers(ctx, mine)
+	return lookup.Where(keys, priced, func(keys []Key) ([]lookup.Result[*Price], error) { return s.prices.Answers(ctx, keys) })
 }
 
 // Forget drops prices that nobody has asked for since a time.

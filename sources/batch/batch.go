@@ -23,20 +23,10 @@ import (
 // window is how long keys that nobody announced wait for others.
 const window = time.Millisecond
 
-// Fetch answers keys in bulk. A key may be there twice. It changes nothing of keys.
-type Fetch[K comparable, V any] func(ctx context.Context, keys []K) (lookup.Answers[K, V], error)
-
-// Result is the answer for one key. Without an error and not OK, the key does not exist.
-type Result[V any] struct {
-	Value V
-	OK    bool
-	Err   error
-}
-
 // Loader holds one response's answers of one kind, by the age that the caller accepts.
 type Loader[K comparable, V any] struct {
 	gate  *Gate
-	fetch Fetch[K, V]
+	fetch lookup.Ask[K, V]
 	// live is true when a caller that does not say is answered as one that wants it live.
 	live bool
 
@@ -67,16 +57,16 @@ func (l *Loader[K, V]) acceptedBy(ctx context.Context) accepts {
 type aged[K comparable, V any] struct {
 	// first is the first question. Its keys are not in asked until there is another.
 	first *question[K, V]
-	// asked are the questions that carry a key.
-	asked map[K]*question[K, V]
+	// asked are the places of keys.
+	asked map[K]place[K, V]
 	// taken is how many of the announced keys are asked.
 	taken int
 	// late gathers keys that nobody announced; nil while there are none.
-	late *dataloader.Loader[K, Result[V]]
+	late *dataloader.Loader[K, lookup.Result[V]]
 }
 
-// New returns a loader. The gate may be nil.
-func New[K comparable, V any](gate *Gate, fetch Fetch[K, V]) *Loader[K, V] {
+// New returns a loader of a question, whose keys may repeat. It changes nothing of them. The gate may be nil.
+func New[K comparable, V any](gate *Gate, fetch lookup.Ask[K, V]) *Loader[K, V] {
 	return &Loader[K, V]{gate: gate, fetch: fetch, ages: map[accepts]*aged[K, V]{}}
 }
 
@@ -93,13 +83,17 @@ func (l *Loader[K, V]) Announce(keys ...K) {
 	l.announced = append(l.announced, keys...)
 }
 
-// announceOnce is Announce for keys that may have been announced just now, as whoever returned their rows does.
-func (l *Loader[K, V]) announceOnce(keys []K) {
+// announceOnce is Announce for keys that may have been announced just now, as whoever returned their rows does. It returns
+// from where among the announced they are.
+func (l *Loader[K, V]) announceOnce(keys []K) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.announced) - len(keys); n < 0 || !slices.Equal(l.announced[n:], keys) {
+	n := len(l.announced) - len(keys)
+	if n < 0 || !slices.Equal(l.announced[n:], keys) {
+		n = len(l.announced)
 		l.announced = append(l.announced, keys...)
 	}
+	return n
 }
 
 // wasAnnounced reports whether a key was announced.
@@ -115,11 +109,12 @@ func (l *Loader[K, V]) wasAnnounced(k K) bool {
 }
 
 // Load returns the answers in the order of the keys.
-func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
+func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []lookup.Result[V] {
 	t, _ := ctx.Value(turnKey{}).(*turn)
 	whole := t != nil && t.whole
+	from := 0
 	if whole {
-		l.announceOnce(keys)
+		from = l.announceOnce(keys)
 		t.arrive()
 		if l.gate != nil {
 			t.gate.wait(ctx)
@@ -127,17 +122,17 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 	} else {
 		l.gate.pass(ctx)
 	}
-	out := make([]Result[V], len(keys))
-	questions, late := l.take(ctx, keys, whole)
-	var thunks []dataloader.Thunk[Result[V]]
-	for i, q := range questions {
-		if q == nil {
+	out := make([]lookup.Result[V], len(keys))
+	places, late := l.take(ctx, keys, whole, from)
+	var thunks []dataloader.Thunk[lookup.Result[V]]
+	for i, p := range places {
+		if p.question == nil {
 			thunks = append(thunks, late.Load(ctx, keys[i]))
 		}
 	}
-	for i, q := range questions {
-		if q != nil {
-			out[i] = q.answer(keys[i])
+	for i, p := range places {
+		if p.question != nil {
+			out[i] = p.answer()
 			continue
 		}
 		r, err := thunks[0]()
@@ -149,10 +144,10 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []Result[V] {
 	return out
 }
 
-// take returns the question that carries each key, nil for keys that nobody announced, and what gathers those. Every
+// take returns the place of each key, none for keys that nobody announced, and what gathers those. Every
 // announced key that is not asked for yet becomes part of one question, if one of the keys wants it. whole says that all
-// of them were announced.
-func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*question[K, V], *dataloader.Loader[K, Result[V]]) {
+// of them were announced, and are among the announced from there on.
+func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool, from int) ([]place[K, V], *dataloader.Loader[K, lookup.Result[V]]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want := l.acceptedBy(ctx)
@@ -161,19 +156,19 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*quest
 		a = &aged[K, V]{}
 		l.ages[want] = a
 	}
-	out := make([]*question[K, V], len(keys))
+	out := make([]place[K, V], len(keys))
 	if whole && len(keys) > 0 && a.first == nil && a.asked == nil {
 		a.first = &question[K, V]{ctx: ctx, fetch: l.fetch, keys: slices.Clip(l.announced)}
 		a.taken = len(l.announced)
 		for i := range out {
-			out[i] = a.first
+			out[i] = place[K, V]{a.first, from + i}
 		}
 		return out, nil
 	}
 	a.index()
 	wanted, late := false, false
 	for i, k := range keys {
-		if out[i] = a.asked[k]; out[i] == nil {
+		if out[i] = a.asked[k]; out[i].question == nil {
 			announced := whole || l.wasAnnounced(k)
 			wanted, late = wanted || announced, late || !announced
 		}
@@ -181,8 +176,8 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*quest
 	if wanted {
 		q := &question[K, V]{ctx: ctx, fetch: l.fetch, keys: make([]K, 0, len(l.announced)-a.taken)}
 		for _, k := range l.announced[a.taken:] {
-			if a.asked[k] == nil {
-				a.asked[k], q.keys = q, append(q.keys, k)
+			if _, known := a.asked[k]; !known {
+				a.asked[k], q.keys = place[K, V]{q, len(q.keys)}, append(q.keys, k)
 			}
 		}
 		a.taken = len(l.announced)
@@ -191,7 +186,7 @@ func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool) ([]*quest
 		}
 	}
 	if late && a.late == nil {
-		a.late = dataloader.NewBatchedLoader(l.window(a), dataloader.WithWait[K, Result[V]](window))
+		a.late = dataloader.NewBatchedLoader(l.window(a), dataloader.WithWait[K, lookup.Result[V]](window))
 	}
 	return out, a.late
 }
@@ -201,26 +196,26 @@ func (a *aged[K, V]) index() {
 	if a.asked != nil {
 		return
 	}
-	a.asked = map[K]*question[K, V]{}
+	a.asked = map[K]place[K, V]{}
 	if a.first != nil {
-		for _, k := range a.first.keys {
-			a.asked[k] = a.first
+		for i, k := range a.first.keys {
+			a.asked[k] = place[K, V]{a.first, i}
 		}
 	}
 }
 
 // window answers keys that nobody announced, as dataloader gathered them.
-func (l *Loader[K, V]) window(a *aged[K, V]) dataloader.BatchFunc[K, Result[V]] {
-	return func(ctx context.Context, keys []K) []*dataloader.Result[Result[V]] {
+func (l *Loader[K, V]) window(a *aged[K, V]) dataloader.BatchFunc[K, lookup.Result[V]] {
+	return func(ctx context.Context, keys []K) []*dataloader.Result[lookup.Result[V]] {
 		q := &question[K, V]{ctx: ctx, fetch: l.fetch, keys: keys}
 		l.mu.Lock()
-		for _, k := range keys {
-			a.asked[k] = q
+		for i, k := range keys {
+			a.asked[k] = place[K, V]{q, i}
 		}
 		l.mu.Unlock()
-		out := make([]*dataloader.Result[Result[V]], len(keys))
-		for i, k := range keys {
-			out[i] = &dataloader.Result[Result[V]]{Data: q.answer(k)}
+		out := make([]*dataloader.Result[lookup.Result[V]], len(keys))
+		for i := range keys {
+			out[i] = &dataloader.Result[lookup.Result[V]]{Data: place[K, V]{q, i}.answer()}
 		}
 		return out
 	}
@@ -229,24 +224,33 @@ func (l *Loader[K, V]) window(a *aged[K, V]) dataloader.BatchFunc[K, Result[V]] 
 // question is one bulk question, asked when its first answer is wanted.
 type question[K comparable, V any] struct {
 	ctx     context.Context //nolint:containedctx // the question belongs to the response whose context this is
-	fetch   Fetch[K, V]
+	fetch   lookup.Ask[K, V]
 	keys    []K
 	once    sync.Once
-	answers lookup.Answers[K, V]
+	results []lookup.Result[V]
 	err     error
+}
+
+// place is where in which question a key is.
+type place[K comparable, V any] struct {
+	question *question[K, V]
+	at       int
 }
 
 var errPanicked = errors.New("the question that this key is part of panicked")
 
-func (q *question[K, V]) answer(k K) Result[V] {
+func (p place[K, V]) answer() lookup.Result[V] {
+	q := p.question
 	q.once.Do(func() {
 		q.err = errPanicked // what the others see when it does
-		q.answers, q.err = q.fetch(q.ctx, q.keys)
+		q.results, q.err = q.fetch(q.ctx, q.keys)
 	})
-	v, ok := q.answers.Found[k]
-	err := q.answers.Failed[k] // which says more than that the time is up
-	if err == nil {
-		err = q.err
+	var r lookup.Result[V]
+	if p.at < len(q.results) {
+		r = q.results[p.at]
 	}
-	return Result[V]{Value: v, OK: ok && err == nil, Err: err}
+	if q.err != nil && r.Err == nil { // a key's own failure says more
+		return lookup.Result[V]{Err: q.err}
+	}
+	return r
 }

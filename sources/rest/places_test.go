@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
 	"crossdock/sources/rest"
@@ -40,7 +41,8 @@ func TestItemsThatListTheirPlaces(t *testing.T) {
 			keys = append(keys, inventory.Key{Node: node, SKU: sku})
 		}
 	}
-	got, err := c.Stock(t.Context(), keys)
+	figures, err := c.Stock(t.Context(), keys)
+	got := lookup.ByKey(keys, figures)
 	if err != nil || len(got.Found) != 3 || len(got.Failed) != 0 || got.Found[keys[1]].OnHand.String() != "4.50" || got.Found[keys[3]].OnHand.String() != "1" {
 		t.Errorf("figures are %+v, %v", got, err)
 	}

@@ -25,30 +25,30 @@ var (
 // Stock reads figures. It needs the operation "stock", whose rows have node, sku, onHand,
 // allocated and, where known, unit and inbound. The variable "nodes" holds the nodes asked for. A row of an item that
 // lists its places has them in places, each read through the shape "place" (node, onHand, allocated, inbound).
-func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	return perPlace(ctx, c, "stock", keys, func(r, at *row, k inventory.Key, into map[inventory.Key]inventory.Figure) error {
+func (c *Client) Stock(ctx context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	return perPlace(ctx, c, "stock", keys, func(r, at *row, k inventory.Key, into *lookup.Result[inventory.Figure]) error {
 		f := inventory.Figure{Key: k, Source: c.t.Name(), Unit: trade.Unit(r.text("unit")), OnHand: at.number("onHand"), Allocated: at.number("allocated"), Inbound: at.number("inbound")}
-		if was, twice := into[k]; twice && was != f {
+		if into.OK && into.Value != f {
 			return fault.New(fault.BadResponse, "two figures of %s at %s that differ", k.SKU, k.Node).From(c.t.Name())
 		}
-		into[k] = f
+		into.Value, into.OK = f, true
 		return nil
 	})
 }
 
 // Arrivals reads what is expected. It may have the operation "arrivals", asked as "stock" is, whose rows have node, sku,
 // quantity, due (a day) and, where known, reference. Without it nothing is told.
-func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Arrival], error) {
 	if !c.Has("arrivals") {
-		return lookup.Empty[inventory.Key, []inventory.Arrival](0), ctx.Err()
+		return make([]lookup.Result[[]inventory.Arrival], len(keys)), ctx.Err()
 	}
-	return perPlace(ctx, c, "arrivals", keys, func(_, at *row, k inventory.Key, into map[inventory.Key][]inventory.Arrival) error {
+	return perPlace(ctx, c, "arrivals", keys, func(_, at *row, _ inventory.Key, into *lookup.Result[[]inventory.Arrival]) error {
 		due := at.day("due")
 		if due == "" {
 			at.unread("due", "day such as 2026-11-30")
 		}
 		if q := at.number("quantity"); q.IsPos() {
-			into[k] = append(into[k], inventory.Arrival{Dated: trade.Dated{Date: due, Quantity: q}, Reference: at.text("reference")})
+			into.OK, into.Value = true, append(into.Value, inventory.Arrival{Dated: trade.Dated{Date: due, Quantity: q}, Reference: at.text("reference")})
 		}
 		return nil
 	})
@@ -56,66 +56,58 @@ func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Ans
 
 // Lots reads what lies at nodes by lot. It may have the operation "lots", asked as "stock" is, whose rows have node, sku, number,
 // quantity and, where known, unit, expires (a day) and blocked. Without it nothing is told.
-func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Lot], error) {
 	if !c.Has("lots") {
-		return lookup.Empty[inventory.Key, []inventory.Lot](0), ctx.Err()
+		return make([]lookup.Result[[]inventory.Lot], len(keys)), ctx.Err()
 	}
-	return perPlace(ctx, c, "lots", keys, func(_, at *row, k inventory.Key, into map[inventory.Key][]inventory.Lot) error {
+	return perPlace(ctx, c, "lots", keys, func(_, at *row, _ inventory.Key, into *lookup.Result[[]inventory.Lot]) error {
 		if q := at.number("quantity"); q.IsPos() {
-			into[k] = append(into[k], inventory.Lot{Number: at.text("number"), OnHand: trade.Quantity{Value: q, Unit: trade.Unit(at.text("unit"))}, Expires: at.day("expires"), Blocked: at.yes("blocked")})
+			into.OK, into.Value = true, append(into.Value, inventory.Lot{Number: at.text("number"), OnHand: trade.Quantity{Value: q, Unit: trade.Unit(at.text("unit"))}, Expires: at.day("expires"), Blocked: at.yes("blocked")})
 		}
 		return nil
 	})
 }
 
 // perPlace puts a question about items at places, in parts of the operation's batch size. take reads one row, or one of
-// those that it lists as its places.
-func perPlace[V any](ctx context.Context, c *Client, name string, keys []inventory.Key, take func(r, at *row, k inventory.Key, into map[inventory.Key]V) error) (lookup.Answers[inventory.Key, V], error) {
-	out := lookup.Empty[inventory.Key, V](len(keys))
+// those that it lists as its places, into what is answered of its key.
+func perPlace[V any](ctx context.Context, c *Client, name string, keys []inventory.Key, take func(r, at *row, k inventory.Key, into *lookup.Result[V]) error) ([]lookup.Result[V], error) {
+	out := make([]lookup.Result[V], len(keys))
 	if len(keys) == 0 {
 		return out, ctx.Err()
 	}
-	all, nodes := make([]trade.SKU, len(keys)), make([]trade.NodeID, len(keys))
-	for i, k := range keys {
-		all[i], nodes[i] = k.SKU, k.Node
-	}
-	skus, at := lookup.Numbered(all)
-	nodes = lookup.Unique(nodes)
-	// wanted[item*len(nodes)+node] is whether the two were asked for together.
-	wanted := make([]bool, len(skus)*len(nodes))
-	for _, k := range keys {
-		wanted[at[k.SKU]*len(nodes)+slices.Index(nodes, k.Node)] = true
-	}
-	fail := func(part []trade.SKU, err error) {
-		for _, k := range keys {
-			if slices.Contains(part, k.SKU) {
-				out.Failed[k] = err
+	g := gridOf(keys)
+	first := 0
+	for part := range slices.Chunk(g.skus, c.batch(name)) {
+		from := first
+		first += len(part)
+		fail := func(err error) {
+			for i := range keys {
+				if item := g.items[i]; item >= from && item < first {
+					out[i] = lookup.Result[V]{Err: err}
+				}
 			}
 		}
-	}
-	for part := range slices.Chunk(skus, c.batch(name)) {
-		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part), "nodes": join(nodes)}, len(part))
+		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part), "nodes": join(g.nodes)}, len(part))
 		if err != nil {
-			fail(part, err)
+			fail(err)
 			continue
 		}
 		for r := range rows.each() {
 			sku := trade.SKU(r.text("sku"))
 			if sku == "" {
-				fail(part, c.aboutNothing(name))
+				fail(c.aboutNothing(name))
 			}
-			item, asked := at[sku]
+			item, asked := g.at[sku]
 			if !asked {
 				continue
 			}
 			figure := func(place *row) {
-				k := inventory.Key{Node: trade.NodeID(place.text("node")), SKU: sku}
-				node := slices.Index(nodes, k.Node)
-				if node < 0 || !wanted[item*len(nodes)+node] {
+				i, wanted := g.key(item, trade.NodeID(place.text("node")))
+				if !wanted || out[i].Err != nil {
 					return
 				}
-				if err := cmp.Or(take(r, place, k, out.Found), c.unreadable(r)); err != nil {
-					out.Failed[k] = err
+				if err := cmp.Or(take(r, place, keys[i], &out[i]), c.unreadable(r)); err != nil {
+					out[i] = lookup.Result[V]{Err: err}
 				}
 			}
 			if _, lists := r.op.fields["places"]; !lists {
@@ -127,10 +119,55 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			}
 		}
 	}
-	for k := range out.Failed {
-		delete(out.Found, k)
-	}
 	return out, ctx.Err()
+}
+
+// grid is keys by item and node.
+type grid struct {
+	skus  []trade.SKU
+	nodes []trade.NodeID
+	// at is where among skus an item is, items where that of each key is.
+	at    map[trade.SKU]int
+	items []int
+	// keys are, by item and node, where among the keys the two are, and -1 where they are not.
+	keys []int
+}
+
+func gridOf(keys []inventory.Key) *grid {
+	g := &grid{items: make([]int, len(keys))}
+	for _, k := range keys {
+		if !slices.Contains(g.nodes, k.Node) {
+			g.nodes = append(g.nodes, k.Node)
+		}
+	}
+	g.at = make(map[trade.SKU]int, len(keys)/len(g.nodes)+1)
+	for i, k := range keys {
+		if i > 0 && k.SKU == keys[i-1].SKU { // as they mostly are, one after the other
+			g.items[i] = g.items[i-1]
+			continue
+		}
+		item, known := g.at[k.SKU]
+		if !known {
+			item = len(g.skus)
+			g.skus, g.at[k.SKU] = append(g.skus, k.SKU), item
+		}
+		g.items[i] = item
+	}
+	g.keys = slices.Repeat([]int{-1}, len(g.skus)*len(g.nodes))
+	for i, k := range keys {
+		g.keys[g.items[i]*len(g.nodes)+slices.Index(g.nodes, k.Node)] = i
+	}
+	return g
+}
+
+// key is where among the keys an item at a node is, false when it is none of them.
+func (g *grid) key(item int, node trade.NodeID) (int, bool) {
+	n := slices.Index(g.nodes, node)
+	if n < 0 {
+		return 0, false
+	}
+	i := g.keys[item*len(g.nodes)+n]
+	return i, i >= 0
 }
 
 // Release hands work over. It needs the operation "release", whose body is built from "work"

@@ -9,6 +9,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/sources/rest"
 )
 
@@ -26,7 +27,9 @@ func TestWhatCannotBeReadIsNotZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b, gone := inventory.Key{Node: "EAST", SKU: "A"}, inventory.Key{Node: "EAST", SKU: "B"}, inventory.Key{Node: "EAST", SKU: "C"}
-	got, err := c.Stock(t.Context(), []inventory.Key{a, b, gone})
+	keys := []inventory.Key{a, b, gone}
+	figures, err := c.Stock(t.Context(), keys)
+	got := lookup.ByKey(keys, figures)
 	if err != nil || got.Found[b].OnHand.String() != "7" {
 		t.Errorf("the good figure is %+v, %v", got.Found[b], err)
 	}

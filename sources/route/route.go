@@ -3,9 +3,8 @@
 package route
 
 import (
-	"cmp"
 	"context"
-	"sync"
+	"slices"
 
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
@@ -21,41 +20,39 @@ var (
 // Stock asks the source behind each node.
 type Stock struct {
 	sources map[string]inventory.Source
-	owner   map[trade.NodeID]string
-	local   map[trade.NodeID]trade.NodeID
-	ours    map[string]map[trade.NodeID]trade.NodeID
+	owners  map[trade.NodeID]owner
 	names   Names
+}
+
+// owner is the source of a node, and what that calls it.
+type owner struct {
+	source string
+	local  trade.NodeID
 }
 
 // NewStock routes by the nodes' configured source. A source that names its places or our items otherwise
 // than we do is asked by its own names.
 func NewStock(nodes []inventory.Node, sources map[string]inventory.Source, names Names) *Stock {
-	s := &Stock{sources: sources, names: names, owner: map[trade.NodeID]string{}, local: map[trade.NodeID]trade.NodeID{}, ours: map[string]map[trade.NodeID]trade.NodeID{}}
+	s := &Stock{sources: sources, names: names, owners: map[trade.NodeID]owner{}}
 	for _, n := range nodes {
-		s.owner[n.ID] = n.Source
-		s.local[n.ID] = trade.NodeID(n.Location)
-		if s.ours[n.Source] == nil {
-			s.ours[n.Source] = map[trade.NodeID]trade.NodeID{}
+		if sources[n.Source] != nil {
+			s.owners[n.ID] = owner{n.Source, trade.NodeID(n.Location)}
 		}
-		s.ours[n.Source][trade.NodeID(n.Location)] = n.ID
 	}
 	return s
 }
 
 // Stock asks all owners at once.
-func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+func (s *Stock) Stock(ctx context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
 	out, err := ask(ctx, s, keys, func(source inventory.Source) question[inventory.Figure] { return source.Stock })
-	for k, f := range out.Found {
-		if f.Key != k {
-			f.Key = k
-			out.Found[k] = f
-		}
+	for i, k := range keys {
+		out[i].Value.Key = k
 	}
 	return out, err
 }
 
 // Lots asks those owners that know lots.
-func (s *Stock) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+func (s *Stock) Lots(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Lot], error) {
 	return ask(ctx, s, keys, func(source inventory.Source) question[[]inventory.Lot] {
 		if lots, ok := source.(inventory.LotSource); ok {
 			return lots.Lots
@@ -65,7 +62,7 @@ func (s *Stock) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[
 }
 
 // Arrivals asks those owners that know what is expected.
-func (s *Stock) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+func (s *Stock) Arrivals(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Arrival], error) {
 	return ask(ctx, s, keys, func(source inventory.Source) question[[]inventory.Arrival] {
 		if arrivals, ok := source.(inventory.ArrivalSource); ok {
 			return arrivals.Arrivals
@@ -75,73 +72,69 @@ func (s *Stock) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answ
 }
 
 // question is what a source is asked by keys.
-type question[V any] func(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, V], error)
+type question[V any] = lookup.Ask[inventory.Key, V]
+
+// share is what one source is asked of a question's keys: where among them they are, and what it calls their nodes.
+type share struct {
+	source  string
+	places  []int
+	keys    []inventory.Key
+	renamed bool
+}
 
 // ask puts a question to the owners of the keys, all at once, and translates the names of their places. An
 // owner without the question is left out.
-func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inventory.Source) question[V]) (lookup.Answers[inventory.Key, V], error) {
-	groups, renamed := map[string][]inventory.Key{}, map[string]bool{}
-	for _, k := range keys {
-		if name, ok := s.owner[k.Node]; ok && s.sources[name] != nil {
-			local := s.local[k.Node]
-			if groups[name] == nil {
-				groups[name] = make([]inventory.Key, 0, len(keys)*len(s.ours[name])/len(s.owner))
-			}
-			groups[name] = append(groups[name], inventory.Key{Node: local, SKU: k.SKU})
-			if local != k.Node {
-				renamed[name] = true
-			}
+func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inventory.Source) question[V]) ([]lookup.Result[V], error) {
+	var shares []*share
+	for i, k := range keys {
+		o, owned := s.owners[k.Node]
+		if !owned {
+			continue
 		}
+		at := slices.IndexFunc(shares, func(sh *share) bool { return sh.source == o.source })
+		if at < 0 {
+			at = len(shares)
+			shares = append(shares, &share{source: o.source, places: make([]int, 0, len(keys)), keys: make([]inventory.Key, 0, len(keys))})
+		}
+		sh := shares[at]
+		sh.places, sh.keys = append(sh.places, i), append(sh.keys, inventory.Key{Node: o.local, SKU: k.SKU})
+		sh.renamed = sh.renamed || o.local != k.Node
 	}
-	room := len(keys)
-	if len(groups) == 1 {
-		room = 0 // the owner's answers are ours
-	}
-	out := lookup.Empty[inventory.Key, V](room)
-	var mu sync.Mutex
+	out := make([]lookup.Result[V], len(keys))
 	var calls []func()
-	for name, theirs := range groups {
-		put := of(s.sources[name])
+	for _, sh := range shares {
+		put := of(s.sources[sh.source])
 		if put == nil {
 			continue
 		}
 		calls = append(calls, func() {
-			names, err := s.names(ctx, name)
-			if err == nil && names.Same() && !renamed[name] {
-				answers, err := put(ctx, theirs)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					out.Fail(theirs, err)
-				}
-				if err == nil && len(groups) == 1 {
-					out = answers
-				} else {
-					out.Merge(answers)
-				}
-				return
+			results, err := renaming(ctx, s, sh, put)
+			if err != nil {
+				results = slices.Repeat([]lookup.Result[V]{{Err: err}}, len(sh.keys))
 			}
-			named := make([]inventory.Key, len(theirs))
-			for i, k := range theirs {
-				named[i] = inventory.Key{Node: k.Node, SKU: names.TheirItem(k.SKU)}
-			}
-			var answers lookup.Answers[inventory.Key, V]
-			if err == nil {
-				answers, err = put(ctx, named)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for i, k := range named {
-				ours := inventory.Key{Node: s.ours[name][k.Node], SKU: theirs[i].SKU}
-				if f, ok := answers.Found[k]; ok {
-					out.Found[ours] = f
-				}
-				if e := cmp.Or(answers.Failed[k], err); e != nil {
-					out.Failed[ours] = e
-				}
-			}
+			lookup.Put(out, sh.places, results)
 		})
 	}
 	lookup.Abreast(calls)
 	return out, ctx.Err()
+}
+
+// renaming puts a source's share of a question to it by the names that it has for our items. Several of ours may be one of its own.
+func renaming[V any](ctx context.Context, s *Stock, sh *share, put question[V]) ([]lookup.Result[V], error) {
+	names, err := s.names(ctx, sh.source)
+	if err != nil {
+		return nil, err
+	}
+	if names.Same() && !sh.renamed {
+		return put(ctx, sh.keys)
+	}
+	for i := range sh.keys {
+		sh.keys[i].SKU = names.TheirItem(sh.keys[i].SKU)
+	}
+	theirs, places := lookup.Distinct(sh.keys)
+	results, err := put(ctx, theirs)
+	if err != nil {
+		return nil, err
+	}
+	return lookup.At(results, places), nil
 }

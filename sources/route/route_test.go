@@ -54,11 +54,11 @@ func (s *system) Shipped(context.Context, []string) (lookup.Answers[string, []sh
 	return out, nil
 }
 
-func (s *system) Stock(_ context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
-	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
-	for _, k := range keys {
+func (s *system) Stock(_ context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	out := make([]lookup.Result[inventory.Figure], len(keys))
+	for i, k := range keys {
 		s.told = append(s.told, k.SKU)
-		out.Found[k] = inventory.Figure{Key: k, OnHand: trade.MustDecimal("7")}
+		out[i] = lookup.Result[inventory.Figure]{Value: inventory.Figure{Key: k, OnHand: trade.MustDecimal("7")}, OK: true}
 	}
 	return out, nil
 }
@@ -93,8 +93,8 @@ func TestANodeHearsItsOwnNamesAndWeOurs(t *testing.T) {
 	}
 	stock := route.NewStock([]inventory.Node{{ID: "DC", Source: "wms", Location: "EAST"}}, map[string]inventory.Source{"wms": s}, names)
 	key := inventory.Key{Node: "DC", SKU: "A"}
-	figures, err := stock.Stock(ctx, []inventory.Key{key})
-	if f := figures.Found[key]; err != nil || f.Key != key || f.OnHand.String() != "7" {
+	f := lookup.Only(stock.Stock(ctx, []inventory.Key{key}))
+	if f, err := f.Value, f.Err; err != nil || f.Key != key || f.OnHand.String() != "7" {
 		t.Errorf("the figure is %+v, %v", f, err)
 	}
 	for i, sku := range s.told {

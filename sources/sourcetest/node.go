@@ -41,7 +41,7 @@ func TestNode(t *testing.T, n Node) {
 	t.Run("stock", func(t *testing.T) {
 		unknown := Numbered[trade.SKU]("O'NOTHING")
 		Test(t, Port[inventory.Key, inventory.Figure]{
-			Ask: n.Stock, Known: []inventory.Key{{Node: n.Node, SKU: n.Items[0]}, {Node: n.Node, SKU: n.Items[1]}}, Unknown: func(i int) inventory.Key { return inventory.Key{Node: n.Node, SKU: unknown(i)} },
+			Ask: ByKey(n.Stock), Known: []inventory.Key{{Node: n.Node, SKU: n.Items[0]}, {Node: n.Node, SKU: n.Items[1]}}, Unknown: func(i int) inventory.Key { return inventory.Key{Node: n.Node, SKU: unknown(i)} },
 			KeyOf: func(f inventory.Figure) inventory.Key { return f.Key }, Many: n.Many, Down: n.Down,
 		})
 	})
@@ -88,12 +88,11 @@ func (n Node) recall(t *testing.T) {
 	key := inventory.Key{Node: n.Node, SKU: n.Items[0]}
 	allocated := func() trade.Decimal {
 		t.Helper()
-		a, err := n.Stock(ctx, []inventory.Key{key})
-		f, ok := a.Found[key]
-		if err != nil || !ok {
-			t.Fatalf("stock: %v, %v", a, err)
+		f := lookup.Only(n.Stock(ctx, []inventory.Key{key}))
+		if f.Err != nil || !f.OK {
+			t.Fatalf("stock: %+v", f)
 		}
-		return f.Allocated
+		return f.Value.Allocated
 	}
 	before := allocated()
 	w := n.work(n.Run + "W-BACK")

@@ -97,6 +97,14 @@ func Test[K comparable, V any](t *testing.T, p Port[K, V]) {
 	}
 }
 
+// ByKey is a question that is answered in order, answered by key.
+func ByKey[K comparable, V any](ask lookup.Ask[K, V]) func(ctx context.Context, keys []K) (lookup.Answers[K, V], error) {
+	return func(ctx context.Context, keys []K) (lookup.Answers[K, V], error) {
+		results, err := ask(ctx, keys)
+		return lookup.ByKey(keys, results), err
+	}
+}
+
 // Numbered makes unknown keys of a string type.
 func Numbered[K ~string](prefix string) func(int) K {
 	return func(n int) K { return K(fmt.Sprintf("%s-%d", prefix, n)) }

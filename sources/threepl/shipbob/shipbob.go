@@ -258,7 +258,11 @@ type level struct {
 }
 
 // Stock reads levels by fulfilment centre, 100 items a call.
-func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+func (c *Client) Stock(ctx context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	return lookup.Ordered(c.stock)(ctx, keys)
+}
+
+func (c *Client) stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
 	return levels(ctx, c, "stock", "/inventory-level/locations", keys, func(i level, nodes map[int64]trade.NodeID, out lookup.Answers[inventory.Key, inventory.Figure]) {
 		for _, l := range i.Locations {
 			node, ok := nodes[l.ID]
@@ -294,7 +298,11 @@ type lotLevel struct {
 }
 
 // Lots reads what lies at fulfilment centres by lot, 100 items a call.
-func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Lot], error) {
+	return lookup.Ordered(c.lots)(ctx, keys)
+}
+
+func (c *Client) lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
 	return levels(ctx, c, "lots", "/inventory-level/lots", keys, func(i lotLevel, nodes map[int64]trade.NodeID, out lookup.Answers[inventory.Key, []inventory.Lot]) {
 		for _, l := range i.Lots {
 			for _, at := range l.Locations {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -186,10 +187,10 @@ func TestStockIsWhatCanBePicked(t *testing.T) {
 	figure := func() (onHand, allocated string) {
 		t.Helper()
 		a, err := p.c.Stock(t.Context(), []inventory.Key{key, {Node: "ELSEWHERE", SKU: "MI-2005"}})
-		if err != nil || len(a.Found) != 1 || a.Found[key].Unit != "u" {
+		if err != nil || !a[0].OK || a[1].OK || a[0].Value.Unit != "u" {
 			t.Fatalf("stock %+v, %v", a, err)
 		}
-		return a.Found[key].OnHand.Trim(0).String(), a.Found[key].Allocated.Trim(0).String()
+		return a[0].Value.OnHand.Trim(0).String(), a[0].Value.Allocated.Trim(0).String()
 	}
 	expect := func(when, onHand, allocated string) {
 		t.Helper()
@@ -215,10 +216,10 @@ func TestLotsAreTold(t *testing.T) {
 	key := inventory.Key{Node: node, SKU: "MI-2002"}
 	a, err := p.c.Lots(t.Context(), []inventory.Key{key, {Node: node, SKU: "MI-1001"}, {Node: "ELSEWHERE", SKU: "MI-2002"}})
 	lots := map[string]string{}
-	for _, l := range a.Found[key] {
+	for _, l := range lookup.Only(a, err).Value {
 		lots[l.Number] = l.OnHand.String()
 	}
-	if err != nil || len(a.Found) != 1 || len(a.Failed) != 0 || !equal(lots, map[string]string{"L2607": "200 u", "L2610": "250 u"}) {
+	if err != nil || a[1].OK || a[2].OK || lookup.Failure(a) != nil || !equal(lots, map[string]string{"L2607": "200 u", "L2610": "250 u"}) {
 		t.Errorf("lots are %+v, %v", a, err)
 	}
 }
@@ -259,7 +260,7 @@ func TestWhatIsExpectedIsTold(t *testing.T) {
 	}
 	key := inventory.Key{Node: node, SKU: sku}
 	a, err := p.c.Arrivals(t.Context(), []inventory.Key{key, {Node: "ELSEWHERE", SKU: sku}})
-	if l := a.Found[key]; err != nil || len(a.Found) != 1 || len(a.Failed) != 0 || len(l) != 1 || l[0].Quantity.String() != "40" || l[0].Date != trade.DateOf(due) {
+	if l := lookup.Only(a, err).Value; err != nil || a[1].OK || lookup.Failure(a) != nil || len(l) != 1 || l[0].Quantity.String() != "40" || l[0].Date != trade.DateOf(due) {
 		t.Errorf("it expects %+v, %v", a, err)
 	}
 }

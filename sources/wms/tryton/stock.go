@@ -28,7 +28,11 @@ type openMove struct {
 
 // Stock reads what lies in warehouses: one call for the moves that are open, and one for each warehouse. What
 // is not put away yet, or lies beside the store, cannot be picked and is not on hand.
-func (c *Client) Stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
+func (c *Client) Stock(ctx context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	return lookup.Ordered(c.stock)(ctx, keys)
+}
+
+func (c *Client) stock(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, inventory.Figure], error) {
 	keys = lookup.Unique(keys)
 	out := lookup.Empty[inventory.Key, inventory.Figure](len(keys))
 	if len(keys) == 0 {
@@ -93,7 +97,11 @@ type arrival struct {
 }
 
 // Arrivals reads what is to come in and is planned for a day.
-func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
+func (c *Client) Arrivals(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Arrival], error) {
+	return lookup.Ordered(c.arrivals)(ctx, keys)
+}
+
+func (c *Client) arrivals(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Arrival], error) {
 	keys = lookup.Unique(keys)
 	out := lookup.Empty[inventory.Key, []inventory.Arrival](len(keys))
 	if len(keys) == 0 {
@@ -162,7 +170,11 @@ type lot struct {
 
 // Lots reads what lies there by lot, one call for each warehouse. Goods of an item that are in no lot are in
 // none of these.
-func (c *Client) Lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
+func (c *Client) Lots(ctx context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Lot], error) {
+	return lookup.Ordered(c.lots)(ctx, keys)
+}
+
+func (c *Client) lots(ctx context.Context, keys []inventory.Key) (lookup.Answers[inventory.Key, []inventory.Lot], error) {
 	keys = lookup.Unique(keys)
 	out := lookup.Empty[inventory.Key, []inventory.Lot](len(keys))
 	if len(keys) == 0 {

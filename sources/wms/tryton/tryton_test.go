@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/returns"
 	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
@@ -84,8 +85,8 @@ func TestOpenWorkIsTakenOffWhatLiesThere(t *testing.T) {
 	c, r := replay(t, map[string][]string{"move.search_read": {"open_moves"}, "product.search_read": {"stock"}})
 	key := inventory.Key{Node: "COL", SKU: "MI-2005"}
 	a, err := c.Stock(t.Context(), []inventory.Key{key, {Node: "ELSEWHERE", SKU: "MI-2005"}})
-	f := a.Found[key]
-	if err != nil || len(a.Found)+len(a.Failed) != 1 || f.OnHand.String() != "90" || f.Allocated.String() != "15" || f.Unit != trade.Unit("u") {
+	f := a[0].Value
+	if err != nil || !a[0].OK || a[1].OK || lookup.Failure(a) != nil || f.OnHand.String() != "90" || f.Allocated.String() != "15" || f.Unit != trade.Unit("u") {
 		t.Errorf("stock is %+v, %v", f, err)
 	}
 	if moves, stock := slices.Index(r.Asked, "model.stock.move.search_read"), slices.Index(r.Asked, "model.product.product.search_read"); moves > stock {
@@ -98,7 +99,7 @@ func TestLotsOfTheProductAreRead(t *testing.T) {
 	c, _ := replay(t, map[string][]string{"lot.search_read": {"lots"}})
 	key := inventory.Key{Node: "COL", SKU: "MI-2002"}
 	a, err := c.Lots(t.Context(), []inventory.Key{key})
-	if l := a.Found[key]; err != nil || len(l) != 2 || l[0].Number != "L2607" || l[0].OnHand.String() != "200 u" {
+	if l := a[0].Value; err != nil || len(l) != 2 || l[0].Number != "L2607" || l[0].OnHand.String() != "200 u" {
 		t.Errorf("lots are %+v, %v", a, err)
 	}
 }
