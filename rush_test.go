@@ -123,7 +123,7 @@ func TestARush(t *testing.T) {
 			if !list.HasNext {
 				return out
 			}
-			page.After = list.Cursors[len(list.Cursors)-1]
+			page.After = list.Cursor(len(list.Orders) - 1)
 		}
 	}
 	check := func(placed int) {

@@ -221,16 +221,20 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 }
 
 func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
-	scopeOf(ctx).announce(list.Orders...)
-	out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, PageInfo: pageInfo(list.Cursors, list.HasNext, list.HasPrev)}
-	if out.Nodes == nil {
-		out.Nodes = []*orders.Order{}
+	s := scopeOf(ctx)
+	s.announce(list.Orders...)
+	var ends []string
+	if n := len(list.Orders); n > 0 {
+		ends = []string{list.Cursor(0), list.Cursor(n - 1)}
 	}
-	edges := make([]model.OrderEdge, len(list.Orders))
-	for i, o := range list.Orders {
-		edges[i] = model.OrderEdge{Cursor: list.Cursors[i], Node: o}
+	out := &model.OrderConnection{TotalCount: list.Total, Nodes: list.Orders, PageInfo: pageInfo(ends, list.HasNext, list.HasPrev)}
+	if s.selected["OrderConnection.edges"] {
+		edges := make([]model.OrderEdge, len(list.Orders))
+		for i, o := range list.Orders {
+			edges[i] = model.OrderEdge{Cursor: list.Cursor(i), Node: o}
+		}
+		out.Edges = refs(edges)
 	}
-	out.Edges = refs(edges)
 	return out
 }
 

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"encoding/base64"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -92,9 +93,17 @@ type Paging struct {
 // List is one page of orders.
 type List struct {
 	Orders           []*Order
-	Cursors          []string
 	HasNext, HasPrev bool
 	Total            int
+
+	// column is what the list is ordered by, and keys what that is of each order.
+	column string
+	keys   []string
+}
+
+// Cursor is where the ith order of the page is in the list.
+func (l *List) Cursor(i int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(l.column + "|" + l.keys[i] + "|" + string(l.Orders[i].ID)))
 }
 
 // List returns one page of the viewer's orders.

@@ -315,7 +315,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
-	out := &List{Total: total}
+	out := &List{Total: total, column: column, Orders: make([]*Order, 0, size), keys: make([]string, 0, size)}
 	more := false
 	for rows.Next() {
 		if more = len(out.Orders) == size; more {
@@ -331,8 +331,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 			return nil, err
 		}
 		o.UpdatedAt = updated
-		out.Orders = append(out.Orders, o)
-		out.Cursors = append(out.Cursors, base64.RawURLEncoding.EncodeToString([]byte(column+"|"+key+"|"+string(o.ID))))
+		out.Orders, out.keys = append(out.Orders, o), append(out.keys, key)
 	}
 	if err := rows.Err(); postgres.BadValue(err) {
 		return nil, badCursor(p.After + p.Before).At("after")
@@ -342,7 +341,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	out.HasNext, out.HasPrev = more, p.After != ""
 	if backwards {
 		slices.Reverse(out.Orders)
-		slices.Reverse(out.Cursors)
+		slices.Reverse(out.keys)
 		out.HasNext, out.HasPrev = p.Before != "", more
 	}
 	return out, nil

@@ -17,8 +17,10 @@ type plan struct {
 	root *selection
 	// groups are executed one after the other: all of a query, each field of a mutation.
 	groups []group
-	// slots is the number of fetching fields, fields that of all.
-	slots, fields int
+	// slots is the number of fetching fields, fields that of all, and sets that of selections with fetching fields.
+	slots, fields, sets int
+	// parents is how many objects there last were of each such selection.
+	parents []atomic.Int64
 	// size is how long the last answer was.
 	size atomic.Int64
 }
@@ -29,9 +31,14 @@ type group [][]*field
 // selection is what is selected of an object type.
 type selection struct {
 	fields []*field
-	// deep are the fields that fetch, or that lead to one that does.
-	deep []*field
+	// leading are the fields that lead to one that fetches.
+	leading []*field
+	// set is where the objects are that its fetching fields are asked for; -1 where none fetches.
+	set int
 }
+
+// deep tells whether something is fetched of its objects, or beneath what they hold.
+func (s *selection) deep() bool { return s.set >= 0 || len(s.leading) > 0 }
 
 // field is a field of a selection.
 type field struct {
@@ -39,8 +46,8 @@ type field struct {
 	collected graphql.CollectedField
 	// key is how the field begins in its object, with the comma before it.
 	key []byte
-	// slot is where the answers of a fetching field are; -1 for any other.
-	slot int
+	// slot is where the answers of a fetching field are, and set where its parents; slot is -1 for any other.
+	slot, set int
 	// leads is true for a field that does not fetch and leads to one that does.
 	leads bool
 	// below is the selection of an object, of those of an interface or a union by their type's name.
@@ -96,6 +103,7 @@ func compile(t *Tables, op *graphql.OperationContext) (p *plan, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.plan.parents = make([]atomic.Int64, c.plan.sets)
 	if op.Operation.Operation == ast.Subscription && (len(c.plan.root.fields) != 1 || c.plan.root.fields[0].def.stream == nil) {
 		return nil, uncovered(whyField)
 	}
@@ -105,7 +113,7 @@ func compile(t *Tables, op *graphql.OperationContext) (p *plan, err error) {
 var rootOf = map[ast.Operation]string{ast.Query: "Query", ast.Mutation: "Mutation", ast.Subscription: "Subscription"} //nolint:gochecknoglobals // a constant
 
 func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial bool) (*selection, error) {
-	sel := &selection{}
+	sel := &selection{set: -1}
 	for _, collected := range c.collect(typ, set) {
 		if len(collected.Deferrables) > 0 {
 			return nil, uncovered(whyDefer)
@@ -114,7 +122,7 @@ func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial 
 			c.plan.groups = append(c.plan.groups, nil)
 			c.group = &c.plan.groups[len(c.plan.groups)-1]
 		}
-		f, deep, err := c.field(typ, collected, level)
+		f, err := c.field(typ, collected, level)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +131,15 @@ func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial 
 		}
 		f.key = append(appendQuoted(f.key, collected.Alias), ':')
 		sel.fields = append(sel.fields, f)
-		if deep {
-			sel.deep = append(sel.deep, f)
+		switch {
+		case f.leads:
+			sel.leading = append(sel.leading, f)
+		case f.slot >= 0:
+			if sel.set < 0 {
+				sel.set = c.plan.sets
+				c.plan.sets++
+			}
+			f.set = sel.set
 		}
 	}
 	return sel, nil
@@ -145,25 +160,24 @@ func (c *compiler) collect(typ *Type, set ast.SelectionSet) (out []graphql.Colle
 	return out
 }
 
-// field makes a field ready, and tells whether it fetches or leads to one that does.
-func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int) (*field, bool, error) {
+// field makes a field ready.
+func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int) (*field, error) {
 	f := &field{collected: collected, slot: -1}
 	if c.plan.fields++; c.plan.fields > maxFields { // interfaces within interfaces, once for each type
-		return nil, false, uncovered(whySize)
+		return nil, uncovered(whySize)
 	}
 	if collected.Name == "__typename" {
 		f.def = &Field{name: collected.Name, object: typ.Name, info: info{nonNull: true}, plain: typename(appendQuoted(nil, typ.Name))}
-		return f, false, nil
+		return f, nil
 	}
 	if strings.HasPrefix(collected.Name, "__") {
-		return nil, false, uncovered(whyIntrospection)
+		return nil, uncovered(whyIntrospection)
 	}
 	f.def = typ.fields[collected.Name]
 	if f.def == nil || (f.def.plain == nil && f.def.fetch == nil && f.def.stream == nil) {
-		return nil, false, uncovered(whyField)
+		return nil, uncovered(whyField)
 	}
-	deep := f.def.plain == nil
-	if deep {
+	if f.def.plain == nil {
 		f.slot = c.plan.slots
 		c.plan.slots++
 		for len(*c.group) <= level {
@@ -173,18 +187,18 @@ func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int)
 		level++
 	}
 	if f.def.info.of == "" {
-		return f, deep, nil
+		return f, nil
 	}
 	possible, err := c.possible(f.def.info.of)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, t := range possible {
 		sel, err := c.selection(t, collected.Selections, level, false)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		deep, f.leads = deep || len(sel.deep) > 0, f.leads || (f.slot < 0 && len(sel.deep) > 0)
+		f.leads = f.leads || f.slot < 0 && sel.deep()
 		if t.Name == f.def.info.of {
 			f.below = sel
 			continue
@@ -194,7 +208,7 @@ func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int)
 		}
 		f.of[t.Name] = sel
 	}
-	return f, deep, nil
+	return f, nil
 }
 
 // possible are the object types that a value of a type can have.

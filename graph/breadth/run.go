@@ -19,13 +19,14 @@ type run struct {
 	env    any
 	ctx    context.Context //nolint:containedctx // a run is one response, whose context this is
 	slots  []slot
+	// sets are the objects that fields are asked for, by selection.
+	sets [][]any
 	// errors are those that calls have told by themselves.
 	errors gqlerror.List
 }
 
-// slot is what is asked at a fetching field, and what was answered.
+// slot is what was answered at a fetching field.
 type slot struct {
-	parents []any
 	answers answers
 	// next is the answer that is written next.
 	next int
@@ -33,9 +34,9 @@ type slot struct {
 
 func (s *Schema) newRun(ctx context.Context, op *graphql.OperationContext, p *plan) *run {
 	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: rootOf[op.Operation.Operation]})
-	r := &run{schema: s, plan: p, op: op, env: s.env(op), ctx: ctx, slots: make([]slot, p.slots)}
-	for _, f := range p.root.deep {
-		r.slots[f.slot].parents = []any{nil}
+	r := &run{schema: s, plan: p, op: op, env: s.env(op), ctx: ctx, slots: make([]slot, p.slots), sets: make([][]any, p.sets)}
+	if p.root.set >= 0 {
+		r.sets[p.root.set] = []any{nil}
 	}
 	return r
 }
@@ -74,11 +75,12 @@ func (r *run) levels(g group) {
 		var calls []Asked
 		for _, f := range fields {
 			s := &r.slots[f.slot]
-			switch n := len(s.parents); {
+			switch n := len(r.sets[f.set]); {
 			case s.answers != nil: // a stream's event, which came by itself
 				s.answers.gather(r, f)
 			case n > 0:
 				asked, calls = append(asked, f), append(calls, Asked{f.def.coordinate, n})
+				r.plan.parents[f.set].Store(int64(n))
 			}
 		}
 		if len(asked) == 0 {
@@ -102,13 +104,15 @@ func (r *run) levels(g group) {
 
 // gather notes an object as a parent of the fetching fields that are selected of it, here or beneath what it holds.
 func (r *run) gather(sel *selection, obj any) {
-	for _, f := range sel.deep {
-		if f.slot < 0 {
-			f.def.plain.gather(r, f, obj)
-			continue
+	if sel.set >= 0 {
+		set := &r.sets[sel.set]
+		if *set == nil {
+			*set = make([]any, 0, r.plan.parents[sel.set].Load())
 		}
-		s := &r.slots[f.slot]
-		s.parents = append(s.parents, obj)
+		*set = append(*set, obj)
+	}
+	for _, f := range sel.leading {
+		f.def.plain.gather(r, f, obj)
 	}
 }
 
@@ -127,13 +131,13 @@ func (r *run) ask(f *field, level int, enter func(context.Context) (context.Cont
 		// What a call says by itself is told when the position of its parents is known.
 		ctx = graphql.WithFreshResponseContext(ctx)
 		c.ctx = context.WithValue(ctx, callKey{}, c)
-		s.answers = c.made(s.parents)
+		s.answers = c.made(r.sets[f.set])
 		return
 	}
 	ctx = graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: f.collected.Name, Field: f.collected})
 	r.op.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
 		c.ctx = ctx
-		s.answers = c.made(s.parents)
+		s.answers = c.made(r.sets[f.set])
 		return graphql.Null
 	})
 	if s.answers == nil { // an interceptor did not go on, which is for it to explain

@@ -92,6 +92,15 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			fail(err)
 			continue
 		}
+		figure := func(item int, r, at *row) {
+			i, wanted := g.key(item, trade.NodeID(at.text("node")))
+			if !wanted || out[i].Err != nil {
+				return
+			}
+			if err := cmp.Or(take(r, at, keys[i], &out[i]), c.unreadable(r)); err != nil {
+				out[i] = lookup.Result[V]{Err: err}
+			}
+		}
 		for r := range rows.each() {
 			sku := trade.SKU(r.text("sku"))
 			if sku == "" {
@@ -101,21 +110,12 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			if !asked {
 				continue
 			}
-			figure := func(place *row) {
-				i, wanted := g.key(item, trade.NodeID(place.text("node")))
-				if !wanted || out[i].Err != nil {
-					return
-				}
-				if err := cmp.Or(take(r, place, keys[i], &out[i]), c.unreadable(r)); err != nil {
-					out[i] = lookup.Result[V]{Err: err}
-				}
-			}
 			if _, lists := r.op.fields["places"]; !lists {
-				figure(r)
+				figure(item, r, r)
 				continue
 			}
-			for place := range r.rows(c, "places", "place") {
-				figure(place)
+			for at := range r.rows(c, "places", "place") {
+				figure(item, r, at)
 			}
 		}
 	}

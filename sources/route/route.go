@@ -100,23 +100,29 @@ func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inv
 		sh.places, sh.keys = append(sh.places, i), append(sh.keys, inventory.Key{Node: o.local, SKU: k.SKU})
 		sh.renamed = sh.renamed || o.local != k.Node
 	}
+	if len(shares) == 1 && len(shares[0].keys) == len(keys) {
+		return answered(ctx, s, shares[0], of), ctx.Err()
+	}
 	out := make([]lookup.Result[V], len(keys))
-	var calls []func()
-	for _, sh := range shares {
-		put := of(s.sources[sh.source])
-		if put == nil {
-			continue
-		}
-		calls = append(calls, func() {
-			results, err := renaming(ctx, s, sh, put)
-			if err != nil {
-				results = slices.Repeat([]lookup.Result[V]{{Err: err}}, len(sh.keys))
-			}
-			lookup.Put(out, sh.places, results)
-		})
+	calls := make([]func(), len(shares))
+	for i, sh := range shares {
+		calls[i] = func() { lookup.Put(out, sh.places, answered(ctx, s, sh, of)) }
 	}
 	lookup.Abreast(calls)
 	return out, ctx.Err()
+}
+
+// answered are a source's answers to its share.
+func answered[V any](ctx context.Context, s *Stock, sh *share, of func(inventory.Source) question[V]) []lookup.Result[V] {
+	put := of(s.sources[sh.source])
+	if put == nil {
+		return make([]lookup.Result[V], len(sh.keys))
+	}
+	results, err := renaming(ctx, s, sh, put)
+	if err != nil {
+		return slices.Repeat([]lookup.Result[V]{{Err: err}}, len(sh.keys))
+	}
+	return results
 }
 
 // renaming puts a source's share of a question to it by the names that it has for our items. Several of ours may be one of its own.
