@@ -24,16 +24,11 @@ import (
 type Flights[K comparable, V any] struct {
 	ask Ask[K, V]
 
-	mu    sync.Mutex
-	under map[seat[K]]ticket[V]
+	mu sync.Mutex
+	// under are the keys on their way. Who decides does not wait with who looks: their lanes stop at different times.
+	under map[Lane]map[K]ticket[V]
 	// later are keys that are asked for behind answers, soon.
 	later map[K]struct{}
-}
-
-// seat is a key on its way. Who decides does not wait with who looks: their lanes stop at different times.
-type seat[K comparable] struct {
-	key  K
-	lane Lane
 }
 
 // flight is one question on its way. Its results are there when done is closed.
@@ -63,7 +58,11 @@ func (t ticket[V]) result() Result[V] {
 
 // Share returns the question, shared.
 func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
-	return &Flights[K, V]{ask: ask, under: map[seat[K]]ticket[V]{}}
+	f := &Flights[K, V]{ask: ask, under: map[Lane]map[K]ticket[V]{}}
+	for _, lane := range Lanes() {
+		f.under[lane] = map[K]ticket[V]{}
+	}
+	return f
 }
 
 // limit bounds a flight that nobody waits for any more.
@@ -150,27 +149,25 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[V] {
 	out, mine := make([]ticket[V], len(keys)), make([]K, 0, len(keys))
 	own := &flight[V]{done: make(chan struct{})}
-	lane := LaneOf(ctx)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	under := f.under[LaneOf(ctx)]
 	for i, k := range keys {
-		at := seat[K]{k, lane}
-		t, under := f.under[at]
-		if !under {
+		t, known := under[k]
+		if !known {
 			t = ticket[V]{own, len(mine)}
-			f.under[at] = t
-			mine = append(mine, k)
+			under[k], mine = t, append(mine, k)
 		}
 		out[i] = t
 	}
 	if len(mine) > 0 {
-		go f.fly(context.WithoutCancel(ctx), own, lane, mine)
+		go f.fly(context.WithoutCancel(ctx), own, under, mine)
 	}
 	return out
 }
 
-// fly asks.
-func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], lane Lane, keys []K) {
+// fly asks for keys that are under way by then.
+func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], under map[K]ticket[V], keys []K) {
 	stack.Reserve()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -181,7 +178,7 @@ func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], lane Lane, keys
 		}
 		f.mu.Lock()
 		for _, k := range keys {
-			delete(f.under, seat[K]{k, lane})
+			delete(under, k)
 		}
 		f.mu.Unlock()
 		close(own.done)

@@ -1,8 +1,8 @@
 package orders
 
 import (
-	"encoding/base64"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
