@@ -52,7 +52,7 @@ func (f *Facts) Gather(ctx context.Context, d orders.Draft, n orders.Needs) orde
 	rules := map[trade.SKU]catalog.Rule{}
 	wg.Go(func() {
 		results, err := f.Catalog.Rules(terms, skus)
-		if err = cmp.Or(err, lookup.Failure(results)); err != nil {
+		if err = cmp.Or(lookup.Failure(results), err); err != nil {
 			g.miss("rules", err)
 			return
 		}
@@ -151,7 +151,7 @@ func (f *Facts) lots(ctx context.Context, needs orders.Needs, g *gathering) {
 		return
 	}
 	lists, err := f.Inventory.Lots(ctx, keys)
-	if err = cmp.Or(err, lookup.Failure(lists)); err != nil {
+	if err = cmp.Or(lookup.Failure(lists), err); err != nil {
 		g.miss("lots", err)
 		return
 	}

@@ -118,7 +118,7 @@ func (s *Service) Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[
 }
 
 // Rules returns how items may be ordered, as far as there is a limit. They are no older than items may be that are
-// shown without asking again.
+// shown without asking again. Others have the same: nobody changes them.
 func (s *Service) Rules(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Rule], error) {
 	answers, err := s.rules.Answers(lookup.WithMaxAge(ctx, s.Ages().Fresh), skus)
 	out := make([]lookup.Result[*Rule], len(answers))

@@ -180,11 +180,11 @@ func (s *Service) Positions(ctx context.Context, who trade.Viewer, accounts []tr
 		if err := s.kept(ctx, mine, &out); err != nil {
 			return out, err
 		}
-		old, behind := lookup.Sort(mine, fresh, stale, func(i int) (time.Duration, bool) {
+		due, behind := lookup.Sort(mine, fresh, stale, func(i int) (time.Duration, bool) {
 			p, ok := out.Found[mine[i]]
 			return p.age, ok
 		})
-		ask = lookup.At(mine, old)
+		ask = lookup.At(mine, due)
 		s.reading.Start(ctx, behind)
 	}
 	if len(ask) == 0 {

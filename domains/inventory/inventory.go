@@ -287,7 +287,9 @@ func (s *Service) figures(ctx context.Context, keys []Key) ([]lookup.Result[*see
 		return nil, err
 	}
 	out := make([]lookup.Result[*seen], len(keys))
-	show(out, known)
+	for i, c := range known {
+		show(&out[i], c)
+	}
 	ask, behind := lookup.Sort(keys, fresh, stale, func(i int) (time.Duration, bool) {
 		if c := known[i]; c.shown() {
 			return c.age(now.theirs), true
@@ -298,31 +300,35 @@ func (s *Service) figures(ctx context.Context, keys []Key) ([]lookup.Result[*see
 	if len(ask) == 0 {
 		return out, nil
 	}
-	asked, err := s.asked(ctx, lookup.At(keys, ask))
-	lookup.Put(out, ask, asked)
+	asked, err := s.looking.Ask(ctx, lookup.At(keys, ask))
+	for i, r := range asked {
+		if show(&r, known[ask[i]]); r.OK || r.Err != nil {
+			out[ask[i]] = r
+		}
+	}
 	return out, err
 }
 
 // asked are figures that the nodes are asked for. Beside a failure is the figure at hand, if there is one.
 func (s *Service) asked(ctx context.Context, keys []Key) ([]lookup.Result[*seen], error) {
 	out, err := s.looking.Ask(ctx, keys)
-	if err != nil || !slices.ContainsFunc(out, func(r lookup.Result[*seen]) bool { return r.Err != nil }) {
+	if err != nil || lookup.Failure(out) == nil {
 		return out, err
 	}
 	known, _, err := s.standing.figures(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	show(out, known)
+	for i, c := range known {
+		show(&out[i], c)
+	}
 	return out, nil
 }
 
-// show gives results that have nothing yet the figures at hand, where there are some.
-func show(out []lookup.Result[*seen], known []*counted) {
-	for i, c := range known {
-		if c != nil && out[i].Value == nil {
-			out[i].Value, out[i].OK = &seen{counted: c, read: c.Read}, true
-		}
+// show gives a result that has nothing the figure at hand, if there is one.
+func show(r *lookup.Result[*seen], c *counted) {
+	if c != nil && r.Value == nil {
+		r.Value, r.OK = &seen{counted: c, read: c.Read}, true
 	}
 }
 
@@ -370,7 +376,7 @@ func (s *Service) assemble(ctx context.Context, items []trade.SKU, figures []loo
 	return out
 }
 
-// Lots asks the nodes for the lots of items. Nodes that do not tell are left out.
+// Lots asks the nodes for the lots of items. For a node that does not tell they do not exist.
 func (s *Service) Lots(ctx context.Context, keys []Key) ([]lookup.Result[[]Lot], error) {
 	lots, ok := s.source.(LotSource)
 	if !ok {
@@ -378,10 +384,7 @@ func (s *Service) Lots(ctx context.Context, keys []Key) ([]lookup.Result[[]Lot],
 	}
 	distinct, places := lookup.Distinct(keys)
 	out, err := lots.Lots(ctx, distinct)
-	if err != nil {
-		return nil, err
-	}
-	return lookup.At(out, places), nil
+	return lookup.At(out, places), err
 }
 
 // Refresh reads the items' figures from every node, but for those at hand that are young enough for a caller that says how old they

@@ -39,6 +39,7 @@ func TestANodeThatDoesNotAnswerIsNotOneThatHasNothing(t *testing.T) {
 		answers, err := s.Availability(lookup.WithMaxAge(t.Context(), 0), skus)
 		if err != nil {
 			t.Error(err)
+			return
 		}
 		for i, sku := range skus {
 			if a := answers[i].Value; (a != nil) != house.down || a != nil && a.Complete() {
@@ -171,4 +172,52 @@ func certain(t *testing.T, pool *postgres.Pool) (all bool) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// two is two nodes that have five of everything, of which one may be down.
+type two struct{ down trade.NodeID }
+
+func (w *two) Stock(_ context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	out := make([]lookup.Result[inventory.Figure], len(keys))
+	for i, k := range keys {
+		out[i] = lookup.Result[inventory.Figure]{Value: inventory.Figure{Key: k, Source: "node", OnHand: trade.MustDecimal("5")}, OK: true}
+		if k.Node == w.down {
+			out[i] = lookup.Result[inventory.Figure]{Err: fault.New(fault.Unavailable, "down")}
+		}
+	}
+	return out, nil
+}
+
+// TestWhatIsLastKnownStandsBesideWhatIsToldNow, also where figures at hand are shown to others as they are.
+func TestWhatIsLastKnownStandsBesideWhatIsToldNow(t *testing.T) {
+	t.Parallel()
+	for _, fresh := range []time.Duration{0, time.Nanosecond} {
+		house := &two{}
+		s := inventory.New(pgtest.Database(t), house, []inventory.Node{{ID: "N1"}, {ID: "N2"}}, time.Hour, lookup.Ages{Fresh: fresh, Known: time.Hour})
+		look := func(skus ...trade.SKU) (shown []string) {
+			t.Helper()
+			answers, err := s.Availability(t.Context(), skus)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, a := range answers {
+				if !a.OK || a.Value.SKU != skus[i] {
+					t.Fatalf("%s is answered %+v", skus[i], a)
+				}
+				for _, n := range a.Value.Nodes {
+					shown = append(shown, string(n.NodeID())+" "+string(n.Provenance.Freshness))
+				}
+				for _, u := range a.Value.Unknown {
+					shown = append(shown, string(u.NodeID())+" unknown")
+				}
+			}
+			return shown
+		}
+		look("A", "B")
+		house.down = "N2"
+		want := []string{"N1 LIVE", "N2 LAST_KNOWN", "N1 LIVE", "N2 unknown", "N1 LIVE", "N2 LAST_KNOWN"}
+		if got := look("B", "C", "A"); !slices.Equal(got, want) {
+			t.Errorf("fresh for %s: shown are %v, not %v", fresh, got, want)
+		}
+	}
 }

@@ -108,3 +108,62 @@ func TestWhatIsLastKnownIsShownUpToAnAge(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyWhatIsTooOldIsAskedFor, each answer is in its key's place, and what fails is shown as it was last known.
+func TestOnlyWhatIsTooOldIsAskedFor(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := &shelf{kept: map[string]priced{"young": {"kept", lookup.Provenance{AsOf: now}}, "old": {"kept", lookup.Provenance{AsOf: now.Add(-time.Hour)}}, "lost": {"kept", lookup.Provenance{AsOf: now.Add(-time.Hour)}}}}
+	var asked []string
+	c := lookup.Copy(s, func(_ context.Context, keys []string) ([]lookup.Result[priced], error) {
+		asked = slices.Clone(keys)
+		out := make([]lookup.Result[priced], len(keys))
+		for i, k := range keys {
+			switch k {
+			case "lost", "gone":
+				out[i].Err = fault.New(fault.Unavailable, "down")
+			case "none":
+			default:
+				out[i] = lookup.Result[priced]{Value: priced{"asked", lookup.Provenance{AsOf: now}}, OK: true}
+			}
+		}
+		return out, nil
+	}, func(p *priced) *lookup.Provenance { return &p.Provenance }, lookup.Ages{Fresh: time.Minute, Known: 2 * time.Hour})
+	keys := []string{"none", "young", "old", "lost", "young", "gone", "old"}
+	got, err := c.Answers(t.Context(), keys)
+	if err != nil || !slices.Equal(asked, []string{"none", "old", "lost", "gone"}) {
+		t.Fatalf("asked for are %v, %v", asked, err)
+	}
+	for i, want := range []string{"", "kept", "asked", "kept " + string(lookup.LastKnown), "kept", "down", "asked"} {
+		is := strings.TrimSpace(got[i].Value.Amount + " " + string(got[i].Value.Provenance.Freshness))
+		if got[i].Err != nil {
+			is = got[i].Err.Error()
+		}
+		if is != want || got[i].OK != (want != "" && want != "down") {
+			t.Errorf("%s is %+v, not %q", keys[i], got[i], want)
+		}
+	}
+}
+
+// TestOnlyThoseAreAskedAbout that are accepted, and the others do not exist.
+func TestOnlyThoseAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	ask := func(keys []string) ([]lookup.Result[string], error) {
+		out := make([]lookup.Result[string], len(keys))
+		for i, k := range keys {
+			out[i] = lookup.Result[string]{Value: k, OK: true}
+		}
+		return out, nil
+	}
+	for _, keys := range [][]string{{"a", "b", "c"}, {"B", "a", "C", "b", "a"}, {"B"}, {}} {
+		got, err := lookup.Where(keys, func(k string) bool { return strings.ToLower(k) == k }, ask)
+		if err != nil || len(got) != len(keys) {
+			t.Fatalf("%v is answered %v, %v", keys, got, err)
+		}
+		for i, k := range keys {
+			if mine := strings.ToLower(k) == k; got[i].OK != mine || mine && got[i].Value != k {
+				t.Errorf("%s is answered %+v", k, got[i])
+			}
+		}
+	}
+}

@@ -46,7 +46,8 @@ func (a Answers[K, V]) Merge(b Answers[K, V]) {
 	maps.Copy(a.Failed, b.Failed)
 }
 
-// Result is the answer for one key. Without an error and not OK, the key does not exist.
+// Result is the answer for one key. Without an error and not OK, the key does not exist. Within a domain one may be OK beside an error:
+// then it is what was last known.
 type Result[V any] struct {
 	Value V
 	OK    bool
@@ -129,8 +130,11 @@ func Where[K comparable, V any](keys []K, accepts func(K) bool, ask func(keys []
 	return out, err
 }
 
-// At are the elements of a list at these places.
+// At are the elements of a list at these places; nil for a list without any, where a question was not answered.
 func At[T any](list []T, places []int) []T {
+	if len(list) == 0 {
+		return nil
+	}
 	out := make([]T, len(places))
 	for i, p := range places {
 		out[i] = list[p]
@@ -138,7 +142,7 @@ func At[T any](list []T, places []int) []T {
 	return out
 }
 
-// Put puts the elements of a list to these places of another one. There may be none, where a question was not answered.
+// Put puts the elements of a list to these places of another one.
 func Put[T any](into []T, places []int, list []T) {
 	for i, v := range list {
 		into[places[i]] = v

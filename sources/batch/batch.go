@@ -65,7 +65,7 @@ type aged[K comparable, V any] struct {
 	late *dataloader.Loader[K, lookup.Result[V]]
 }
 
-// New returns a loader of a question, whose keys may repeat. It changes nothing of them. The gate may be nil.
+// New returns a loader of a question, whose keys may repeat, and are not to be changed by whoever answers. The gate may be nil.
 func New[K comparable, V any](gate *Gate, fetch lookup.Ask[K, V]) *Loader[K, V] {
 	return &Loader[K, V]{gate: gate, fetch: fetch, ages: map[accepts]*aged[K, V]{}}
 }

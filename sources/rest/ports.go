@@ -119,6 +119,11 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			}
 		}
 	}
+	for i, k := range keys {
+		if first, _ := g.key(g.items[i], k.Node); first != i {
+			out[i] = out[first]
+		}
+	}
 	return out, ctx.Err()
 }
 
@@ -129,7 +134,7 @@ type grid struct {
 	// at is where among skus an item is, items where that of each key is.
 	at    map[trade.SKU]int
 	items []int
-	// keys are, by item and node, where among the keys the two are, and -1 where they are not.
+	// keys are, by item and node, where among the keys the two are first, and -1 where they are not.
 	keys []int
 }
 
@@ -155,7 +160,9 @@ func gridOf(keys []inventory.Key) *grid {
 	}
 	g.keys = slices.Repeat([]int{-1}, len(g.skus)*len(g.nodes))
 	for i, k := range keys {
-		g.keys[g.items[i]*len(g.nodes)+slices.Index(g.nodes, k.Node)] = i
+		if at := &g.keys[g.items[i]*len(g.nodes)+slices.Index(g.nodes, k.Node)]; *at < 0 {
+			*at = i
+		}
 	}
 	return g
 }

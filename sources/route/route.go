@@ -3,9 +3,11 @@
 package route
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
@@ -82,8 +84,8 @@ type share struct {
 	renamed bool
 }
 
-// ask puts a question to the owners of the keys, all at once, and translates the names of their places. An
-// owner without the question is left out.
+// ask puts a question to the owners of the keys, all at once, and translates the names of their places. For an
+// owner without the question its keys do not exist.
 func ask[V any](ctx context.Context, s *Stock, keys []inventory.Key, of func(inventory.Source) question[V]) ([]lookup.Result[V], error) {
 	var shares []*share
 	for i, k := range keys {
@@ -119,10 +121,24 @@ func answered[V any](ctx context.Context, s *Stock, sh *share, of func(inventory
 		return make([]lookup.Result[V], len(sh.keys))
 	}
 	results, err := renaming(ctx, s, sh, put)
-	if err != nil {
-		return slices.Repeat([]lookup.Result[V]{{Err: err}}, len(sh.keys))
+	if err == nil && len(results) != len(sh.keys) {
+		err = sh.short(len(results), len(sh.keys))
 	}
-	return results
+	if err == nil {
+		return results
+	}
+	out := slices.Repeat([]lookup.Result[V]{{Err: err}}, len(sh.keys))
+	for i, r := range results[:min(len(results), len(out))] {
+		if r.OK || r.Err != nil { // which says more than that the time is up
+			out[i] = r
+		}
+	}
+	return out
+}
+
+// short is the failure of a source that does not answer each key.
+func (sh *share) short(answers, keys int) error {
+	return fault.New(fault.BadResponse, "%d answers to %d questions", answers, keys).From(sh.source)
 }
 
 // renaming puts a source's share of a question to it by the names that it has for our items. Several of ours may be one of its own.
@@ -139,8 +155,8 @@ func renaming[V any](ctx context.Context, s *Stock, sh *share, put question[V]) 
 	}
 	theirs, places := lookup.Distinct(sh.keys)
 	results, err := put(ctx, theirs)
-	if err != nil {
-		return nil, err
+	if len(results) != len(theirs) {
+		return nil, cmp.Or(err, sh.short(len(results), len(theirs)))
 	}
-	return lookup.At(results, places), nil
+	return lookup.At(results, places), err
 }

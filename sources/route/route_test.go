@@ -2,9 +2,11 @@ package route_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 
+	"crossdock/domains/fault"
 	"crossdock/domains/inventory"
 	"crossdock/domains/lookup"
 	"crossdock/domains/references"
@@ -116,5 +118,81 @@ func TestANodeHearsItsOwnNamesAndWeOurs(t *testing.T) {
 	}
 	if part[0].SKU != "A" {
 		t.Error("the caller's own parts were renamed")
+	}
+}
+
+// shelf is a source that has seven of whatever it is asked about, but for what fails, and ends with an error after the failure of one.
+type shelf struct{ fails map[inventory.Key]error }
+
+func (s shelf) Stock(_ context.Context, keys []inventory.Key) ([]lookup.Result[inventory.Figure], error) {
+	out := make([]lookup.Result[inventory.Figure], len(keys))
+	var ended error
+	for i, k := range keys {
+		if err := s.fails[k]; err != nil {
+			out[i].Err, ended = err, context.DeadlineExceeded
+			continue
+		}
+		out[i] = lookup.Result[inventory.Figure]{Value: inventory.Figure{Key: k, OnHand: trade.MustDecimal("7")}, OK: true}
+	}
+	return out, ended
+}
+
+// full is a shelf that knows lots, one of each item that the two of ours are called by.
+type full struct{ shelf }
+
+func (full) Lots(_ context.Context, keys []inventory.Key) ([]lookup.Result[[]inventory.Lot], error) {
+	out := make([]lookup.Result[[]inventory.Lot], len(keys))
+	for i, k := range keys {
+		out[i] = lookup.Result[[]inventory.Lot]{Value: []inventory.Lot{{Number: string(k.SKU)}}, OK: true}
+	}
+	return out, nil
+}
+
+// TestEachKeyIsAnsweredInItsPlace by several sources, one of which knows no lots and another calls two of our items by one name; what
+// failed by itself says so, also when the time is up.
+func TestEachKeyIsAnsweredInItsPlace(t *testing.T) {
+	t.Parallel()
+	ctx, refs := t.Context(), references.New(pgtest.Database(t), nothing{})
+	if _, err := refs.Set(ctx, trade.Viewer{Subject: "olga", Scopes: []string{references.Scope}}, references.Name{Kind: references.Item, Source: "3pl", Theirs: "X"}, "A"); err != nil {
+		t.Fatal(err)
+	}
+	down := fault.New(fault.Timeout, "silent").From("wms")
+	stock := route.NewStock([]inventory.Node{{ID: "DC", Source: "wms", Location: "EAST"}, {ID: "FC", Source: "3pl", Location: "FC"}, {ID: "MOON", Source: "none", Location: "MOON"}},
+		map[string]inventory.Source{"wms": shelf{map[inventory.Key]error{{Node: "EAST", SKU: "B"}: down}}, "3pl": full{}},
+		func(ctx context.Context, source string) (references.Names, error) {
+			return refs.Of(ctx, references.Item, source)
+		})
+	var keys []inventory.Key
+	for _, sku := range []trade.SKU{"A", "B", "X"} {
+		for _, node := range []trade.NodeID{"DC", "MOON", "FC"} {
+			keys = append(keys, inventory.Key{Node: node, SKU: sku})
+		}
+	}
+	figures, err := stock.Stock(ctx, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range figures {
+		switch k := keys[i]; {
+		case k.Node == "MOON":
+			if f.OK || f.Err != nil {
+				t.Errorf("%v, which nobody has: %+v", k, f)
+			}
+		case k == inventory.Key{Node: "DC", SKU: "B"}:
+			if !errors.Is(f.Err, down) {
+				t.Errorf("%v, which failed: %+v", k, f)
+			}
+		case !f.OK || f.Value.Key != k:
+			t.Errorf("%v is answered %+v", k, f)
+		}
+	}
+	lots, err := stock.Lots(ctx, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range lots {
+		if k, want := keys[i], map[trade.SKU]string{"A": "X", "B": "B", "X": "X"}; l.OK != (k.Node == "FC") || l.OK && l.Value[0].Number != want[k.SKU] {
+			t.Errorf("lots of %v are %+v", k, l)
+		}
 	}
 }

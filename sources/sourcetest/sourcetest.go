@@ -101,7 +101,16 @@ func Test[K comparable, V any](t *testing.T, p Port[K, V]) {
 func ByKey[K comparable, V any](ask lookup.Ask[K, V]) func(ctx context.Context, keys []K) (lookup.Answers[K, V], error) {
 	return func(ctx context.Context, keys []K) (lookup.Answers[K, V], error) {
 		results, err := ask(ctx, keys)
-		return lookup.ByKey(keys, results), err
+		if err == nil && len(results) != len(keys) {
+			err = fmt.Errorf("%d answers to %d questions", len(results), len(keys))
+		}
+		out := lookup.ByKey(keys, results)
+		for i, r := range results {
+			if _, found := out.Found[keys[i]]; err == nil && found != r.OK {
+				err = fmt.Errorf("%v is answered in one of its places and not in another", keys[i])
+			}
+		}
+		return out, err
 	}
 }
 

@@ -143,7 +143,11 @@ func (l *limiter) left(now time.Time) (used int, points, of float64) {
 
 // count forgets calls before the span and counts the others. The lock is held.
 func (l *limiter) count(now time.Time) int {
-	l.made = slices.DeleteFunc(l.made, func(t time.Time) bool { return now.Sub(t) >= l.rate.Per })
+	old := 0
+	for old < len(l.made) && now.Sub(l.made[old]) >= l.rate.Per {
+		old++
+	}
+	l.made = l.made[old:]
 	return len(l.made)
 }
 

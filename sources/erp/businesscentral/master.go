@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -341,17 +340,15 @@ func (l quotedLine) discounts(price trade.Money) (out []pricing.Discount) {
 // branches.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, ks := range pricing.ByContext(keys) {
-		wg.Go(func() {
-			part := c.quote(ctx, ks)
-			mu.Lock()
-			defer mu.Unlock()
-			out.Merge(part)
-		})
+	groups := pricing.ByContext(keys)
+	parts, quotes := make([]lookup.Answers[pricing.Key, *pricing.Price], len(groups)), make([]func(), len(groups))
+	for i, ks := range groups {
+		quotes[i] = func() { parts[i] = c.quote(ctx, ks) }
 	}
-	wg.Wait()
+	lookup.Abreast(quotes)
+	for _, part := range parts {
+		out.Merge(part)
+	}
 	return out, ctx.Err()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
-	"sync"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -307,21 +306,21 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	for _, p := range list {
 		parties[trade.AccountID(p.Code)] = p
 	}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
+	parts := make([]lookup.Answers[pricing.Key, *pricing.Price], 0, len(asked))
+	var quotes []func()
 	for q, ks := range asked {
 		p, known := parties[q.Account]
 		if !known {
 			continue // an unknown customer has no prices
 		}
-		wg.Go(func() {
-			part := c.quote(ctx, h, p, q, ks)
-			mu.Lock()
-			defer mu.Unlock()
-			out.Merge(part)
-		})
+		at := len(parts)
+		parts = append(parts, lookup.Answers[pricing.Key, *pricing.Price]{})
+		quotes = append(quotes, func() { parts[at] = c.quote(ctx, h, p, q, ks) })
 	}
-	wg.Wait()
+	lookup.Abreast(quotes)
+	for _, part := range parts {
+		out.Merge(part)
+	}
 	return out, ctx.Err()
 }
 
