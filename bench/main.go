@@ -36,6 +36,8 @@ func main() {
 	beside := flag.Bool("side", false, "measures the order page over four back ends beside a program that answers it by hand")
 	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
 	known := flag.Duration("known", 0, "how long the page of -side shows what was last known of sources that do not answer; 0 keeps nothing, as by hand")
+	against := flag.String("against", "", "another build of crossdock, which -side measures too: small differences show only within one run")
+	parts := flag.Bool("parts", false, "has -side measure what each part of the page costs by itself, beside the orders")
 	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
 	durable := flag.Bool("durable", false, "measures how many orders a second intake stores, beside a program that stores the same rows by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
@@ -44,7 +46,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, sides{*executor, *known, 3}); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, sides{*executor, *known, 3, *against, *parts}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

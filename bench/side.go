@@ -29,11 +29,30 @@ import (
 //go:embed side.yaml
 var sideYAML string
 
-const sidePage = `query Page($after: Cursor) { orders(first: 20, after: $after, orderBy: {field: NUMBER, direction: ASC}) { nodes {
-	id number status placedAt currency account(maxAge: 0) { number name terms }
-	lines { number sku quantity { value } item(maxAge: 0) { sku name unit category } price(maxAge: 0) { unitPrice { amount currency } list }
-		availability(maxAge: 0) { sku available { value } nodes { node available { value } } } }
-	shipments { carrier trackingNumber status shippedAt } } } }`
+// sidePart is a part of the page: what is asked of each order, and of each line.
+type sidePart struct{ name, order, line string }
+
+// sideParts are the parts of the page beside the orders themselves.
+func sideParts() []sidePart {
+	return []sidePart{
+		{"account", "account(maxAge: 0) { number name terms }", ""},
+		{"shipments", "shipments { carrier trackingNumber status shippedAt }", ""},
+		{"item", "", "item(maxAge: 0) { sku name unit category }"},
+		{"price", "", "price(maxAge: 0) { unitPrice { amount currency } list }"},
+		{"availability", "", "availability(maxAge: 0) { sku available { value } nodes { node available { value } } }"},
+	}
+}
+
+// sidePage is a page of these parts.
+func sidePage(parts ...sidePart) string {
+	var order, line strings.Builder
+	for _, p := range parts {
+		order.WriteString(p.order + " ")
+		line.WriteString(p.line + " ")
+	}
+	return fmt.Sprintf(`query Page($after: Cursor) { orders(first: 20, after: $after, orderBy: {field: NUMBER, direction: ASC}) { nodes {
+	id number status placedAt currency %slines { number sku quantity { value } %s} } } }`, order.String(), line.String())
+}
 
 // role is what this program is when it was started by itself.
 const role = "CROSSDOCK_BENCH_ROLE"
@@ -91,6 +110,8 @@ type peer struct {
 	body  func(page int) []byte
 	// mallocs is how often it has allocated so far.
 	mallocs func(context.Context) (float64, error)
+	// partial is one whose page is a part of it.
+	partial bool
 }
 
 // sides is how the order page is measured side by side.
@@ -98,6 +119,8 @@ type sides struct {
 	executor string
 	known    time.Duration
 	rounds   int
+	against  string
+	parts    bool
 }
 
 // side measures the order page over the same four back ends: by hand, and by Crossdock with a configuration.
@@ -117,38 +140,57 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 	if err := os.WriteFile(config, []byte(filled+"\nexecutor: "+how.executor+"\n"), 0o600); err != nil {
 		return err
 	}
-	w, server, err := start(ctx, binary, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, "data"), "--config", config, "--buyer", "C0000")
-	if err != nil {
-		return err
-	}
 	defer func() {
-		_ = server.Process.Signal(os.Interrupt)
-		_ = server.Wait()
 		stop()
 		_, _ = back.Wait(), hand.Wait()
 	}()
-	if err := w.loaded(ctx, soldOrders); err != nil {
-		return err
-	}
-	cursors, err := w.cursors(ctx)
-	if err != nil {
-		return err
-	}
-	peers := []peer{
-		{"by hand", hand.Process.Pid, at[0] + "/graphql", "", func(page int) []byte {
-			return fmt.Appendf(nil, `{"variables":{"after":"O%06d"}}`, page*perPage-1)
-		}, func(ctx context.Context) (float64, error) { return number(ctx, at[0]+"/mallocs") }},
-		{"crossdock", server.Process.Pid, w.GraphQL, w.Tokens["service"], func(page int) []byte {
-			raw, _ := json.Marshal(map[string]any{"query": sidePage, "variables": map[string]any{"after": cursors[page]}})
-			return raw
-		}, w.mallocs},
+	peers := []peer{{name: "by hand", pid: hand.Process.Pid, url: at[0] + "/graphql", body: func(page int) []byte {
+		return fmt.Appendf(nil, `{"variables":{"after":"O%06d"}}`, page*perPage-1)
+	}, mallocs: func(ctx context.Context) (float64, error) { return number(ctx, at[0]+"/mallocs") }}}
+	pages := soldOrders / perPage
+	for i, build := range []string{binary, how.against} {
+		if build == "" {
+			continue
+		}
+		w, server, err := start(ctx, build, "dev", "--print=json", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(dir, fmt.Sprint("data", i)), "--config", config, "--buyer", "C0000")
+		if err != nil {
+			return err
+		}
+		defer func() {
+			_ = server.Process.Signal(os.Interrupt)
+			_ = server.Wait()
+		}()
+		if err := w.loaded(ctx, soldOrders); err != nil {
+			return err
+		}
+		cursors, err := w.cursors(ctx)
+		if err != nil {
+			return err
+		}
+		ask := func(name, query string, partial bool) peer {
+			return peer{name: name, pid: server.Process.Pid, url: w.GraphQL, token: w.Tokens["service"], mallocs: w.mallocs, partial: partial, body: func(page int) []byte {
+				raw, _ := json.Marshal(map[string]any{"query": query, "variables": map[string]any{"after": cursors[page]}})
+				return raw
+			}}
+		}
+		whole := sidePage(sideParts()...)
+		if pages = len(cursors); i > 0 {
+			peers = append(peers, ask("the other build", whole, false))
+			continue
+		}
+		if peers = append(peers, ask("crossdock", whole, false)); how.parts {
+			peers = append(peers, ask("orders alone", sidePage(), true))
+			for _, part := range sideParts() {
+				peers = append(peers, ask("orders, "+part.name, sidePage(part), true))
+			}
+		}
 	}
 	if err := agree(ctx, peers); err != nil {
 		return err
 	}
 	// What a page shows for the first time is stored; what is measured are pages that have been shown before.
 	for _, p := range peers {
-		if err := p.visit(ctx, len(cursors)); err != nil {
+		if err := p.visit(ctx, pages); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
@@ -161,7 +203,7 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
-		if err := compare(ctx, peers, systems[0]+"/calls", len(cursors), c.latency, c.clients, how.rounds); err != nil {
+		if err := compare(ctx, peers, systems[0]+"/calls", pages, c.latency, c.clients, how.rounds); err != nil {
 			return err
 		}
 	}
@@ -274,7 +316,7 @@ func (p peer) visit(ctx context.Context, pages int) error {
 // page is what it answers, which is a whole page.
 func (p peer) page(ctx context.Context, client *http.Client, page int) ([]byte, error) {
 	raw, err := p.ask(ctx, client, page)
-	if err == nil && (len(raw) < 20_000 || bytes.Contains(raw, []byte(`"errors"`))) {
+	if err == nil && (!p.partial && len(raw) < 20_000 || bytes.Contains(raw, []byte(`"errors"`))) {
 		err = fmt.Errorf("not a page: %.300s", raw)
 	}
 	return raw, err
@@ -340,6 +382,9 @@ func agree(ctx context.Context, peers []peer) error {
 	for _, page := range []int{1, 7, 500, 900} {
 		var first []string
 		for i, p := range peers {
+			if p.partial {
+				continue
+			}
 			raw, err := p.page(ctx, http.DefaultClient, page)
 			if err != nil {
 				return err
