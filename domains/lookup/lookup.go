@@ -92,9 +92,9 @@ func Ordered[K comparable, V any](ask func(ctx context.Context, keys []K) (Answe
 	}
 }
 
-// Only is the result of a question about one key.
+// Only is the result of a question about one key. The key's own failure says more than that of the question.
 func Only[V any](results []Result[V], err error) Result[V] {
-	if err != nil || len(results) == 0 {
+	if len(results) == 0 || err != nil && results[0].Err == nil {
 		return Result[V]{Err: err}
 	}
 	return results[0]
