@@ -37,7 +37,7 @@ func main() {
 	executor := flag.String("executor", "breadth", "what executes the page of -side: breadth, or gqlgen")
 	known := flag.Duration("known", 0, "how long the page of -side shows what was last known of sources that do not answer; 0 keeps nothing, as by hand")
 	against := flag.String("against", "", "another build of crossdock, which -side measures too: small differences show only within one run")
-	parts := flag.Bool("parts", false, "has -side measure what each part of the page costs by itself, beside the orders")
+	parts := flag.Bool("parts", false, "has -side measure, at 32 clients, what each part of the page costs beside the orders")
 	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
 	durable := flag.Bool("durable", false, "measures how many orders a second intake stores, beside a program that stores the same rows by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")

@@ -196,10 +196,14 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 	}
 	fmt.Println("| source latency | clients | who | pages a second | p50 ms | p99 ms | CPU ms a page | of it the database | × by hand | source calls a page | allocations a page | peak RSS MB |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, c := range []struct {
+	cases := []struct {
 		latency time.Duration
 		clients int
-	}{{0, 1}, {10 * time.Millisecond, 1}, {10 * time.Millisecond, 4}, {0, 32}} {
+	}{{0, 1}, {10 * time.Millisecond, 1}, {10 * time.Millisecond, 4}, {0, 32}}
+	if how.parts {
+		cases = cases[3:]
+	}
+	for _, c := range cases {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
