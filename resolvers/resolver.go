@@ -119,7 +119,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 	}
 	*s = scope{
 		gate: g, selected: selected, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
-		accounts: batch.New(g, distinct(func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
+		accounts: batch.New(g, lookup.Once(func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
 			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
 			for i, a := range out {
 				if a.OK {
@@ -135,7 +135,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 			out, err := r.Finance.Positions(ctx, who, ids)
 			return pointers(lookup.InOrder(ids, out), err)
 		}).Aged(r.Finance.Ages()),
-		items: batch.New(g, distinct(func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
+		items: batch.New(g, lookup.Once(func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
 			out, err := r.Catalog.Items(ctx, skus)
 			for i, item := range out {
 				if item.OK {
@@ -314,15 +314,6 @@ func priceKeys() func(*orders.Line) pricing.Key {
 			in, key = own, own.Keys()
 		}
 		return key(l.SKU, l.Quantity)
-	}
-}
-
-// distinct is a question that is asked each key once.
-func distinct[K comparable, V any](ask lookup.Ask[K, V]) lookup.Ask[K, V] {
-	return func(ctx context.Context, keys []K) ([]lookup.Result[V], error) {
-		once, places := lookup.Distinct(keys)
-		out, err := ask(ctx, once)
-		return lookup.At(out, places), err
 	}
 }
 

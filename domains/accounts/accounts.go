@@ -61,12 +61,12 @@ func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 
 // Accounts returns the accounts that the viewer may see, as catalog.Service.Items does.
 func (s *Service) Accounts(ctx context.Context, who trade.Viewer, ids []trade.AccountID) ([]lookup.Result[Account], error) {
-	return lookup.Where(ids, who.MaySee, func(ids []trade.AccountID) ([]lookup.Result[Account], error) { return s.accounts.Answers(ctx, ids) })
+	return lookup.Where(ctx, ids, who.MaySee, s.accounts.Answers)
 }
 
 // ShipTos returns the places that the viewer's accounts have goods sent to.
 func (s *Service) ShipTos(ctx context.Context, who trade.Viewer, ids []trade.AccountID) ([]lookup.Result[[]ShipTo], error) {
-	return lookup.Where(ids, who.MaySee, func(ids []trade.AccountID) ([]lookup.Result[[]ShipTo], error) { return s.shipTos.Ask(ctx, ids) })
+	return lookup.Where(ctx, ids, who.MaySee, s.shipTos.Ask)
 }
 
 // Observe keeps accounts that a poll of the source reported.

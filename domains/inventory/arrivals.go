@@ -29,7 +29,7 @@ func (s *Service) Arrivals(ctx context.Context, skus []trade.SKU) (lookup.Answer
 	if !ok {
 		return out, nil
 	}
-	keys := s.keys(lookup.Unique(skus))
+	keys := s.keys(skus)
 	lists, err := source.Arrivals(ctx, keys)
 	if err != nil {
 		return out, err
@@ -59,7 +59,7 @@ type Known struct {
 
 // Known are the figures at hand of the items.
 func (s *Service) Known(ctx context.Context, skus []trade.SKU) (Known, error) {
-	keys := s.keys(lookup.Unique(skus))
+	keys := s.keys(skus)
 	list, now, err := s.standing.figures(ctx, keys)
 	known := Known{now.theirs, make(map[Key]*counted, len(list))}
 	for i, c := range list {

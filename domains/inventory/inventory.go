@@ -253,10 +253,13 @@ func node(nodes []Node, id trade.NodeID) (Node, bool) {
 	return nodes[i], true
 }
 
-// keys are those of distinct items at all nodes: of each item at all of them in turn.
-func (s *Service) keys(skus []trade.SKU) []Key {
-	keys := make([]Key, 0, len(skus)*len(s.nodes))
-	for _, sku := range skus {
+// keys are those of items at all nodes, each once.
+func (s *Service) keys(skus []trade.SKU) []Key { return s.everywhere(lookup.Unique(skus)) }
+
+// everywhere are the keys of distinct items: of each at all nodes in turn.
+func (s *Service) everywhere(items []trade.SKU) []Key {
+	keys := make([]Key, 0, len(items)*len(s.nodes))
+	for _, sku := range items {
 		for i := range s.nodes {
 			keys = append(keys, Key{s.nodes[i].ID, sku})
 		}
@@ -268,12 +271,16 @@ func (s *Service) keys(skus []trade.SKU) []Key {
 // for the caller; where a node does not answer it gives what was last known, and says so, unless the caller
 // refuses that.
 func (s *Service) Availability(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Availability], error) {
-	items, places := lookup.Distinct(skus)
-	figures, err := s.figures(ctx, s.keys(items))
+	return lookup.Once(s.availability)(ctx, skus)
+}
+
+// availability is Availability of distinct items.
+func (s *Service) availability(ctx context.Context, items []trade.SKU) ([]lookup.Result[*Availability], error) {
+	figures, err := s.figures(ctx, s.everywhere(items))
 	if err != nil {
 		return nil, err
 	}
-	return lookup.At(s.assemble(ctx, items, figures), places), nil
+	return s.assemble(ctx, items, figures), nil
 }
 
 // figures are the figures of keys: those at hand that are young enough for the caller, and what the nodes say.
@@ -382,15 +389,13 @@ func (s *Service) Lots(ctx context.Context, keys []Key) ([]lookup.Result[[]Lot],
 	if !ok {
 		return make([]lookup.Result[[]Lot], len(keys)), nil
 	}
-	distinct, places := lookup.Distinct(keys)
-	out, err := lots.Lots(ctx, distinct)
-	return lookup.At(out, places), err
+	return lookup.Once(lots.Lots)(ctx, keys)
 }
 
 // Refresh reads the items' figures from every node, but for those at hand that are young enough for a caller that says how old they
 // may be, and returns the nodes that did not answer. read is false when all were young enough.
 func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (failed map[trade.NodeID]error, read bool, err error) {
-	keys := s.keys(lookup.Unique(skus))
+	keys := s.keys(skus)
 	if age, ok := lookup.MaxAge(ctx); ok && age > 0 {
 		keys = slices.DeleteFunc(keys, func(k Key) bool {
 			c := known.figures[k]

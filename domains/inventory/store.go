@@ -231,7 +231,7 @@ func (s *Service) Reserve(ctx context.Context, tx postgres.Tx, order trade.Order
 	if err != nil {
 		return Plan{}, err
 	}
-	keys := s.keys(lookup.Unique(r.skus()))
+	keys := s.keys(r.skus())
 	nodes, names := split(keys)
 	rows, err := tx.Query(ctx, lockKeys, nodes, names)
 	if err != nil {

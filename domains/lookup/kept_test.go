@@ -148,7 +148,7 @@ func TestOnlyWhatIsTooOldIsAskedFor(t *testing.T) {
 // TestOnlyThoseAreAskedAbout that are accepted, and the others do not exist.
 func TestOnlyThoseAreAskedAbout(t *testing.T) {
 	t.Parallel()
-	ask := func(keys []string) ([]lookup.Result[string], error) {
+	ask := func(_ context.Context, keys []string) ([]lookup.Result[string], error) {
 		out := make([]lookup.Result[string], len(keys))
 		for i, k := range keys {
 			out[i] = lookup.Result[string]{Value: k, OK: true}
@@ -156,7 +156,7 @@ func TestOnlyThoseAreAskedAbout(t *testing.T) {
 		return out, nil
 	}
 	for _, keys := range [][]string{{"a", "b", "c"}, {"B", "a", "C", "b", "a"}, {"B"}, {}} {
-		got, err := lookup.Where(keys, func(k string) bool { return strings.ToLower(k) == k }, ask)
+		got, err := lookup.Where(t.Context(), keys, func(k string) bool { return strings.ToLower(k) == k }, ask)
 		if err != nil || len(got) != len(keys) {
 			t.Fatalf("%v is answered %v, %v", keys, got, err)
 		}

@@ -5,12 +5,14 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"crossdock/domains/fault"
 	"crossdock/internal/stack"
 )
 
@@ -110,8 +112,20 @@ func Failure[V any](results []Result[V]) error {
 	return nil
 }
 
+// Once is a question that is asked about each key once, however often it is there. It fails when not each is answered.
+func Once[K comparable, V any](ask Ask[K, V]) Ask[K, V] {
+	return func(ctx context.Context, keys []K) ([]Result[V], error) {
+		distinct, places := Distinct(keys)
+		results, err := ask(ctx, distinct)
+		if len(results) != len(distinct) {
+			return nil, cmp.Or(err, error(fault.New(fault.BadResponse, "%d answers to %d questions", len(results), len(distinct))))
+		}
+		return At(results, places), err
+	}
+}
+
 // Where asks about those keys that are accepted. The others are answered as if they did not exist.
-func Where[K comparable, V any](keys []K, accepts func(K) bool, ask func(keys []K) ([]Result[V], error)) ([]Result[V], error) {
+func Where[K comparable, V any](ctx context.Context, keys []K, accepts func(K) bool, ask Ask[K, V]) ([]Result[V], error) {
 	var places []int
 	for i, k := range keys {
 		if accepts(k) {
@@ -122,19 +136,16 @@ func Where[K comparable, V any](keys []K, accepts func(K) bool, ask func(keys []
 	case 0:
 		return make([]Result[V], len(keys)), nil
 	case len(keys):
-		return ask(keys)
+		return ask(ctx, keys)
 	}
-	results, err := ask(At(keys, places))
+	results, err := ask(ctx, At(keys, places))
 	out := make([]Result[V], len(keys))
 	Put(out, places, results)
 	return out, err
 }
 
-// At are the elements of a list at these places; nil for a list without any, where a question was not answered.
+// At are the elements of a list at these places.
 func At[T any](list []T, places []int) []T {
-	if len(list) == 0 {
-		return nil
-	}
 	out := make([]T, len(places))
 	for i, p := range places {
 		out[i] = list[p]
@@ -185,15 +196,10 @@ func Numbered[K comparable](keys []K) ([]K, map[K]int) {
 
 // Distinct returns keys without repeats, in the order of first appearance, and of each key where among them it is.
 func Distinct[K comparable](keys []K) (list []K, places []int) {
-	list, places = make([]K, 0, len(keys)), make([]int, len(keys))
-	at := make(map[K]int, len(keys))
+	list, at := Numbered(keys)
+	places = make([]int, len(keys))
 	for i, k := range keys {
-		n, known := at[k]
-		if !known {
-			n = len(list)
-			at[k], list = n, append(list, k)
-		}
-		places[i] = n
+		places[i] = at[k]
 	}
 	return list, places
 }
@@ -212,6 +218,20 @@ func Abreast(calls []func()) {
 		}
 	}
 	wg.Wait()
+}
+
+// Merged makes calls at the same time, and merges what they answer.
+func Merged[K comparable, V any](calls []func() Answers[K, V]) Answers[K, V] {
+	parts, making := make([]Answers[K, V], len(calls)), make([]func(), len(calls))
+	for i, call := range calls {
+		making[i] = func() { parts[i] = call() }
+	}
+	Abreast(making)
+	out := Empty[K, V](0)
+	for _, part := range parts {
+		out.Merge(part)
+	}
+	return out
 }
 
 // few keys are found faster by looking at each.

@@ -164,7 +164,7 @@ func (s *Service) Prices(ctx context.Context, who trade.Viewer, keys []Key) ([]l
 		in := k.Context()
 		return who.MaySee(in.Account) && in.Currency != trade.NoCurrency
 	}
-	return lookup.Where(keys, priced, func(keys []Key) ([]lookup.Result[*Price], error) { return s.prices.Answers(ctx, keys) })
+	return lookup.Where(ctx, keys, priced, s.prices.Answers)
 }
 
 // Forget drops prices that nobody has asked for since a time.

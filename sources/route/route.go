@@ -3,7 +3,6 @@
 package route
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -122,7 +121,7 @@ func answered[V any](ctx context.Context, s *Stock, sh *share, of func(inventory
 	}
 	results, err := renaming(ctx, s, sh, put)
 	if err == nil && len(results) != len(sh.keys) {
-		err = sh.short(len(results), len(sh.keys))
+		err = fault.New(fault.BadResponse, "%d answers to %d questions", len(results), len(sh.keys)).From(sh.source)
 	}
 	if err == nil {
 		return results
@@ -134,11 +133,6 @@ func answered[V any](ctx context.Context, s *Stock, sh *share, of func(inventory
 		}
 	}
 	return out
-}
-
-// short is the failure of a source that does not answer each key.
-func (sh *share) short(answers, keys int) error {
-	return fault.New(fault.BadResponse, "%d answers to %d questions", answers, keys).From(sh.source)
 }
 
 // renaming puts a source's share of a question to it by the names that it has for our items. Several of ours may be one of its own.
@@ -153,10 +147,5 @@ func renaming[V any](ctx context.Context, s *Stock, sh *share, put question[V]) 
 	for i := range sh.keys {
 		sh.keys[i].SKU = names.TheirItem(sh.keys[i].SKU)
 	}
-	theirs, places := lookup.Distinct(sh.keys)
-	results, err := put(ctx, theirs)
-	if len(results) != len(theirs) {
-		return nil, cmp.Or(err, sh.short(len(results), len(theirs)))
-	}
-	return lookup.At(results, places), err
+	return lookup.Once(put)(ctx, sh.keys)
 }

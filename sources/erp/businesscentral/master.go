@@ -339,17 +339,11 @@ func (l quotedLine) discounts(price trade.Money) (out []pricing.Discount) {
 // currency: that is what the ERP's calculation cannot mix. They run at once. Its price lists know no
 // branches.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
-	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
-	groups := pricing.ByContext(keys)
-	parts, quotes := make([]lookup.Answers[pricing.Key, *pricing.Price], len(groups)), make([]func(), len(groups))
-	for i, ks := range groups {
-		quotes[i] = func() { parts[i] = c.quote(ctx, ks) }
+	var quotes []func() lookup.Answers[pricing.Key, *pricing.Price]
+	for _, ks := range pricing.ByContext(keys) {
+		quotes = append(quotes, func() lookup.Answers[pricing.Key, *pricing.Price] { return c.quote(ctx, ks) })
 	}
-	lookup.Abreast(quotes)
-	for _, part := range parts {
-		out.Merge(part)
-	}
-	return out, ctx.Err()
+	return lookup.Merged(quotes), ctx.Err()
 }
 
 func (c *Client) quote(ctx context.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {

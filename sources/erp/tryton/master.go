@@ -282,9 +282,8 @@ type question struct {
 // and one quantity.
 func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
 	keys = lookup.Unique(keys)
-	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
 	if len(keys) == 0 {
-		return out, ctx.Err()
+		return lookup.Empty[pricing.Key, *pricing.Price](0), ctx.Err()
 	}
 	h, err := c.where(ctx)
 	if err != nil {
@@ -306,22 +305,15 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	for _, p := range list {
 		parties[trade.AccountID(p.Code)] = p
 	}
-	parts := make([]lookup.Answers[pricing.Key, *pricing.Price], 0, len(asked))
-	var quotes []func()
+	var quotes []func() lookup.Answers[pricing.Key, *pricing.Price]
 	for q, ks := range asked {
 		p, known := parties[q.Account]
 		if !known {
 			continue // an unknown customer has no prices
 		}
-		at := len(parts)
-		parts = append(parts, lookup.Answers[pricing.Key, *pricing.Price]{})
-		quotes = append(quotes, func() { parts[at] = c.quote(ctx, h, p, q, ks) })
+		quotes = append(quotes, func() lookup.Answers[pricing.Key, *pricing.Price] { return c.quote(ctx, h, p, q, ks) })
 	}
-	lookup.Abreast(quotes)
-	for _, part := range parts {
-		out.Merge(part)
-	}
-	return out, ctx.Err()
+	return lookup.Merged(quotes), ctx.Err()
 }
 
 func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
