@@ -17,6 +17,8 @@ import (
 	"crossdock/graph/breadth"
 	"crossdock/graph/scalar"
 	"crossdock/graph/schema"
+	"crossdock/internal/config"
+	"crossdock/sandbox"
 )
 
 // asks are the fields that ask a source, by what they ask for.
@@ -251,7 +253,7 @@ func (w *writer) arguments(typ string, f *ast.FieldDefinition) string {
 // ERP's calculation cannot mix.
 func TestTheBoundIsALaw(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := worldWith(t, sandbox.Seeded(1, sandbox.Size{Customers: 30, Items: 60}), func(_ *told, cfg *config.Config) { cfg.Limits.Operation = 1_000_000_000 })
 	g := newGraph(t, w)
 	g.shipped(2, "C10001")
 	accounts := []trade.AccountID{"C10001", "C10002", "C10003", "C10004"}

@@ -69,6 +69,7 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 			rate := &cfg.Sources[i].Policy.Rate
 			rate.Calls, rate.Per = 1_000_000, config.Duration(time.Second)
 		}
+		cfg.Limits.Operation = 1_000_000_000
 		day := config.Duration(24 * time.Hour)
 		for _, age := range []*config.Age{&cfg.Freshness.Accounts, &cfg.Freshness.Items, &cfg.Freshness.Prices, &cfg.Freshness.Stock, &cfg.Freshness.Credit} {
 			age.MaxAge = &day

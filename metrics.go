@@ -44,6 +44,25 @@ func (m operationMetrics) count(_ context.Context, why string) {
 	m.WithLabelValues(executor, why).Inc()
 }
 
+// chargeMetrics count what operations have cost, and those that were refused for what they would.
+type chargeMetrics struct{ spent, refused *prometheus.CounterVec }
+
+func newChargeMetrics() chargeMetrics {
+	return chargeMetrics{
+		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_points_total", Help: "What operations have cost, in points, by application."}, []string{"client"}),
+		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_operations_refused_total", Help: "Operations that were refused for what they cost, by application and code."}, []string{"client", "code"}),
+	}
+}
+
+// count counts what an operation of an application has cost, or why it was refused.
+func (m chargeMetrics) count(client string, points int, refused string) {
+	if refused != "" {
+		m.refused.WithLabelValues(client, refused).Inc()
+		return
+	}
+	m.spent.WithLabelValues(client).Add(float64(points))
+}
+
 // placesMetrics tell of the queries that execute, and of those that wait for a place; none where nothing bounds them.
 func placesMetrics(places *resolvers.Places) []prometheus.Collector {
 	if places == nil {

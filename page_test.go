@@ -84,6 +84,10 @@ type reply struct {
 	Extensions struct {
 		Sources []struct{ Source, Operation, Outcome string }
 		Plan    []struct{ Asked []breadth.Asked }
+		Cost    struct {
+			RequestedQueryCost, ActualQueryCost int
+			ThrottleStatus                      *struct{ MaximumAvailable, CurrentlyAvailable, RestoreRate int }
+		}
 	}
 }
 

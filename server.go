@@ -224,9 +224,9 @@ func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again 
 
 // routes is the whole HTTP surface.
 func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan struct{}, issuers []auth.Issuer) http.Handler {
-	executed, places := newOperationMetrics(), resolvers.NewPlaces(a.cfg.Queries.Concurrent)
+	executed, charged, places := newOperationMetrics(), newChargeMetrics(), resolvers.NewPlaces(a.cfg.Queries.Concurrent)
 	graph := resolvers.Handler(&resolvers.Resolver{
-		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places,
+		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places, Limits: a.limits(), Charged: charged.count,
 		Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, Orders: a.orders,
 		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Imports: a.imports, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
 	}, verifier, a.log)
@@ -239,7 +239,7 @@ func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan s
 		}
 		guarded.ServeHTTP(w, r)
 	}))
-	mux.Handle("GET /metrics", verifier.Require(scoped("sources", a.metrics(append(placesMetrics(places), executed)...))))
+	mux.Handle("GET /metrics", verifier.Require(scoped("sources", a.metrics(append(placesMetrics(places), executed, charged.spent, charged.refused)...))))
 	mux.Handle("/graphiql/", web.GraphiQL("/graphiql/"))
 	mux.Handle("POST /webhooks/{source}", a.inbox)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/graphiql/", http.StatusFound) })

@@ -29,6 +29,7 @@ import (
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
 	"crossdock/internal/config"
+	"crossdock/internal/limits"
 	"crossdock/internal/postgres"
 	"crossdock/resolvers"
 	"crossdock/sources/ecommerce/shopify"
@@ -468,6 +469,16 @@ func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (look
 	return func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
 		return a.erp.DocumentsSince(ctx, kind, cursor)
 	}
+}
+
+// limits are what callers may spend, by the configuration.
+func (a *app) limits() *limits.Limits {
+	l := a.cfg.Limits
+	clients := map[string]limits.Limit{}
+	for _, c := range l.Clients {
+		clients[c.Client] = limits.Limit{Operation: c.Operation, Points: c.Points, PerSecond: c.PerSecond}
+	}
+	return limits.New(a.pool, limits.Limit{Operation: l.Operation, Points: l.Points, PerSecond: l.PerSecond}, clients)
 }
 
 // close frees connections to sources.

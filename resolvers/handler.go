@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +37,8 @@ const (
 	maxBody     = 4 << 20
 	keepAlive   = 15 * time.Second
 	queryBudget = 30 * time.Second
+	// keptDocuments is how many operations are known; those not asked for longest are forgotten.
+	keptDocuments = 1000
 )
 
 // intakePatience is how long a mutation waits for the budget of a source.
@@ -48,10 +49,12 @@ const sourcesScope = "sources"
 
 // Schema is the executable schema of the graph.
 func Schema(r *Resolver) graphql.ExecutableSchema {
+	depthFirst := generated.NewExecutableSchema(generated.Config{Resolvers: r})
+	r.known.learn(depthFirst.Schema())
 	if r.DepthFirst {
-		return generated.NewExecutableSchema(generated.Config{Resolvers: r})
+		return depthFirst
 	}
-	return generated.NewBreadthSchema(generated.Config{Resolvers: r}, breadth.Options{Level: level, Executed: r.Executed, Buffer: r.answers.get})
+	return generated.NewBreadthSchema(generated.Config{Resolvers: r}, breadth.Options{Level: level, Executed: r.Executed, Buffer: r.answers.get, Weight: r.known.costs.Weight, Answered: answered})
 }
 
 // level has the calls of a level ask together: what several of them load of one kind is one question. The fields at
@@ -90,14 +93,14 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 	srv.AddTransport(transport.GET{})
 	srv.AddTransport(post{answers: &r.answers})
 	srv.Use(extension.Introspection{})
-	srv.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	srv.SetQueryCache(lru.New[*ast.QueryDocument](keptDocuments))
 	srv.SetParserTokenLimit(maxTokens)
 	srv.SetErrorPresenter(Present(log))
 	srv.SetRecoverFunc(func(ctx context.Context, v any) error {
 		log.ErrorContext(ctx, "panic", "value", v, "stack", string(debug.Stack()))
 		return fault.New(fault.Internal, "panic")
 	})
-	srv.AroundOperations(guard)
+	srv.AroundOperations(r.guard)
 	srv.AroundOperations(r.placed)
 	srv.AroundResponses(r.respond)
 	srv.AroundRootFields(root)
@@ -113,7 +116,7 @@ func forbidden(ctx context.Context) context.Context {
 
 // guard refuses operations that nobody asks, that ask for too much, or for what the caller's
 // scopes do not cover.
-func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+func (r *Resolver) guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
 	who := viewer(ctx)
 	if who.Subject == "" {
@@ -122,9 +125,16 @@ func guard(ctx context.Context, next graphql.OperationHandler) graphql.ResponseH
 	if who.Expired(time.Now()) { // a socket can outlive the token that it was opened with
 		return refuse("UNAUTHENTICATED", "the token has expired: connect again with a new one")
 	}
-	fields := 0
-	if err := check(op.Operation.SelectionSet, who.Has, 1, &fields); err != nil {
-		return refuse(string(fault.KindOf(err)), err.Error())
+	known := r.known.of(op.Operation)
+	if known.err == nil {
+		known.err = known.lacking(who.Has)
+	}
+	if known.err != nil {
+		return refuse(string(fault.KindOf(known.err)), known.err.Error())
+	}
+	ctx, refused := r.charged(ctx, known.price.Points(op.Variables))
+	if refused != nil {
+		return refused
 	}
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: correlation(op.Headers.Get("traceparent"))})
 	if op.Operation.Operation == ast.Mutation {
@@ -159,60 +169,6 @@ func refuse(code, message string) graphql.ResponseHandler {
 	return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{{Message: message, Extensions: map[string]any{"code": code}}}})
 }
 
-// check walks a selection: depth, number of fields, and the scopes that fields require.
-func check(set ast.SelectionSet, has func(string) bool, depth int, fields *int) error {
-	if depth > maxDepth {
-		return fault.New(fault.Invalid, "the operation is nested more than %d deep", maxDepth)
-	}
-	for _, sel := range set {
-		var below ast.SelectionSet
-		switch s := sel.(type) {
-		case *ast.Field:
-			if *fields++; *fields > maxFields {
-				return fault.New(fault.Invalid, "the operation selects more than %d fields", maxFields)
-			}
-			if missing := lacking(s.Definition, has); missing != "" {
-				return fault.New(fault.Denied, "%s needs the scope %s", s.Name, missing)
-			}
-			below = s.SelectionSet
-		case *ast.InlineFragment:
-			below = s.SelectionSet
-		case *ast.FragmentSpread:
-			below = s.Definition.SelectionSet
-		}
-		if err := check(below, has, depth+1, fields); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lacking returns the scopes of which the field requires one and the caller holds none, quoted. The lists are
-// alternatives; all scopes of one list are needed.
-func lacking(def *ast.FieldDefinition, has func(string) bool) string {
-	if def == nil {
-		return ""
-	}
-	d := def.Directives.ForName("requiresScopes")
-	if d == nil {
-		return ""
-	}
-	var missing []string
-	for _, alternative := range d.Arguments.ForName("scopes").Value.Children {
-		lacks := ""
-		for _, scope := range alternative.Value.Children {
-			if !has(scope.Value.Raw) {
-				lacks = scope.Value.Raw
-			}
-		}
-		if lacks == "" {
-			return ""
-		}
-		missing = append(missing, strconv.Quote(lacks))
-	}
-	return strings.Join(missing, " or ")
-}
-
 // respond gives each response its own batching scope, so that a stream's second event is not
 // answered from the first one's.
 func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
@@ -227,9 +183,7 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	if op.Operation.Operation == ast.Query {
 		roots = countRoots(op.Operation.SelectionSet, op.Variables)
 	}
-	selected := map[string]bool{}
-	coordinates(op.Operation.SelectionSet, selected)
-	s := r.newScope(viewer(ctx), roots, selected)
+	s := r.newScope(viewer(ctx), roots, r.known.of(op.Operation).selected)
 	ctx = context.WithValue(ctx, scopeKey{}, s)
 	began, recorder := time.Now(), &calls.Recorder{}
 	ctx = calls.Record(ctx, recorder)
@@ -238,17 +192,15 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 		return endingOf(ctx).response()
 	}
 	s.failures.count(res.Errors)
+	r.settle(ctx, res)
 	if viewer(ctx).Has(sourcesScope) {
 		list := []map[string]any{}
 		for _, c := range recorder.Calls() {
 			list = append(list, map[string]any{"source": c.Source, "operation": c.Operation, "keys": c.Keys, "startMs": c.Start.Sub(began).Milliseconds(), "durationMs": c.Duration.Milliseconds(), "outcome": c.Outcome})
 		}
-		if res.Extensions == nil {
-			res.Extensions = map[string]any{}
-		}
-		res.Extensions["sources"] = list
+		extend(res, "sources", list)
 		if s.plan != nil {
-			res.Extensions["plan"] = s.plan
+			extend(res, "plan", s.plan)
 		}
 	}
 	return res

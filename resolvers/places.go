@@ -60,7 +60,10 @@ func (r *Resolver) placed(ctx context.Context, next graphql.OperationHandler) gr
 	return func(ctx context.Context) *graphql.Response {
 		leave, why := r.Places.take(ctx)
 		if leave == nil {
-			return refuse("OVERLOADED", why)(ctx)
+			res := refuse("OVERLOADED", why)(ctx)
+			answered(ctx, 0)
+			r.settle(ctx, res)
+			return res
 		}
 		defer leave()
 		return respond(ctx)

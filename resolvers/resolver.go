@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/vektah/gqlparser/v2/ast"
-
 	"crossdock/domains/accounts"
 	"crossdock/domains/catalog"
 	"crossdock/domains/finance"
@@ -28,6 +26,7 @@ import (
 	"crossdock/graph/breadth"
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
+	"crossdock/internal/limits"
 	"crossdock/sources/batch"
 )
 
@@ -53,12 +52,17 @@ type Resolver struct {
 	DepthFirst bool
 	// Places bound the queries that execute at once; nil does not.
 	Places *Places
+	// Limits are what callers may spend on operations.
+	Limits *limits.Limits
+	// Charged is told what an operation of an application has cost, or the code that it was refused with.
+	Charged func(client string, points int, refused string)
 	// Executed is told of each operation why gqlgen's executor executes it, or nothing.
 	Executed func(ctx context.Context, why string)
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
 
 	answers buffers
+	known   knowledge
 }
 
 // scope is what one response has loaded.
@@ -281,23 +285,6 @@ func announceOf[V, T any](orders *batch.Loader[trade.OrderID, T], lists map[trad
 	for id, list := range lists {
 		if len(list) > 0 {
 			orders.Announce(id)
-		}
-	}
-}
-
-// coordinates are the fields that an operation selects, as Type.field.
-func coordinates(set ast.SelectionSet, into map[string]bool) {
-	for _, sel := range set {
-		switch x := sel.(type) {
-		case *ast.Field:
-			if (len(x.SelectionSet) > 0 || x.Name == "totalCount") && x.ObjectDefinition != nil { // no other leaf costs anything
-				into[x.ObjectDefinition.Name+"."+x.Name] = true
-				coordinates(x.SelectionSet, into)
-			}
-		case *ast.InlineFragment:
-			coordinates(x.SelectionSet, into)
-		case *ast.FragmentSpread:
-			coordinates(x.Definition.SelectionSet, into)
 		}
 	}
 }

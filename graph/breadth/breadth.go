@@ -26,6 +26,10 @@ type Options struct {
 	Level func(ctx context.Context, level int, asked []Asked) func(context.Context) (context.Context, func())
 	// Executed is told of each operation why gqlgen executes it, or nothing when a plan does.
 	Executed func(ctx context.Context, why string)
+	// Weight is what an object of a type costs that a field of an object returns, or a leaf where the type is empty.
+	Weight func(object, field, of string) int
+	// Answered is told what an answer has cost: the weights of the objects that were found, also of those that have become null.
+	Answered func(ctx context.Context, cost int)
 	// Buffer is the memory, of at least a size, that an answer is written into, if it does not get longer. It is whoever takes the
 	// answer who may use it again.
 	Buffer func(size int) []byte
@@ -57,6 +61,12 @@ func New(s graphql.ExecutableSchema, t *Tables, env func(*graphql.OperationConte
 	}
 	if o.Executed == nil {
 		o.Executed = func(context.Context, string) {}
+	}
+	if o.Weight == nil {
+		o.Weight = func(string, string, string) int { return 0 }
+	}
+	if o.Answered == nil {
+		o.Answered = func(context.Context, int) {}
 	}
 	if o.Buffer == nil {
 		o.Buffer = func(size int) []byte { return make([]byte, 0, size) }
@@ -98,5 +108,5 @@ func (s *Schema) planOf(op *graphql.OperationContext) (*plan, error) {
 			known = before
 		}
 	}
-	return known.plan(s.tables, op)
+	return known.plan(s.tables, op, s.options.Weight)
 }

@@ -35,6 +35,8 @@ type selection struct {
 	leading []*field
 	// set is where the objects are that its fetching fields are asked for; -1 where none fetches.
 	set int
+	// weight is what an object costs, without what is beneath it.
+	weight int
 }
 
 // deep tells whether something is fetched of its objects, or beneath what they hold.
@@ -79,18 +81,19 @@ func (u uncovered) Error() string { return "breadth: " + string(u) }
 type compiler struct {
 	tables *Tables
 	op     *graphql.OperationContext
+	weight func(object, field, of string) int
 	plan   *plan
 	group  *group
 }
 
 // compile makes the plan of an operation with the conditions that its variables give.
-func compile(t *Tables, op *graphql.OperationContext) (p *plan, err error) {
+func compile(t *Tables, op *graphql.OperationContext, weight func(object, field, of string) int) (p *plan, err error) {
 	defer func() {
 		if v := recover(); v != nil { // gqlgen panics on what validation should have refused
 			p, err = nil, uncovered(whyError)
 		}
 	}()
-	c := compiler{tables: t, op: op, plan: &plan{}}
+	c := compiler{tables: t, op: op, weight: weight, plan: &plan{}}
 	typ := t.types[rootOf[op.Operation.Operation]]
 	if typ == nil {
 		return nil, uncovered(whyField)
@@ -131,6 +134,9 @@ func (c *compiler) selection(typ *Type, set ast.SelectionSet, level int, serial 
 		}
 		f.key = append(appendQuoted(f.key, collected.Alias), ':')
 		sel.fields = append(sel.fields, f)
+		if f.def.info.of == "" {
+			sel.weight += c.weight(typ.Name, collected.Name, "")
+		}
 		switch {
 		case f.leads:
 			sel.leading = append(sel.leading, f)
@@ -198,6 +204,7 @@ func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int)
 		if err != nil {
 			return nil, err
 		}
+		sel.weight += c.weight(typ.Name, collected.Name, t.Name)
 		f.leads = f.leads || f.slot < 0 && sel.deep()
 		if t.Name == f.def.info.of {
 			f.below = sel
@@ -276,7 +283,7 @@ type planned struct {
 const maxVariants = 4
 
 // plan returns the plan for the variables of this request.
-func (p *prepared) plan(t *Tables, op *graphql.OperationContext) (*plan, error) {
+func (p *prepared) plan(t *Tables, op *graphql.OperationContext, weight func(object, field, of string) int) (*plan, error) {
 	var variant []byte
 	for _, name := range p.conditions {
 		variant = strconv.AppendBool(append(variant, ','), op.Variables[name] == true)
@@ -286,7 +293,7 @@ func (p *prepared) plan(t *Tables, op *graphql.OperationContext) (*plan, error) 
 	if known, ok := p.plans[string(variant)]; ok {
 		return known.plan, known.err
 	}
-	made, err := compile(t, op)
+	made, err := compile(t, op, weight)
 	if made != nil && made.fields > keptFields {
 		return made, err
 	}

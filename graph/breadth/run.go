@@ -64,6 +64,7 @@ func (r *run) answer() *graphql.Response {
 		w.buf = append(w.buf[:0], "null"...)
 	}
 	r.plan.size.Store(int64(len(w.buf)))
+	r.schema.options.Answered(r.ctx, w.cost)
 	return &graphql.Response{Data: w.buf, Errors: r.errors}
 }
 

@@ -15,6 +15,8 @@ type writer struct {
 	run  *run
 	buf  []byte
 	path []step
+	// cost is what the objects cost that were visited.
+	cost int
 }
 
 // step is a step of the path from the root: a field, or an index of a list.
@@ -26,6 +28,7 @@ type step struct {
 // object writes an object. When a field that must not be null is, the object is not written, and null.
 func (w *writer) object(sel *selection, obj any) bool {
 	start, whole := len(w.buf), true
+	w.cost += sel.weight
 	w.buf = append(w.buf, '{')
 	for _, f := range sel.fields {
 		w.buf = append(w.buf, f.key...)

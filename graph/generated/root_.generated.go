@@ -5688,11 +5688,11 @@ type Account implements Node @key(fields: "id") @owner(system: ERP) {
   "What it may still spend; null while the ERP does not answer and nothing is known."
   credit(maxAge: Int, orLastKnown: Boolean! = true): Credit
   "The account's newest orders."
-  orders(first: Int = 20, after: Cursor): OrderConnection! @owner(system: CROSSDOCK)
+  orders(first: Int = 20, after: Cursor): OrderConnection! @owner(system: CROSSDOCK) @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
   "What it was quoted, the latest first."
-  quotes(first: Int = 20): [Quote!]! @owner(system: CROSSDOCK)
+  quotes(first: Int = 20): [Quote!]! @owner(system: CROSSDOCK) @listSize(assumedSize: 20, slicingArguments: ["first"], requireOneSlicingArgument: false)
   "The account's invoices, the newest first; open asks for those that are not paid in full."
-  invoices(open: Boolean = false, first: Int = 20, after: Cursor): InvoiceConnection!
+  invoices(open: Boolean = false, first: Int = 20, after: Cursor): InvoiceConnection! @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
   "What exempts it from tax, the newest first."
   taxCertificates: [TaxCertificate!]! @owner(system: CROSSDOCK)
   "Where this comes from."
@@ -5798,12 +5798,25 @@ extend type Query {
 }
 `, BuiltIn: false},
 	{Name: "../schema/base.graphqls", Input: `extend schema
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@requiresScopes", "@composeDirective"])
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@requiresScopes", "@composeDirective", "@cost", "@listSize"])
   @link(url: "https://crossdock.dev/governance/v1.0", import: ["@owner"])
   @composeDirective(name: "@owner")
 
 "Which system owns a fact. A field without its own owner has its type's."
 directive @owner(system: Owner!) on OBJECT | FIELD_DEFINITION
+
+"""
+What an object of a field costs, in points, or of a type; 1 where nothing is said, and 10 of a field of Mutation. A leaf costs
+nothing where nothing is said. extensions.cost tells what an operation costs.
+"""
+directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+
+"""
+How long a list may be, so that what it costs is known before it is asked for: as one of the slicing arguments says, or as is
+assumed; that of each of the sized fields beneath, where it names some. A list of which nothing is said is as long as the field's own list
+argument, and else 10 long.
+"""
+directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
 
 "The systems that own facts. ORIGIN is the channel an order came through."
 enum Owner { ERP ORIGIN NODE CARRIER CROSSDOCK }
@@ -5830,7 +5843,7 @@ interface Node {
 }
 
 "An exact amount in one currency. Unit prices can have more places than the currency; totals are rounded half to even."
-type Money @shareable {
+type Money @shareable @cost(weight: 0) {
   "The amount in major units."
   amount: Decimal!
   "The currency of the amount."
@@ -5846,7 +5859,7 @@ input MoneyInput {
 }
 
 "An exact number of a unit."
-type Quantity @shareable {
+type Quantity @shareable @cost(weight: 0) {
   "How many."
   value: Decimal!
   "Of what unit."
@@ -5862,7 +5875,7 @@ input QuantityInput {
 }
 
 "Where goods or papers go."
-type Address @shareable {
+type Address @shareable @cost(weight: 0) {
   "Who lives there."
   name: String!
   "Street and number."
@@ -5898,7 +5911,7 @@ input AddressInput {
 }
 
 "Where a volatile value comes from and how old it is."
-type Provenance @shareable {
+type Provenance @shareable @cost(weight: 0) {
   "The configured source that gave it."
   source: String!
   "When it was true."
@@ -5922,7 +5935,7 @@ enum Freshness {
 }
 
 "Where a page stands in its list."
-type PageInfo @shareable {
+type PageInfo @shareable @cost(weight: 0) {
   "Whether more follows."
   hasNextPage: Boolean!
   "Whether something precedes."
@@ -6077,11 +6090,11 @@ type ItemConnection {
   "Where the page stands."
   pageInfo: PageInfo!
   "How many there are in all."
-  totalCount: Int!
+  totalCount: Int! @cost(weight: 10)
 }
 
 "An item in a list."
-type ItemEdge {
+type ItemEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The item."
@@ -6092,7 +6105,7 @@ extend type Query {
   "An item by SKU; null when there is none."
   item(sku: String!, maxAge: Int, orLastKnown: Boolean! = true): Item
   "Items in order of SKU, whose name or SKU holds the text."
-  items(search: String, first: Int = 20, after: Cursor): ItemConnection!
+  items(search: String, first: Int = 20, after: Cursor): ItemConnection! @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 `, BuiltIn: false},
 	{Name: "../schema/events.graphqls", Input: `"Something that happened: one entry of the journal."
@@ -6134,7 +6147,7 @@ type EventConnection {
 }
 
 "An event in a list."
-type EventEdge {
+type EventEdge @cost(weight: 0) {
   "Its place in the journal; pass it to a subscription too."
   cursor: Cursor!
   "The event."
@@ -6322,7 +6335,7 @@ type InvoiceConnection {
 }
 
 "An invoice in a list."
-type InvoiceEdge {
+type InvoiceEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The invoice."
@@ -6360,7 +6373,7 @@ type OrderImport @owner(system: CROSSDOCK) {
   "When it ended."
   finishedAt: DateTime
   "The file's orders, in its order, with what became of them."
-  rows(outcome: [ImportOutcome!], first: Int = 100, after: Cursor): ImportRowConnection!
+  rows(outcome: [ImportOutcome!], first: Int = 100, after: Cursor): ImportRowConnection! @listSize(assumedSize: 100, slicingArguments: ["first"], sizedFields: ["nodes"], requireOneSlicingArgument: false)
 }
 
 "An order of a file."
@@ -6478,11 +6491,11 @@ type Availability @owner(system: NODE) {
   "Whether every node's figure is in the sum."
   complete: Boolean!
   "Node by node."
-  nodes: [NodeAvailability!]!
+  nodes: [NodeAvailability!]! @listSize(assumedSize: 5)
   "What storefronts are told of it, by these figures."
   channels: [ChannelAvailability!]! @owner(system: CROSSDOCK) @requiresScopes(scopes: [["orders:release"], ["operations"]])
   "Nodes of which nothing is known."
-  unavailable: [NodeUnavailable!]!
+  unavailable: [NodeUnavailable!]! @listSize(assumedSize: 5)
   "What can be promised day by day (ATP, cumulative with look-ahead), from what is free now, what nodes expect, and what orders wait for. Nodes that do not tell what they expect expect nothing here."
   atp: [PromiseDay!] @owner(system: CROSSDOCK)
 }
@@ -6540,11 +6553,11 @@ type NodeAvailability @owner(system: NODE) {
   "What is on its way there."
   inbound: Quantity!
   "What is on its way there, and for when; null where nothing is, or the node does not tell."
-  arrivals: [Arrival!]
+  arrivals: [Arrival!] @listSize(assumedSize: 5)
   "Where this comes from."
   provenance: Provenance!
   "What lies there by lot, asked of the node; null where the node does not tell, or does not keep the item in lots."
-  lots: [StockLot!]
+  lots: [StockLot!] @listSize(assumedSize: 5)
 }
 
 "What lies at a node of one lot: made or received together, and traceable by its number."
@@ -6630,7 +6643,7 @@ type ExceptionConnection {
 }
 
 "An exception in a list."
-type ExceptionEdge {
+type ExceptionEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The exception."
@@ -6669,7 +6682,7 @@ type ResolveExceptionPayload {
 
 extend type Query {
   "Exceptions and dead letters, newest first."
-  exceptions(status: ExceptionStatus, first: Int = 20, after: Cursor): ExceptionConnection! @requiresScopes(scopes: [["operations"]])
+  exceptions(status: ExceptionStatus, first: Int = 20, after: Cursor): ExceptionConnection! @requiresScopes(scopes: [["operations"]]) @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 
 extend type Mutation {
@@ -6718,7 +6731,7 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   "What was asked for."
   lines: [OrderLine!]!
   "What holds it, or held it."
-  holds: [Hold!]!
+  holds: [Hold!]! @listSize(assumedSize: 3)
   "What intake saw."
   findings: [Finding!]!
   "What intake saw that is not for buyers' eyes, such as margins."
@@ -6738,19 +6751,19 @@ type Order implements Node @key(fields: "id") @key(fields: "number") @owner(syst
   "The version of the rules that decided it last; 0 for those that are built in."
   ruleSet: Int!
   "The work that nodes do for it."
-  fulfillmentOrders: [FulfillmentOrder!]! @owner(system: NODE)
+  fulfillmentOrders: [FulfillmentOrder!]! @owner(system: NODE) @listSize(assumedSize: 3)
   "What was sent."
-  shipments: [Shipment!]! @owner(system: NODE)
+  shipments: [Shipment!]! @owner(system: NODE) @listSize(assumedSize: 3)
   "What came back."
-  returns: [Return!]!
+  returns: [Return!]! @listSize(assumedSize: 3)
   "What the ERP invoiced."
-  invoices: [Invoice!]! @owner(system: ERP)
+  invoices: [Invoice!]! @owner(system: ERP) @listSize(assumedSize: 3)
   "What the ERP credited."
-  creditMemos: [CreditMemo!]! @owner(system: ERP)
+  creditMemos: [CreditMemo!]! @owner(system: ERP) @listSize(assumedSize: 3)
   "What other systems call it."
-  references: [Reference!]!
+  references: [Reference!]! @listSize(assumedSize: 3)
   "What happened, in order."
-  timeline(first: Int = 100, after: Cursor): EventConnection!
+  timeline(first: Int = 100, after: Cursor): EventConnection! @listSize(assumedSize: 100, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 
 "Something that can be done to an order."
@@ -6806,7 +6819,7 @@ type OrderLine @owner(system: CROSSDOCK) {
   "What intake answered."
   outcome: LineOutcome!
   "Promised from nodes."
-  allocations: [Allocation!]!
+  allocations: [Allocation!]! @listSize(assumedSize: 3)
   "In no bucket yet."
   open: Quantity!
   "Promised and not with a node yet."
@@ -6939,11 +6952,11 @@ type OrderConnection {
   "Where the page stands."
   pageInfo: PageInfo!
   "How many there are in all."
-  totalCount: Int!
+  totalCount: Int! @cost(weight: 10)
 }
 
 "An order in a list."
-type OrderEdge {
+type OrderEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The order."
@@ -7173,9 +7186,9 @@ extend type Query {
   "An order by id or by number."
   order(id: ID, number: String): Order
   "The viewer's orders, newest first."
-  orders(filter: OrderFilter, orderBy: OrderOrder, first: Int, after: Cursor, last: Int, before: Cursor): OrderConnection!
+  orders(filter: OrderFilter, orderBy: OrderOrder, first: Int, after: Cursor, last: Int, before: Cursor): OrderConnection! @listSize(assumedSize: 20, slicingArguments: ["first", "last"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
   "What placeOrder would answer, without placing anything."
-  validateOrder(input: PlaceOrderInput!): ValidateOrderPayload!
+  validateOrder(input: PlaceOrderInput!): ValidateOrderPayload! @cost(weight: 10)
 }
 
 extend type Mutation {
@@ -7393,7 +7406,7 @@ type ExternalReferenceConnection {
 }
 
 "A reference in a list."
-type ExternalReferenceEdge {
+type ExternalReferenceEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The reference."
@@ -7454,7 +7467,7 @@ type RemoveReferencePayload {
 
 extend type Query {
   "What other systems call our accounts, items, nodes and orders."
-  references(filter: ReferenceFilter, first: Int = 20, after: Cursor): ExternalReferenceConnection! @requiresScopes(scopes: [["operations"]])
+  references(filter: ReferenceFilter, first: Int = 20, after: Cursor): ExternalReferenceConnection! @requiresScopes(scopes: [["operations"]]) @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 
 extend type Mutation {
@@ -7538,7 +7551,7 @@ type ReturnConnection {
 }
 
 "A return in a list."
-type ReturnEdge {
+type ReturnEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The return."
@@ -7609,7 +7622,7 @@ extend type Query {
   "A return by id."
   return(id: ID!): Return
   "The viewer's returns, newest first."
-  returns(first: Int = 20, after: Cursor): ReturnConnection!
+  returns(first: Int = 20, after: Cursor): ReturnConnection! @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 
 extend type Mutation {
@@ -7744,9 +7757,9 @@ extend type Query {
   "What intake looks at, in order."
   intakeChecks: [IntakeCheck!]! @requiresScopes(scopes: [["rules"]])
   "The latest versions of the rules, the latest first. None is active while the built-in ones are."
-  ruleSets(first: Int = 20): [RuleSet!]! @requiresScopes(scopes: [["rules"]])
+  ruleSets(first: Int = 20): [RuleSet!]! @requiresScopes(scopes: [["rules"]]) @listSize(assumedSize: 20, slicingArguments: ["first"], requireOneSlicingArgument: false)
   "Decides the latest orders again by other rules, from what they were decided from, and changes nothing."
-  ruleTrial(version: Int!, since: DateTime, first: Int = 200): RuleTrial! @requiresScopes(scopes: [["rules"]])
+  ruleTrial(version: Int!, since: DateTime, first: Int = 200): RuleTrial! @requiresScopes(scopes: [["rules"]]) @listSize(assumedSize: 200, slicingArguments: ["first"], sizedFields: ["changed"], requireOneSlicingArgument: false) @cost(weight: 10)
 }
 
 extend type Mutation {
@@ -7858,7 +7871,7 @@ type ShipmentConnection {
 }
 
 "A shipment in a list."
-type ShipmentEdge {
+type ShipmentEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The shipment."
@@ -7869,7 +7882,7 @@ extend type Query {
   "A shipment by id."
   shipment(id: ID!): Shipment
   "The viewer's shipments, newest first."
-  shipments(first: Int = 20, after: Cursor): ShipmentConnection!
+  shipments(first: Int = 20, after: Cursor): ShipmentConnection! @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
 }
 `, BuiltIn: false},
 	{Name: "../schema/sources.graphqls", Input: `"One connection to one system, and how it does."
@@ -8027,7 +8040,7 @@ type ShadowWriteConnection {
 }
 
 "A call that was not made, in a list."
-type ShadowWriteEdge {
+type ShadowWriteEdge @cost(weight: 0) {
   "Its place in the list."
   cursor: Cursor!
   "The call."
@@ -8036,7 +8049,7 @@ type ShadowWriteEdge {
 
 extend type Query {
   "What would have been written to sources in shadow, the newest first: of one source, or only where the source has decided differently."
-  shadowWrites(source: String, different: Boolean = false, first: Int = 20, after: Cursor): ShadowWriteConnection! @requiresScopes(scopes: [["operations"]])
+  shadowWrites(source: String, different: Boolean = false, first: Int = 20, after: Cursor): ShadowWriteConnection! @requiresScopes(scopes: [["operations"]]) @listSize(assumedSize: 20, slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)
   "The systems that Crossdock is connected to, by name."
   sources: [Source!]! @requiresScopes(scopes: [["sources"]])
 }
@@ -8153,7 +8166,7 @@ input SimulateSourcingInput {
 
 extend type Query {
   "Who would send what now, and why. It asks the nodes, and promises nothing."
-  simulateSourcing(input: SimulateSourcingInput!): SourcingPlan! @requiresScopes(scopes: [["orders:release"]])
+  simulateSourcing(input: SimulateSourcingInput!): SourcingPlan! @requiresScopes(scopes: [["orders:release"]]) @cost(weight: 10)
 }
 `, BuiltIn: false},
 	{Name: "../../federation/directives.graphql", Input: `

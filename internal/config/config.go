@@ -7,6 +7,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,8 @@ type Config struct {
 	Jobs Jobs `yaml:"jobs"`
 	// Queries bounds what is read at once.
 	Queries Queries `yaml:"queries"`
+	// Limits bounds what callers may ask for.
+	Limits Limits `yaml:"limits"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
 	PollEvery Duration `yaml:"pollEvery"`
 	// Executor is what executes operations: breadth, level by level, or gqlgen's own, to compare; breadth.
@@ -244,6 +247,30 @@ type Queries struct {
 	Concurrent int `yaml:"concurrent"`
 }
 
+// Limits bounds what callers may ask for, in points: extensions.cost tells what an operation costs.
+type Limits struct {
+	// Operation is what one operation may cost at most; 50000.
+	Operation int `yaml:"operation"`
+	// Points are what each caller, a subject at an application, has to spend; 0 for any number.
+	Points int `yaml:"points"`
+	// PerSecond is how many of its points a caller gets back in a second.
+	PerSecond int `yaml:"perSecond"`
+	// Clients are applications with limits of their own; what is left out is as for everybody.
+	Clients []ClientLimits `yaml:"clients"`
+}
+
+// ClientLimits bounds what the callers of one application may ask for.
+type ClientLimits struct {
+	// Client is the application, as its tokens name it (azp).
+	Client string `yaml:"client"`
+	// Operation is what one operation may cost at most.
+	Operation int `yaml:"operation"`
+	// Points are what each caller of the application has to spend.
+	Points int `yaml:"points"`
+	// PerSecond is how many of its points a caller gets back in a second.
+	PerSecond int `yaml:"perSecond"`
+}
+
 // Intake bounds the age of what orders are decided on.
 type Intake struct {
 	// MaxAge is how old facts at hand may be to decide on without asking for them; 15s, and 0s asks every time.
@@ -442,6 +469,7 @@ func (c *Config) defaults() {
 	if c.Database.MaxConns == 0 {
 		c.Database.MaxConns = 40
 	}
+	c.Limits.defaults()
 	f := &c.Freshness
 	f.Accounts.or(time.Minute, time.Hour)
 	f.Items.or(time.Minute, time.Hour)
@@ -464,6 +492,50 @@ func (c *Config) defaults() {
 	set(&c.Jobs.Base, 500*time.Millisecond)
 	set(&c.Jobs.Cap, 15*time.Minute)
 	set(&c.Jobs.Lease, 30*time.Second)
+}
+
+// operation is what one operation may cost where nothing is said: five times a page of a hundred orders with everything of their lines.
+const operation = 50_000
+
+func (l *Limits) defaults() {
+	if l.Operation == 0 {
+		if l.Operation = operation; l.Points > 0 {
+			l.Operation = min(l.Operation, l.Points)
+		}
+	}
+	for i := range l.Clients {
+		c := &l.Clients[i]
+		c.Points, c.PerSecond = cmp.Or(c.Points, l.Points), cmp.Or(c.PerSecond, l.PerSecond)
+		if c.Operation == 0 {
+			if c.Operation = l.Operation; c.Points > 0 {
+				c.Operation = min(c.Operation, c.Points)
+			}
+		}
+	}
+}
+
+func (l *Limits) check() (out []error) {
+	all := append([]ClientLimits{{Operation: l.Operation, Points: l.Points, PerSecond: l.PerSecond}}, l.Clients...)
+	seen := map[string]bool{}
+	for i, c := range all {
+		at := "limits"
+		if i > 0 {
+			at = fmt.Sprintf("limits.clients[%d]", i-1)
+			if c.Client == "" || seen[c.Client] {
+				out = append(out, fmt.Errorf("%s: client %q: name each application once, as the azp of its tokens does", at, c.Client))
+			}
+			seen[c.Client] = true
+		}
+		switch {
+		case c.Operation < 0 || c.Points < 0 || c.PerSecond < 0:
+			out = append(out, fmt.Errorf("%s: nothing is less than zero", at))
+		case c.Points > 0 && c.PerSecond == 0:
+			out = append(out, fmt.Errorf("%s: %d points that never come back: set perSecond, such as %d", at, c.Points, max(c.Points/20, 1)))
+		case c.Points > 0 && c.Operation > c.Points:
+			out = append(out, fmt.Errorf("%s: an operation of %d points could never be paid from %d: set operation to %d at most", at, c.Operation, c.Points, c.Points))
+		}
+	}
+	return out
 }
 
 // isERP reports whether the source registers orders.
@@ -490,6 +562,7 @@ func (c *Config) check() []error {
 	if c.Queries.Concurrent < 0 {
 		out = append(out, fmt.Errorf("queries.concurrent: %d queries at once: use 0 for any number", c.Queries.Concurrent))
 	}
+	out = append(out, c.Limits.check()...)
 	names := map[string]bool{}
 	erps := 0
 	for _, s := range c.Sources {

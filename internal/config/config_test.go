@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,39 @@ nodes:
 	for _, say := range []string{`line 2: unknown key "foo"`, `line 3: "soon" is not a duration`, `line 5: unknown key "colour"`, `line 5: "long" is not a duration`, `line 6: unknown key "shade"`, `line 6: source shop: unknown product "nope"`, `line 8: node N1: there is no source "nobody"`} {
 		if !strings.Contains(err.Error(), say) {
 			t.Errorf("not reported: %s\n%v", say, err)
+		}
+	}
+}
+
+// TestLimits: what is left out of a client's is as for everybody, and what could never be paid is refused.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	read := func(text string) (*config.Config, error) {
+		return config.Parse(strings.NewReader(text), func(string) string { return "" })
+	}
+	c, err := read("limits: {points: 20000, perSecond: 100, clients: [{client: nightly, points: 90000}, {client: kiosk, operation: 500}]}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Limits{Operation: 20000, Points: 20000, PerSecond: 100, Clients: []config.ClientLimits{
+		{Client: "nightly", Operation: 20000, Points: 90000, PerSecond: 100}, {Client: "kiosk", Operation: 500, Points: 20000, PerSecond: 100},
+	}}
+	if !reflect.DeepEqual(c.Limits, want) {
+		t.Errorf("got %+v, want %+v", c.Limits, want)
+	}
+	if c, err := read(""); err != nil || c.Limits.Operation != 50000 || c.Limits.Points != 0 {
+		t.Errorf("without limits: %+v, %v", c.Limits, err)
+	}
+	for text, says := range map[string]string{
+		"limits: {points: 100}":                                                   "limits: 100 points that never come back: set perSecond, such as 5",
+		"limits: {points: -1}":                                                    "limits: nothing is less than zero",
+		"limits: {operation: 200, points: 100, perSecond: 1}":                     "could never be paid from 100: set operation to 100 at most",
+		"limits: {clients: [{points: 100}]}":                                      `limits.clients[0]: client ""`,
+		"limits: {clients: [{client: a}, {client: a, operation: 1}]}":             `limits.clients[1]: client "a": name each application once`,
+		"limits: {perSecond: 1, clients: [{client: a, operation: 9, points: 8}]}": "limits.clients[0]: an operation of 9 points could never be paid",
+	} {
+		if _, err := read(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

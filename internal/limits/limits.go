@@ -1,0 +1,169 @@
+// Package limits gives each caller points to spend on operations: so many at most, which come back by the second. All processes
+// of an installation spend from one allowance. Each takes a little more of it than it needs at once, so that most operations
+// need no look at the database.
+package limits
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/jackc/pgx/v5"
+
+	"crossdock/internal/postgres"
+)
+
+// Limit is what a caller may spend.
+type Limit struct {
+	// Operation is what one operation may cost at most.
+	Operation int
+	// Points are what there is to spend, and PerSecond how many come back in a second. 0 points are any number.
+	Points, PerSecond int
+}
+
+// Caller is who spends: a subject at the application that it came through.
+type Caller struct{ Client, Subject string }
+
+// Status is what a caller has left, by what this process knows.
+type Status struct {
+	Limit
+	Available int
+}
+
+// TooExpensiveError is an operation that costs more than one may.
+type TooExpensiveError struct{ Cost, Most int }
+
+func (e *TooExpensiveError) Error() string {
+	return fmt.Sprintf("the operation costs up to %d points, and may cost %d: ask for fewer with first, select less, or ask in several operations", e.Cost, e.Most)
+}
+
+// SpentError is an operation that its caller has not enough points left for. Nothing was taken.
+type SpentError struct {
+	Cost   int
+	Status Status
+	// After is when there are enough, if nothing else is asked for.
+	After time.Duration
+}
+
+func (e *SpentError) Error() string {
+	return fmt.Sprintf("the operation costs up to %d points, and you have %d left: ask again in %d s", e.Cost, e.Status.Available, int(math.Ceil(e.After.Seconds())))
+}
+
+// Limits are what callers may spend, and what they have left.
+type Limits struct {
+	pool *postgres.Pool
+	// all are those of callers without limits of their own.
+	all     Limit
+	clients map[string]Limit
+	callers *lru.Cache[Caller, *allowance]
+}
+
+// remembered bounds the callers of whom a process knows what it took for them; what it took for others is lost to them.
+const remembered = 10_000
+
+// New returns limits for everybody, and others for some applications.
+func New(pool *postgres.Pool, all Limit, clients map[string]Limit) *Limits {
+	callers, err := lru.New[Caller, *allowance](remembered)
+	if err != nil {
+		panic(err) // for a size that is not positive
+	}
+	return &Limits{pool, all, clients, callers}
+}
+
+// allowance is what this process holds of a caller's.
+type allowance struct {
+	mu sync.Mutex
+	// held is what was taken and not spent yet.
+	held float64
+	// rest is what was left to all processes at a time.
+	rest float64
+	at   time.Time
+}
+
+func (l *Limits) of(c Caller) (Limit, *allowance) {
+	limit, ok := l.clients[c.Client]
+	if !ok {
+		limit = l.all
+	}
+	if limit.Points == 0 {
+		return limit, nil
+	}
+	a, ok := l.callers.Get(c)
+	if !ok {
+		a = &allowance{rest: float64(limit.Points), at: time.Now()}
+		if before, had, _ := l.callers.PeekOrAdd(c, a); had {
+			a = before
+		}
+	}
+	return limit, a
+}
+
+// Take spends points. It fails with a TooExpensiveError or a SpentError, and then spends none.
+func (l *Limits) Take(ctx context.Context, c Caller, cost int) (Status, error) {
+	limit, a := l.of(c)
+	if cost > limit.Operation {
+		return Status{Limit: limit}, &TooExpensiveError{cost, limit.Operation}
+	}
+	if a == nil {
+		return Status{Limit: limit}, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if need := float64(cost) - a.held; need > 0 {
+		if err := l.lease(ctx, c, limit, a, need); err != nil {
+			return Status{Limit: limit}, err
+		}
+	}
+	s := a.status(limit)
+	if missing := float64(cost) - a.held; missing > 0 {
+		return s, &SpentError{cost, s, time.Duration((missing - a.rest) / float64(limit.PerSecond) * float64(time.Second))}
+	}
+	a.held -= float64(cost)
+	s.Available -= cost
+	return s, nil
+}
+
+// Back gives back what was taken for what turned out not to be there, and returns what the caller has then.
+func (l *Limits) Back(c Caller, points int) Status {
+	limit, a := l.of(c)
+	if a == nil {
+		return Status{Limit: limit}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held = min(a.held+float64(points), float64(limit.Points))
+	return a.status(limit)
+}
+
+// status is what the caller has at most: other processes may have taken of it since.
+func (a *allowance) status(limit Limit) Status {
+	rest := a.rest + time.Since(a.at).Seconds()*float64(limit.PerSecond)
+	return Status{limit, int(min(a.held+rest, float64(limit.Points)))}
+}
+
+// share is which part of an allowance a process takes at once.
+const share = 20
+
+// lease takes what is needed, and more while there is more; nothing when there is not enough.
+func (l *Limits) lease(ctx context.Context, c Caller, limit Limit, a *allowance, need float64) error {
+	rows, err := l.pool.Query(ctx, `
+		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $6, $2::float8 - $4::float8, now(), $4)
+		ON CONFLICT (client, subject) DO UPDATE SET (points, leased, at) = (
+			SELECT filled - taken, taken, now()
+			FROM (SELECT least($2, a.points + $3::float8 * greatest(extract(epoch FROM now() - a.at), 0)) AS filled) f,
+			     LATERAL (SELECT CASE WHEN filled >= $5::float8 THEN least(filled, $4) ELSE 0 END AS taken) t)
+		RETURNING points, leased`,
+		c.Client, float64(limit.Points), float64(limit.PerSecond), max(need, float64(limit.Points)/share), need, c.Subject)
+	if err != nil {
+		return fmt.Errorf("allowance: %w", err)
+	}
+	var leased float64
+	if _, err := pgx.ForEachRow(rows, []any{&a.rest, &leased}, func() error { return nil }); err != nil {
+		return fmt.Errorf("allowance: %w", err)
+	}
+	a.held, a.at = a.held+leased, time.Now()
+	return nil
+}
