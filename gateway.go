@@ -13,6 +13,7 @@ import (
 	"crossdock/internal/bus"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 	"crossdock/sources/ingest"
 )
 
@@ -33,6 +34,7 @@ type gateway struct {
 	*shell
 	pool     *postgres.Pool
 	process  int32
+	tracing  *telemetry.Tracing
 	events   *bus.Bus
 	stopping chan struct{}
 	// swapped tells the work behind that there is another generation.
@@ -69,6 +71,7 @@ func (g *gateway) use(ctx context.Context, r reading) error {
 		return err
 	}
 	a.queue.Passing, a.orders.Passing = g.passing, g.passing
+	a.follow(g.tracing)
 	next := &generation{app: a, issuers: r.issuers, end: func() {}}
 	last := g.now // nobody else changes it
 	if last != nil && reflect.DeepEqual(last.issuers, r.issuers) {
@@ -165,7 +168,7 @@ func (g *gateway) follow(ctx context.Context, again reloads) error {
 	}
 }
 
-// reload serves by the file as it is now. Where we listen and the database are those that we began with.
+// reload serves by the file as it is now. Where we listen, the database and where traces go are those that we began with.
 func (g *gateway) reload(ctx context.Context, again reloads) error {
 	r, err := again.read()
 	if err != nil {
@@ -175,6 +178,6 @@ func (g *gateway) reload(ctx context.Context, again reloads) error {
 	if url := r.cfg.Database.URL; url != "" && url != was.Database.URL {
 		return errors.New("database.url has changed: that needs a restart")
 	}
-	r.cfg.Listen, r.cfg.Database = was.Listen, was.Database
+	r.cfg.Listen, r.cfg.Database, r.cfg.Tracing = was.Listen, was.Database, was.Tracing
 	return g.use(ctx, r)
 }

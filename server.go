@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"crossdock/internal/bus"
 	"crossdock/internal/config"
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 	"crossdock/migrations"
 	"crossdock/resolvers"
 	"crossdock/web"
@@ -102,7 +104,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log := slog.New(traceLog{slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo})})
 	return k.Run(&shell{ctx: ctx, getenv: getenv, out: stdout, log: log})
 }
 
@@ -176,10 +178,23 @@ func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again 
 		return err
 	}
 	defer presence.Leave() //nolint:contextcheck // the presence must end although ctx has
+	tracing, err := telemetry.Open(ctx, telemetry.Options{
+		Endpoint: cmp.Or(first.cfg.Tracing.Endpoint, s.getenv("OTEL_EXPORTER_OTLP_ENDPOINT")), Sample: *first.cfg.Tracing.Sample, Version: version,
+	}, s.log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := tracing.Close(last); err != nil {
+			s.log.WarnContext(last, "the last traces were lost", "error", err)
+		}
+	}()
 	events := bus.New(pool, s.log)
 	events.Passing = s.passing
 	stopping := make(chan struct{})
-	gw := &gateway{shell: s, pool: pool, process: presence.ID, events: events, stopping: stopping, swapped: make(chan struct{}, 1)}
+	gw := &gateway{shell: s, pool: pool, tracing: tracing, process: presence.ID, events: events, stopping: stopping, swapped: make(chan struct{}, 1)}
 	if err := gw.use(ctx, first); err != nil {
 		return err
 	}
@@ -226,7 +241,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again 
 func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan struct{}, issuers []auth.Issuer) http.Handler {
 	executed, charged, places := newOperationMetrics(), newChargeMetrics(), resolvers.NewPlaces(a.cfg.Queries.Concurrent)
 	graph := resolvers.Handler(&resolvers.Resolver{
-		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places, Limits: a.limits(), Charged: charged.count,
+		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places, Limits: a.limits(), Charged: charged.count, Tracing: a.tracing,
 		Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, Orders: a.orders,
 		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Imports: a.imports, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
 	}, verifier, a.log)

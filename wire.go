@@ -31,6 +31,7 @@ import (
 	"crossdock/internal/config"
 	"crossdock/internal/limits"
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 	"crossdock/resolvers"
 	"crossdock/sources/ecommerce/shopify"
 	"crossdock/sources/ecommerce/vendure"
@@ -73,6 +74,8 @@ type app struct {
 	cfg  *config.Config
 	pool *postgres.Pool
 	log  *slog.Logger
+	// tracing follows what begins here; nil follows nothing.
+	tracing *telemetry.Tracing
 
 	erp        erp
 	systems    map[string]route.System
@@ -390,7 +393,7 @@ func (r retrier) Drop(ctx context.Context, tx postgres.Tx, effectID, _ string) e
 	return nil
 }
 
-// run works until the context ends: jobs, inbox, polls. It returns when all have stopped.
+// run works until the context ends: jobs, inbox, polls. It returns when all have stopped. Each round of what is done again and again begins a trace.
 func (a *app) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(lookup.In(transport.Patient(ctx, 30*time.Second), lookup.Work))
 	every := time.Duration(a.cfg.PollEvery)
@@ -401,31 +404,34 @@ func (a *app) run(ctx context.Context) error {
 	g.Go(func() error { return a.inbox.Run(ctx) })
 	g.Go(func() error { return a.imports.Run(ctx) })
 	g.Go(func() error { return a.subscribe(ctx) })
-	g.Go(func() error { return ingest.Every(ctx, every, a.nodes.Round) })
-	g.Go(func() error { return ingest.Every(ctx, every, a.pollERP) })
-	g.Go(func() error { return ingest.Every(ctx, every, a.shopping.Round) })
-	g.Go(func() error { return ingest.Every(ctx, 8*every, a.shopping.Sweep) })
-	g.Go(func() error {
-		return ingest.Every(ctx, time.Hour, func(ctx context.Context) {
-			if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "forget prices", "error", err)
-			}
+	rounds := func(name string, pause time.Duration, round func(context.Context)) {
+		g.Go(func() error {
+			return ingest.Every(ctx, pause, func(ctx context.Context) {
+				ctx, span := a.tracing.Begin(ctx, name)
+				defer span.End()
+				round(postgres.Traced(ctx))
+			})
 		})
+	}
+	rounds("poll nodes", every, a.nodes.Round)
+	rounds("poll the ERP", every, a.pollERP)
+	rounds("poll storefronts", every, a.shopping.Round)
+	rounds("sweep storefronts", 8*every, a.shopping.Sweep)
+	rounds("forget prices", time.Hour, func(ctx context.Context) {
+		if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "forget prices", "error", err)
+		}
 	})
-	g.Go(func() error {
-		return ingest.Every(ctx, inventory.ForgetEvery, func(ctx context.Context) {
-			if err := a.inventory.Forget(ctx); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "forget changes of stock", "error", err)
-			}
-		})
+	rounds("forget changes of stock", inventory.ForgetEvery, func(ctx context.Context) {
+		if err := a.inventory.Forget(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "forget changes of stock", "error", err)
+		}
 	})
 	if len(a.shops) > 0 {
 		offer := &offer{app: a, told: map[string]offered{}}
-		g.Go(func() error { return ingest.Every(ctx, 4*every, offer.round) })
+		rounds("offer stock", 4*every, offer.round)
 	}
-	g.Go(func() error {
-		return ingest.Every(ctx, every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
-	})
+	rounds("re-evaluate holds", every, func(ctx context.Context) { a.processes.Reevaluate(ctx, a.log) })
 	return g.Wait()
 }
 
@@ -469,6 +475,11 @@ func (a *app) postedSince(kind finance.Kind) func(context.Context, string) (look
 	return func(ctx context.Context, cursor string) (lookup.Page[finance.Document], error) {
 		return a.erp.DocumentsSince(ctx, kind, cursor)
 	}
+}
+
+// follow has what begins here followed by tracing.
+func (a *app) follow(t *telemetry.Tracing) {
+	a.tracing, a.queue.Tracing, a.inbox.Tracing = t, t, t
 }
 
 // limits are what callers may spend, by the configuration.

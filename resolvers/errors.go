@@ -14,7 +14,6 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/graph/model"
-	"crossdock/internal/postgres"
 )
 
 // Present turns an error into what clients see: a stable code, and of what we do not know only
@@ -70,12 +69,6 @@ func Present(log *slog.Logger) graphql.ErrorPresenterFunc {
 		out.Message, out.Extensions["code"], out.Extensions["errorId"] = "internal error; quote the id to us", string(fault.Internal), id
 		return out
 	}
-}
-
-// traceOf is the id that ties together all that a request set in motion, as W3C Trace Context writes it. Events
-// carry the same as their correlation.
-func traceOf(ctx context.Context) string {
-	return strings.ReplaceAll(postgres.OriginOf(ctx).Correlation, "-", "")
 }
 
 // unreadable is how gqlgen begins to say that a body is not JSON.

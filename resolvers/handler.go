@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/coder/websocket"
-	"github.com/google/uuid"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -24,7 +22,6 @@ import (
 	"crossdock/graph/breadth"
 	"crossdock/graph/generated"
 	"crossdock/internal/auth"
-	"crossdock/internal/postgres"
 	"crossdock/sources/batch"
 	calls "crossdock/sources/transport"
 )
@@ -100,6 +97,7 @@ func Handler(r *Resolver, verifier *auth.Verifier, log *slog.Logger) http.Handle
 		log.ErrorContext(ctx, "panic", "value", v, "stack", string(debug.Stack()))
 		return fault.New(fault.Internal, "panic")
 	})
+	srv.AroundOperations(r.traced)
 	srv.AroundOperations(r.guard)
 	srv.AroundOperations(r.placed)
 	srv.AroundResponses(r.respond)
@@ -136,7 +134,6 @@ func (r *Resolver) guard(ctx context.Context, next graphql.OperationHandler) gra
 	if refused != nil {
 		return refused
 	}
-	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: who.Subject, Correlation: correlation(op.Headers.Get("traceparent"))})
 	if op.Operation.Operation == ast.Mutation {
 		// What is decided now waits a little for its facts rather than be held for want of them.
 		ctx = lookup.In(calls.Patient(ctx, intakePatience), lookup.Intake)
@@ -151,18 +148,6 @@ func (r *Resolver) guard(ctx context.Context, next graphql.OperationHandler) gra
 		}
 	}
 	return next(context.WithValue(ctx, endingKey{}, &ending{}))
-}
-
-var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}`)
-
-// correlation is the trace that a request is part of (www.w3.org/TR/trace-context, traceparent), or a new one.
-func correlation(parent string) string {
-	if m := traceparent.FindStringSubmatch(parent); m != nil && m[1] != strings.Repeat("0", 32) {
-		if id, err := uuid.Parse(m[1]); err == nil {
-			return id.String()
-		}
-	}
-	return postgres.NewID()
 }
 
 func refuse(code, message string) graphql.ResponseHandler {
@@ -202,6 +187,7 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 		if s.plan != nil {
 			extend(res, "plan", s.plan)
 		}
+		extend(res, "traceId", traceOf(ctx))
 	}
 	return res
 }

@@ -27,6 +27,7 @@ import (
 	"crossdock/internal/auth"
 	"crossdock/internal/bus"
 	"crossdock/internal/limits"
+	"crossdock/internal/telemetry"
 	"crossdock/sources/batch"
 )
 
@@ -54,6 +55,8 @@ type Resolver struct {
 	Places *Places
 	// Limits are what callers may spend on operations.
 	Limits *limits.Limits
+	// Tracing follows operations; nil follows none.
+	Tracing *telemetry.Tracing
 	// Charged is told what an operation of an application has cost, or the code that it was refused with.
 	Charged func(client string, points int, refused string)
 	// Executed is told of each operation why gqlgen's executor executes it, or nothing.

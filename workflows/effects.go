@@ -33,6 +33,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 )
 
 // Effect is one thing to do at another system.
@@ -48,6 +49,8 @@ type Effect struct {
 	Correlation string
 	// Unsure is when an earlier attempt ended without our knowing what the destination did.
 	Unsure *time.Time
+	// trace is where the trace stood that has left it to be done; empty where nothing was followed.
+	trace string
 }
 
 // Apply records the outcome of an effect in the transaction that marks it done.
@@ -113,6 +116,8 @@ type Queue struct {
 	// would have been written there.
 	InShadow func(destination string) string
 	Shadow   Shadow
+	// Tracing follows effects in the traces that have left them to be done.
+	Tracing *telemetry.Tracing
 	// Passing is told of each point that a run passes: "claimed" before it acts, "acted" when the
 	// other system has answered and nothing is recorded yet. It is for tests that end the process
 	// there; nil otherwise.
@@ -207,6 +212,11 @@ func (q *Queue) run(ctx context.Context, id string) (time.Duration, error) {
 
 // attempt carries out an effect that was claimed. It returns when to try again, or zero when there is nothing more to do.
 func (q *Queue) attempt(ctx context.Context, e *Effect) (time.Duration, error) {
+	ctx, span := q.Tracing.Resume(ctx, e.trace, "effect "+e.Kind)
+	defer span.End()
+	span.Set("crossdock.subject", e.Subject)
+	span.Set("crossdock.destination", e.Destination)
+	span.Count("crossdock.attempt", e.Attempts)
 	ctx = postgres.WithOrigin(ctx, postgres.Origin{Actor: "system:" + e.Kind, Correlation: e.Correlation, Causation: e.ID})
 	q.passing("claimed")
 	attempt, cancel := context.WithTimeout(lookup.Returns(ctx, e.ID), q.policy.attempt())
@@ -251,6 +261,7 @@ func (q *Queue) done(ctx context.Context, e *Effect, apply Apply) error {
 }
 
 func (q *Queue) failed(ctx context.Context, e *Effect, cause error) (time.Duration, error) {
+	telemetry.Current(ctx).Failed(string(fault.KindOf(cause)))
 	tries := e.Attempts - e.Waited
 	pause := q.policy.pause(tries)
 	unsure := fault.Unsure(cause)

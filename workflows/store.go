@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 )
 
 // NewQueue returns the effect queue of a database. Handlers are set before Run by the
@@ -52,10 +53,10 @@ func (s effectStore) add(ctx context.Context, tx postgres.Tx, subject, destinati
 	origin := postgres.OriginOf(ctx)
 	id = postgres.NewID()
 	err = tx.QueryRow(ctx, `
-		INSERT INTO effects (id, subject, destination, sequence, kind, payload, state, next_at, correlation, causation)
-		SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, 'WAITING', clock_timestamp(), $6, $7 FROM effects WHERE subject = $2 AND destination = $3
+		INSERT INTO effects (id, subject, destination, sequence, kind, payload, state, next_at, correlation, causation, traceparent)
+		SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1, $4, $5, 'WAITING', clock_timestamp(), $6, $7, $8 FROM effects WHERE subject = $2 AND destination = $3
 		RETURNING NOT EXISTS (SELECT FROM effects WHERE subject = $2 AND destination = $3 AND state IN ('WAITING', 'DEAD'))`,
-		id, subject, destination, kind, payload, origin.Correlation, origin.Causation).Scan(&first)
+		id, subject, destination, kind, payload, origin.Correlation, origin.Causation, telemetry.Mark(ctx)).Scan(&first)
 	if err != nil {
 		return "", false, fmt.Errorf("effect %s: %w", kind, err)
 	}
@@ -76,8 +77,8 @@ func (s effectStore) claim(ctx context.Context, id string, lease time.Duration) 
 	err := s.pool.QueryRow(ctx, `
 		UPDATE effects e SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
 		WHERE id = $1 AND next_at <= clock_timestamp() + interval '5 milliseconds' AND `+due+`
-		RETURNING subject, destination, kind, payload, attempts, waited, unsure_since, correlation`, id, lease).
-		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Waited, &e.Unsure, &e.Correlation)
+		RETURNING subject, destination, kind, payload, attempts, waited, unsure_since, correlation, traceparent`, id, lease).
+		Scan(&e.Subject, &e.Destination, &e.Kind, &e.Payload, &e.Attempts, &e.Waited, &e.Unsure, &e.Correlation, &e.trace)
 	if err == nil {
 		return &e, 0, nil
 	}

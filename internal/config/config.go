@@ -41,6 +41,8 @@ type Config struct {
 	Jobs Jobs `yaml:"jobs"`
 	// Queries bounds what is read at once.
 	Queries Queries `yaml:"queries"`
+	// Tracing says where traces of what happens here go.
+	Tracing Tracing `yaml:"tracing"`
 	// Limits bounds what callers may ask for.
 	Limits Limits `yaml:"limits"`
 	// PollEvery is how often sources without webhooks are asked for news; 15s.
@@ -245,6 +247,15 @@ func (a *Age) or(maxAge, stale time.Duration) {
 type Queries struct {
 	// Concurrent is how many queries execute at once, while the others wait their turn; 0 for any number.
 	Concurrent int `yaml:"concurrent"`
+}
+
+// Tracing says where traces go, as OTLP over HTTP.
+type Tracing struct {
+	// Endpoint is the base URL of a collector, such as http://localhost:4318; OTEL_EXPORTER_OTLP_ENDPOINT when empty, and without that there
+	// are no traces.
+	Endpoint string `yaml:"endpoint"`
+	// Sample is which share of the traces that begin here is followed; 1, all of them.
+	Sample *float64 `yaml:"sample"`
 }
 
 // Limits bounds what callers may ask for, in points: extensions.cost tells what an operation costs.
@@ -470,6 +481,9 @@ func (c *Config) defaults() {
 		c.Database.MaxConns = 40
 	}
 	c.Limits.defaults()
+	if c.Tracing.Sample == nil {
+		c.Tracing.Sample = new(1.0)
+	}
 	f := &c.Freshness
 	f.Accounts.or(time.Minute, time.Hour)
 	f.Items.or(time.Minute, time.Hour)
@@ -563,6 +577,12 @@ func (c *Config) check() []error {
 		out = append(out, fmt.Errorf("queries.concurrent: %d queries at once: use 0 for any number", c.Queries.Concurrent))
 	}
 	out = append(out, c.Limits.check()...)
+	if s := *c.Tracing.Sample; !(s >= 0 && s <= 1) {
+		out = append(out, fmt.Errorf("tracing.sample: %v is no share: use one from 0 to 1, such as 0.1", s))
+	}
+	if e := c.Tracing.Endpoint; e != "" && !strings.HasPrefix(e, "http://") && !strings.HasPrefix(e, "https://") {
+		out = append(out, fmt.Errorf("tracing.endpoint: %q is no URL of a collector: use one such as http://localhost:4318", e))
+	}
 	names := map[string]bool{}
 	erps := 0
 	for _, s := range c.Sources {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"crossdock/domains/event"
+	"crossdock/internal/telemetry"
 )
 
 // NewID returns a time-ordered unique id.
@@ -70,6 +72,13 @@ type originKey struct{}
 // WithOrigin returns a context whose events carry the origin.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
+}
+
+// Traced returns a context whose events carry the id of its trace as their correlation, a new one where it has none.
+func Traced(ctx context.Context) context.Context {
+	o := OriginOf(ctx)
+	o.Correlation = cmp.Or(telemetry.ID(ctx), NewID())
+	return WithOrigin(ctx, o)
 }
 
 // OriginOf returns the origin that WithOrigin set, or an empty one.

@@ -42,6 +42,7 @@ func Open(ctx context.Context, url string, maxConns int32) (*Pool, error) {
 	cfg.MaxConns = maxConns
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.AfterConnect = shorter
+	cfg.ConnConfig.Tracer = traced{}
 	if c := cfg.ConnConfig; c.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		// Each connection makes room for as many at once.
 		c.StatementCacheCapacity, c.DescriptionCacheCapacity = min(c.StatementCacheCapacity, 256), 0

@@ -16,6 +16,7 @@ import (
 	"crossdock/domains/operations"
 	"crossdock/domains/references"
 	"crossdock/internal/postgres"
+	"crossdock/internal/telemetry"
 )
 
 // Hook is what one source sends us.
@@ -46,6 +47,8 @@ type Inbox struct {
 	Mapping func(ctx context.Context, tx postgres.Tx, n references.Name) (ours string, err error)
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Tracing follows what deliveries set in motion.
+	Tracing *telemetry.Tracing
 	wake    chan struct{}
 }
 
@@ -164,7 +167,7 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 			return fmt.Errorf("next delivery: %w", err)
 		}
 		more = true
-		err = i.handle(ctx, source, topic, body)
+		err = i.followed(ctx, source, topic, body)
 		switch {
 		case err == nil:
 			if _, err = tx.Exec(ctx, `UPDATE inbox SET state = 'DONE', done_at = clock_timestamp(), attempts = attempts + 1, last_error = '' WHERE id = $1`, id); err != nil {
@@ -212,6 +215,17 @@ func (i *Inbox) one(ctx context.Context) (more bool, err error) {
 		return i.Exceptions.Raise(ctx, tx, e)
 	})
 	return more, err
+}
+
+// followed takes one delivery in, as the beginning of a trace.
+func (i *Inbox) followed(ctx context.Context, source, topic string, body []byte) error {
+	ctx, span := i.Tracing.Begin(ctx, "delivery "+source+" "+topic)
+	defer span.End()
+	err := i.handle(postgres.Traced(ctx), source, topic, body)
+	if err != nil {
+		span.Failed(string(fault.KindOf(err)))
+	}
+	return err
 }
 
 // Mapped makes due what waited for a reference, in the caller's transaction.

@@ -29,6 +29,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
+	"crossdock/internal/telemetry"
 )
 
 // Config says how to reach one source. Zero fields get defaults.
@@ -196,8 +197,18 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if c.cfg.Shadow && r.changes() {
 		return nil, &fault.ShadowedError{Source: c.name, Operation: r.Operation, Method: r.Method, Target: target.RequestURI(), Body: string(r.Body)}
 	}
+	ctx, span := telemetry.Step(ctx, c.name, r.Operation)
+	defer span.End()
 	mine := &turn{operation: r.Operation, lane: lookup.LaneOf(ctx), who: lookup.Returning(ctx)}
 	res, err := c.inTurn(ctx, r, target, mine)
+	if span != nil {
+		span.Set("crossdock.lane", mine.lane.String())
+		span.Set("crossdock.outcome", outcome(res, err))
+		span.Count("crossdock.keys", r.Keys)
+		if failed(res, err) {
+			span.Failed(outcome(res, err))
+		}
+	}
 	var back time.Duration
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Waits && mine.who != "" && ctx.Err() == nil {
 		back = e.RetryAfter
@@ -401,6 +412,7 @@ func (c *Client) once(ctx context.Context, r Request, target *url.URL, limit tim
 		password, _ := u.Password()
 		req.SetBasicAuth(u.Username(), password)
 	}
+	telemetry.Tell(ctx, req.Header)
 	c.calls.Add(1)
 	res, err := c.http.RoundTrip(req)
 	if err != nil {

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"crossdock/internal/telemetry"
+)
+
+// traced makes statements part of the traces that they are made for. Their arguments are not told.
+type traced struct{}
+
+var (
+	_ pgx.QueryTracer = traced{}
+	_ pgx.BatchTracer = traced{}
+)
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (traced) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if telemetry.Current(ctx) == nil {
+		return ctx
+	}
+	sql := strings.Join(strings.Fields(comment.ReplaceAllString(q.SQL, "")), " ")
+	ctx, span := telemetry.Step(ctx, "postgres", titleOf(sql))
+	span.Set("db.system.name", "postgresql")
+	span.Set("db.query.text", sql)
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (traced) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryEndData) {
+	ended(ctx, q.Err)
+}
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (traced) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	if telemetry.Current(ctx) == nil {
+		return ctx
+	}
+	ctx, span := telemetry.Step(ctx, "postgres", "batch")
+	span.Set("db.system.name", "postgresql")
+	span.Count("db.operation.batch.size", b.Batch.Len())
+	return ctx
+}
+
+// TraceBatchQuery implements pgx.BatchTracer.
+func (traced) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd implements pgx.BatchTracer.
+func (traced) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchEndData) {
+	ended(ctx, b.Err)
+}
+
+// ended ends the span that a statement began: it has one of its own exactly when something is followed.
+func ended(ctx context.Context, err error) {
+	span := telemetry.Current(ctx)
+	if err != nil {
+		span.Failed(Code(err))
+	}
+	span.End()
+}
+
+// titleOf is what a statement does, and to which table, as far as that can be seen at a glance.
+func titleOf(sql string) string {
+	verb, _, _ := strings.Cut(sql, " ")
+	if m := table.FindStringSubmatch(sql); m != nil {
+		return strings.ToUpper(verb) + " " + m[1]
+	}
+	return strings.ToUpper(verb)
+}
+
+var (
+	comment = regexp.MustCompile(`(?m)^\s*--.*$`)
+	table   = regexp.MustCompile(`(?i)\b(?:FROM|INTO|UPDATE) ([a-z_.]+)`)
+)
