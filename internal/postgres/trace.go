@@ -23,10 +23,9 @@ func (traced) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQuery
 	if telemetry.Current(ctx) == nil {
 		return ctx
 	}
-	sql := strings.Join(strings.Fields(comment.ReplaceAllString(q.SQL, "")), " ")
-	ctx, span := telemetry.Step(ctx, "postgres", titleOf(sql))
+	ctx, span := telemetry.Step(ctx, "postgres", titleOf(q.SQL))
 	span.Set("db.system.name", "postgresql")
-	span.Set("db.query.text", sql)
+	span.Set("db.query.text", q.SQL)
 	return ctx
 }
 
@@ -65,14 +64,14 @@ func ended(ctx context.Context, err error) {
 
 // titleOf is what a statement does, and to which table, as far as that can be seen at a glance.
 func titleOf(sql string) string {
-	verb, _, _ := strings.Cut(sql, " ")
+	title := strings.ToUpper(strings.TrimSpace(verb.FindString(sql)))
 	if m := table.FindStringSubmatch(sql); m != nil {
-		return strings.ToUpper(verb) + " " + m[1]
+		return title + " " + m[1]
 	}
-	return strings.ToUpper(verb)
+	return title
 }
 
 var (
-	comment = regexp.MustCompile(`(?m)^\s*--.*$`)
-	table   = regexp.MustCompile(`(?i)\b(?:FROM|INTO|UPDATE) ([a-z_.]+)`)
+	verb  = regexp.MustCompile(`(?im)^\s*[a-z]+`)
+	table = regexp.MustCompile(`(?i)\b(?:FROM|INTO|UPDATE)\s+([a-z_.]+)`)
 )

@@ -52,8 +52,11 @@ func Open(ctx context.Context, o Options, log *slog.Logger) (*Tracing, error) {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces were lost", "error", err) }))
-	return &Tracing{sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))))}, nil
+	return &Tracing{sdk.NewTracerProvider(sdk.WithBatcher(exporter, sdk.WithBatchTimeout(soon)), sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))))}, nil
 }
+
+// soon is how long what has ended waits to be sent with others: it is in memory until then.
+const soon = time.Second
 
 // Close sends what was not sent yet.
 func (t *Tracing) Close(ctx context.Context) error {
