@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"crossdock/graph/cost"
 	"crossdock/internal/config"
 	"crossdock/sandbox"
 )
@@ -25,6 +29,9 @@ type answered struct {
 		Path       []any
 		Locations  []any
 		Extensions map[string]any
+	}
+	Extensions struct {
+		Cost struct{ RequestedQueryCost, ActualQueryCost int }
 	}
 }
 
@@ -86,7 +93,7 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 	parsed := wholeSchema(t)
 	values := plan.things()
 	values["Order"] = append(values["Order"], "bm90IGFuIGlk")
-	ran, failing, said := 0, 0, map[string]int{}
+	ran, failing, heavy, said := 0, 0, 0, map[string]int{}
 	for n, down := range []string{"", "bc", "wms", "shipbob"} {
 		if down != "" {
 			w.admin("POST", "/admin/knobs", `{"outage":{"`+down+`":true}}`)
@@ -109,6 +116,12 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 			if !slices.Equal(mine, theirs) {
 				t.Errorf("%s down, seed %d: the errors are\n%s\nand not\n%s\n%s", down, seed, strings.Join(mine, "\n"), strings.Join(theirs, "\n"), query)
 			}
+			if cost := got.Extensions.Cost; len(got.Errors) == 0 {
+				if found := weighed(t, parsed, query, got.Data); cost.ActualQueryCost != min(found, cost.RequestedQueryCost) {
+					t.Errorf("%s down, seed %d: it cost %+v, and %d were found:\n%s", down, seed, cost, found, query)
+				}
+				heavy = max(heavy, cost.ActualQueryCost)
+			}
 			if t.Failed() {
 				return
 			}
@@ -127,10 +140,77 @@ func TestThePlanAnswersAsGqlgenDoes(t *testing.T) {
 	if by := plan.executed(); len(by) != 1 || by[`executor="breadth",why=""`] < 300 {
 		t.Errorf("the operations were executed by %v", by)
 	}
-	if ran < 250 || failing < 150 || said["SOURCE_UNAVAILABLE"] < 30 {
+	if ran < 250 || failing < 150 || heavy < 100 || said["SOURCE_UNAVAILABLE"] < 30 {
 		t.Errorf("%d operations were answered, with the errors %v", ran, said)
 	}
 	t.Logf("%d operations; errors %v", ran, said)
+}
+
+// weighed is what the objects of an answer cost, by what the schema says.
+func weighed(t *testing.T, s *ast.Schema, query string, data json.RawMessage) int {
+	t.Helper()
+	doc, errs := gqlparser.LoadQueryWithRules(s, query, nil)
+	var answer map[string]any
+	if len(errs) > 0 || json.Unmarshal(data, &answer) != nil {
+		t.Fatalf("%v: %s", errs, query)
+	}
+	prices := cost.Of(s)
+	var weigh func(typ *ast.Definition, set ast.SelectionSet, obj map[string]any) int
+	weigh = func(typ *ast.Definition, set ast.SelectionSet, obj map[string]any) int {
+		below, names := map[string]ast.SelectionSet{}, map[string]string{}
+		var collect func(ast.SelectionSet)
+		collect = func(set ast.SelectionSet) {
+			for _, sel := range set {
+				switch sel := sel.(type) {
+				case *ast.Field:
+					names[sel.Alias], below[sel.Alias] = sel.Name, append(below[sel.Alias], sel.SelectionSet...)
+				case *ast.InlineFragment:
+					if on := s.Types[sel.TypeCondition]; on == nil || slices.Contains(s.GetPossibleTypes(on), typ) {
+						collect(sel.SelectionSet)
+					}
+				case *ast.FragmentSpread:
+					if slices.Contains(s.GetPossibleTypes(s.Types[sel.Definition.TypeCondition]), typ) {
+						collect(sel.Definition.SelectionSet)
+					}
+				}
+			}
+		}
+		collect(set)
+		total := 0
+		for alias, v := range obj {
+			f := typ.Fields.ForName(names[alias])
+			if f == nil {
+				continue // __typename
+			}
+			of := s.Types[f.Type.Name()]
+			if of.IsLeafType() {
+				total += prices.Weight(typ.Name, f.Name, of.Name)
+				continue
+			}
+			for _, v := range objects(v) {
+				child, is := v.(map[string]any), of
+				if of.IsAbstractType() {
+					is = s.Types[fmt.Sprint(child["__typename"])]
+				}
+				total += prices.Weight(typ.Name, f.Name, is.Name) + weigh(is, below[alias], child)
+			}
+		}
+		return total
+	}
+	return weigh(s.Query, doc.Operations[0].SelectionSet, answer)
+}
+
+// objects are the values in a list, or in lists of it, but nulls.
+func objects(v any) []any {
+	list, ok := v.([]any)
+	if !ok {
+		return slices.DeleteFunc([]any{v}, func(v any) bool { return v == nil })
+	}
+	var out []any
+	for _, v := range list {
+		out = append(out, objects(v)...)
+	}
+	return out
 }
 
 // executed is how many operations were executed, by executor and why.
