@@ -101,7 +101,7 @@ func (l *Limits) of(c Caller) (Limit, *allowance) {
 	return limit, a
 }
 
-// Take spends points. It fails with a TooExpensiveError or a SpentError, and then spends none.
+// Take spends points, of which Points must be no fewer than Operation. It fails with a TooExpensiveError or a SpentError, and then spends none.
 func (l *Limits) Take(ctx context.Context, c Caller, cost int) (Status, error) {
 	limit, a := l.of(c)
 	if cost > limit.Operation {
@@ -112,18 +112,18 @@ func (l *Limits) Take(ctx context.Context, c Caller, cost int) (Status, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if need := float64(cost) - a.held; need > 0 {
-		if err := l.lease(ctx, c, limit, a, need); err != nil {
+	need := float64(cost)
+	if a.held < need && a.left(limit) >= need { // or there is certainly not enough: a caller who does not wait costs the database nothing
+		if err := l.lease(ctx, c, limit, a, need-a.held); err != nil {
 			return Status{Limit: limit}, err
 		}
 	}
-	s := a.status(limit)
-	if missing := float64(cost) - a.held; missing > 0 {
-		return s, &SpentError{cost, s, time.Duration((missing - a.rest) / float64(limit.PerSecond) * float64(time.Second))}
+	if a.held < need {
+		missing := max((need-a.left(limit))/float64(limit.PerSecond), 0.001)
+		return a.status(limit), &SpentError{cost, a.status(limit), time.Duration(missing * float64(time.Second))}
 	}
-	a.held -= float64(cost)
-	s.Available -= cost
-	return s, nil
+	a.held -= need
+	return a.status(limit), nil
 }
 
 // Back gives back what was taken for what turned out not to be there, and returns what the caller has then.
@@ -138,11 +138,13 @@ func (l *Limits) Back(c Caller, points int) Status {
 	return a.status(limit)
 }
 
-// status is what the caller has at most: other processes may have taken of it since.
-func (a *allowance) status(limit Limit) Status {
+// left is what the caller has at most: other processes may have taken of it since.
+func (a *allowance) left(limit Limit) float64 {
 	rest := a.rest + time.Since(a.at).Seconds()*float64(limit.PerSecond)
-	return Status{limit, int(min(a.held+rest, float64(limit.Points)))}
+	return min(a.held+rest, float64(limit.Points))
 }
+
+func (a *allowance) status(limit Limit) Status { return Status{limit, int(a.left(limit))} }
 
 // share is which part of an allowance a process takes at once.
 const share = 20

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"strings"
@@ -57,7 +58,7 @@ func (traced) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchEn
 func ended(ctx context.Context, err error) {
 	span := telemetry.Current(ctx)
 	if err != nil {
-		span.Failed(Code(err))
+		span.Failed(cmp.Or(Code(err), "FAILED"))
 	}
 	span.End()
 }
