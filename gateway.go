@@ -80,12 +80,16 @@ func (g *gateway) use(ctx context.Context, r reading) error {
 	} else if err := next.verify(ctx); err != nil {
 		return err
 	}
+	if last != nil {
+		a.limits = last.limits
+	}
 	next.handler = a.routes(next.verifier, g.events, g.stopping, r.issuers)
 	g.mu.Lock()
 	if last != nil {
 		for name, t := range a.transports {
 			t.Inherit(last.transports[name])
 		}
+		a.limits.Set(limitsOf(r.cfg.Limits))
 	}
 	g.now = next
 	g.mu.Unlock()

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"crossdock/domains/orders"
+	"crossdock/domains/trade"
 	"crossdock/internal/config"
 	"crossdock/sandbox"
 )
@@ -28,7 +31,7 @@ func TestWhatAnOperationCosts(t *testing.T) {
 	}
 	found := 1
 	for _, o := range got.Data["orders"].(map[string]any)["nodes"].([]any) {
-		found += 1 + 1
+		found += 1 + 1 + 1 // no shipments, which were asked for all the same
 		for _, l := range o.(map[string]any)["lines"].([]any) {
 			found += 4 + len(l.(map[string]any)["availability"].(map[string]any)["nodes"].([]any))
 		}
@@ -39,9 +42,28 @@ func TestWhatAnOperationCosts(t *testing.T) {
 	if s := cost.ThrottleStatus; s == nil || s.MaximumAvailable != 3000 || s.RestoreRate != 1 || s.CurrentlyAvailable < 3000-found || s.CurrentlyAvailable > 3000-found+30 {
 		t.Errorf("left is %+v", s)
 	}
+	// What is asked for and not there was asked for.
+	for query, want := range map[string]int{
+		`{ a: item(sku: "X-1") { name } b: item(sku: "X-2") { name } }`:        2,
+		`{ availability(skus: ["X-1", "X-2", "X-3"]) { sku } }`:                3,
+		`mutation { cancelOrder(input: {orderId: "x"}) { order { number } } }`: 10,
+	} {
+		if cost := g.query("C10001", query, nil).Extensions.Cost; cost.ActualQueryCost != want {
+			t.Errorf("%s cost %+v, want %d", query, cost, want)
+		}
+	}
+	// More than was assumed is found, and paid for.
+	var lines []orders.DraftLine
+	for i := range 13 {
+		lines = append(lines, line(trade.SKU(fmt.Sprint("SKU-", 1010+2*i)), "12"))
+	}
+	long := w.order(w.place("long", draft("C10001", lines...)).OrderID)
+	if cost := g.query("C10001", `query($n: String!) { order(number: $n) { lines { sku } } }`, map[string]any{"n": long.Number}).Extensions.Cost; cost.RequestedQueryCost != 11 || cost.ActualQueryCost != 14 {
+		t.Errorf("an order of 13 lines cost %+v", cost)
+	}
 	// What gqlgen executes is not counted.
 	both := g.query("C10001", `{ __schema { queryType { name } } orders(first: 7) { nodes { number } } }`, nil).Extensions.Cost
-	if both.RequestedQueryCost != 8 || both.ActualQueryCost != 8 {
+	if both.RequestedQueryCost != 108 || both.ActualQueryCost != 108 {
 		t.Errorf("beside introspection, a page costs %+v", both)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,46 +45,22 @@ func (m operationMetrics) count(_ context.Context, why string) {
 }
 
 // chargeMetrics count what operations have cost, and those that were refused for what they would.
-type chargeMetrics struct {
-	spent, refused *prometheus.CounterVec
+type chargeMetrics struct{ spent, refused *prometheus.CounterVec }
 
-	mu sync.Mutex
-	// clients are the applications that are counted by name.
-	clients map[string]bool
-}
-
-// maxClients bounds those: where tokens do not name the application, each subject is one.
-const maxClients = 100
-
-func newChargeMetrics() *chargeMetrics {
-	return &chargeMetrics{
-		spent:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_points_total", Help: "What operations have cost, in points, by application."}, []string{"client"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_operations_refused_total", Help: "Operations that were refused for what they cost, by application and code."}, []string{"client", "code"}),
-		clients: map[string]bool{},
+func newChargeMetrics() chargeMetrics {
+	return chargeMetrics{
+		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_points_total", Help: "What operations have cost, in points, by application."}, []string{"client"}),
+		prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_operations_refused_total", Help: "Operations that were refused for what they cost, by application and code."}, []string{"client", "code"}),
 	}
 }
 
 // count counts what an operation of an application has cost, or why it was refused.
-func (m *chargeMetrics) count(client string, points int, refused string) {
-	client = m.named(client)
+func (m chargeMetrics) count(client string, points int, refused string) {
 	if refused != "" {
 		m.refused.WithLabelValues(client, refused).Inc()
 		return
 	}
 	m.spent.WithLabelValues(client).Add(float64(points))
-}
-
-// named is the name that an application is counted by.
-func (m *chargeMetrics) named(client string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.clients[client] {
-		if len(m.clients) == maxClients {
-			return "others"
-		}
-		m.clients[client] = true
-	}
-	return client
 }
 
 // placesMetrics tell of the queries that execute, and of those that wait for a place; none where nothing bounds them.

@@ -241,7 +241,7 @@ func (s *shell) serve(ctx context.Context, l net.Listener, first reading, again 
 func (a *app) routes(verifier *auth.Verifier, events *bus.Bus, stopping <-chan struct{}, issuers []auth.Issuer) http.Handler {
 	executed, charged, places := newOperationMetrics(), newChargeMetrics(), resolvers.NewPlaces(a.cfg.Queries.Concurrent)
 	graph := resolvers.Handler(&resolvers.Resolver{
-		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places, Limits: a.limits(), Charged: charged.count, Tracing: a.tracing,
+		DepthFirst: a.cfg.Executor == "gqlgen", Executed: executed.count, Places: places, Limits: a.limits, Charged: charged.count, Tracing: a.tracing,
 		Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, Orders: a.orders,
 		Shipments: a.shipments, Returns: a.returns, Operations: a.operations, References: a.references, Shadow: a.shadow, Imports: a.imports, Systems: a.connected(), Bus: events, Log: a.log, Done: stopping,
 	}, verifier, a.log)

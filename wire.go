@@ -76,6 +76,8 @@ type app struct {
 	log  *slog.Logger
 	// tracing follows what begins here; nil follows nothing.
 	tracing *telemetry.Tracing
+	// limits are those of callers. They outlive a reload.
+	limits *limits.Limits
 
 	erp        erp
 	systems    map[string]route.System
@@ -109,6 +111,8 @@ type app struct {
 // the presence under which this one claims work.
 func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, pool: pool, log: log, systems: map[string]route.System{}, shops: map[string]shop{}, historians: map[string]shipments.Historian{}, transports: map[string]*transport.Client{}, cursors: ingest.Store{Pool: pool}}
+	all, clients := limitsOf(cfg.Limits)
+	a.limits = limits.New(pool, all, clients)
 	stock, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -427,6 +431,11 @@ func (a *app) run(ctx context.Context) error {
 			a.log.WarnContext(ctx, "forget changes of stock", "error", err)
 		}
 	})
+	rounds("forget allowances", limits.ForgetEvery, func(ctx context.Context) {
+		if err := a.limits.Forget(ctx); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "forget allowances", "error", err)
+		}
+	})
 	if len(a.shops) > 0 {
 		offer := &offer{app: a, told: map[string]offered{}}
 		rounds("offer stock", 4*every, offer.round)
@@ -482,14 +491,13 @@ func (a *app) follow(t *telemetry.Tracing) {
 	a.tracing, a.queue.Tracing, a.inbox.Tracing = t, t, t
 }
 
-// limits are what callers may spend, by the configuration.
-func (a *app) limits() *limits.Limits {
-	l := a.cfg.Limits
-	clients := map[string]limits.Limit{}
+// limitsOf are what callers may spend, by the configuration.
+func limitsOf(l config.Limits) (all limits.Limit, clients map[string]limits.Limit) {
+	clients = map[string]limits.Limit{}
 	for _, c := range l.Clients {
 		clients[c.Client] = limits.Limit{Operation: c.Operation, Points: c.Points, PerSecond: c.PerSecond}
 	}
-	return limits.New(a.pool, limits.Limit{Operation: l.Operation, Points: l.Points, PerSecond: l.PerSecond}, clients)
+	return limits.Limit{Operation: l.Operation, Points: l.Points, PerSecond: l.PerSecond}, clients
 }
 
 // close frees connections to sources.

@@ -19,6 +19,8 @@ type charge struct {
 	// actual is what it has cost; as requested where nobody counts.
 	actual int
 	status limits.Status
+	// settled is true when the caller has been given back what was not found.
+	settled bool
 }
 
 type chargeKey struct{}
@@ -27,11 +29,11 @@ type chargeKey struct{}
 // event.
 func (r *Resolver) charged(ctx context.Context, points int) (context.Context, graphql.ResponseHandler) {
 	who := viewer(ctx)
-	c := &charge{caller: limits.Caller{Client: who.Client, Subject: who.Subject}, requested: points, actual: points}
+	c := &charge{caller: limits.Caller{Client: who.Application, Subject: who.Subject}, requested: points, actual: points}
 	var err error
 	if c.status, err = r.Limits.Take(ctx, c.caller, points); err == nil {
 		if streams(ctx) {
-			r.Charged(who.Client, points, "")
+			r.Charged(c.caller.Client, points, "")
 		}
 		return context.WithValue(ctx, chargeKey{}, c), nil
 	}
@@ -42,7 +44,7 @@ func (r *Resolver) charged(ctx context.Context, points int) (context.Context, gr
 	} else if !errors.As(err, new(*limits.TooExpensiveError)) {
 		return ctx, graphql.OneShot(&graphql.Response{Errors: gqlerror.List{Present(r.Log)(ctx, err)}})
 	}
-	r.Charged(who.Client, 0, code)
+	r.Charged(c.caller.Client, 0, code)
 	says["code"] = code
 	return ctx, graphql.OneShot(&graphql.Response{Errors: gqlerror.List{{Message: err.Error(), Extensions: says}}, Extensions: map[string]any{"cost": c.said()}})
 }
@@ -55,19 +57,29 @@ func streams(ctx context.Context) bool {
 // answered notes what an answer has cost.
 func answered(ctx context.Context, cost int) {
 	if c, ok := ctx.Value(chargeKey{}).(*charge); ok {
-		c.actual = min(cost, c.requested)
+		c.actual = cost
 	}
 }
 
-// settle gives back what an operation was charged for and did not find, and tells what it has cost.
+// settle gives back what an operation was charged for and did not find, or takes what it found beyond that, and tells what it has cost. Without
+// a response it has cost nothing.
 func (r *Resolver) settle(ctx context.Context, res *graphql.Response) {
 	c, ok := ctx.Value(chargeKey{}).(*charge)
-	if !ok || streams(ctx) {
+	if !ok || c.settled || streams(ctx) {
 		return
 	}
+	c.settled = true
+	if res == nil {
+		c.actual = 0
+	}
+	var err error
+	if c.status, err = r.Limits.Back(context.WithoutCancel(ctx), c.caller, c.requested-c.actual); err != nil {
+		r.Log.WarnContext(ctx, "points were not given back", "error", err)
+	}
 	r.Charged(c.caller.Client, c.actual, "")
-	c.status = r.Limits.Back(c.caller, c.requested-c.actual)
-	extend(res, "cost", c.said())
+	if res != nil {
+		extend(res, "cost", c.said())
+	}
 }
 
 // costs is what extensions.cost says, in the words of Shopify's Admin API, which integrators know.

@@ -138,16 +138,17 @@ func (r *Resolver) guard(ctx context.Context, next graphql.OperationHandler) gra
 		// What is decided now waits a little for its facts rather than be held for want of them.
 		ctx = lookup.In(calls.Patient(ctx, intakePatience), lookup.Intake)
 	}
-	if op.Operation.Operation != ast.Subscription {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, queryBudget)
-		respond := next(ctx)
-		return func(ctx context.Context) *graphql.Response {
-			defer cancel()
-			return respond(ctx)
-		}
+	if streams(ctx) {
+		return next(context.WithValue(ctx, endingKey{}, &ending{}))
 	}
-	return next(context.WithValue(ctx, endingKey{}, &ending{}))
+	ctx, cancel := context.WithTimeout(ctx, queryBudget)
+	respond := next(ctx)
+	return func(ctx context.Context) *graphql.Response {
+		defer cancel()
+		res := respond(ctx)
+		r.settle(ctx, res)
+		return res
+	}
 }
 
 func refuse(code, message string) graphql.ResponseHandler {
@@ -177,7 +178,6 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 		return endingOf(ctx).response()
 	}
 	s.failures.count(res.Errors)
-	r.settle(ctx, res)
 	if viewer(ctx).Has(sourcesScope) {
 		list := []map[string]any{}
 		for _, c := range recorder.Calls() {

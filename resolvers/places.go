@@ -57,13 +57,16 @@ func (r *Resolver) placed(ctx context.Context, next graphql.OperationHandler) gr
 	if r.Places == nil || graphql.GetOperationContext(ctx).Operation.Operation != ast.Query {
 		return respond
 	}
+	asked := false
 	return func(ctx context.Context) *graphql.Response {
+		if asked { // a stream asks until there is no more
+			return nil
+		}
+		asked = true
 		leave, why := r.Places.take(ctx)
 		if leave == nil {
-			res := refuse("OVERLOADED", why)(ctx)
 			answered(ctx, 0)
-			r.settle(ctx, res)
-			return res
+			return refuse("OVERLOADED", why)(ctx)
 		}
 		defer leave()
 		return respond(ctx)

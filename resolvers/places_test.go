@@ -4,6 +4,9 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // TestQueriesWaitForAPlace, as long as they may, and whoever leaves makes room for the next.
@@ -40,5 +43,24 @@ func TestQueriesWaitForAPlace(t *testing.T) {
 	}
 	if NewPlaces(0) != nil {
 		t.Error("0 bounds something")
+	}
+}
+
+// TestAQueryTakesOnePlace, also where a stream asks for more answers than there are while another query has the place.
+func TestAQueryTakesOnePlace(t *testing.T) {
+	t.Parallel()
+	r := &Resolver{Places: NewPlaces(1)}
+	ctx, end := context.WithCancel(graphql.WithOperationContext(t.Context(), &graphql.OperationContext{Operation: &ast.OperationDefinition{Operation: ast.Query}}))
+	respond := r.placed(ctx, func(context.Context) graphql.ResponseHandler {
+		return func(context.Context) *graphql.Response { return &graphql.Response{} }
+	})
+	if respond(ctx) == nil {
+		t.Fatal("no answer")
+	}
+	end()
+	leave, _ := r.Places.take(t.Context())
+	defer leave()
+	if again := respond(ctx); again != nil {
+		t.Errorf("an answer more: %+v", again.Errors)
 	}
 }

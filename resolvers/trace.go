@@ -10,7 +10,7 @@ import (
 	"crossdock/internal/postgres"
 )
 
-// traced follows an operation from when it began to be read until it is answered. All that it sets in motion has its trace as correlation. A
+// traced follows an operation from when it began to be read until it is answered. The events that come of it have its trace as correlation. A
 // stream is followed until it is open.
 func (r *Resolver) traced(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
@@ -29,6 +29,7 @@ func (r *Resolver) traced(ctx context.Context, next graphql.OperationHandler) gr
 		return respond
 	}
 	return func(ctx context.Context) *graphql.Response {
+		defer span.End() // again, when there is no more
 		res := respond(ctx)
 		if res == nil {
 			return nil
@@ -41,7 +42,6 @@ func (r *Resolver) traced(ctx context.Context, next graphql.OperationHandler) gr
 		if c, ok := ctx.Value(chargeKey{}).(*charge); ok {
 			span.Count("crossdock.cost", c.actual)
 		}
-		span.End()
 		return res
 	}
 }

@@ -142,8 +142,10 @@ type Viewer struct {
 	// Subject is the person or program, Client the application it came through.
 	Subject string
 	Client  string
-	Name    string
-	Role    string
+	// Application is that as the token names it; empty where it does not, and Client is the subject.
+	Application string
+	Name        string
+	Role        string
 	// Accounts are the accounts whose rows it may see; AllAccounts lifts that limit.
 	Accounts    []AccountID
 	AllAccounts bool

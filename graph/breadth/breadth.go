@@ -28,7 +28,8 @@ type Options struct {
 	Executed func(ctx context.Context, why string)
 	// Weight is what an object of a type costs that a field of an object returns, or a leaf where the type is empty.
 	Weight func(object, field, of string) int
-	// Answered is told what an answer has cost: the weights of the objects that were found, also of those that have become null.
+	// Answered is told what an answer has cost: the weights of the objects that were found, also
+	// of those that have become null, and for each question that found nothing that of an object.
 	Answered func(ctx context.Context, cost int)
 	// Buffer is the memory, of at least a size, that an answer is written into, if it does not get longer. It is whoever takes the
 	// answer who may use it again.

@@ -50,6 +50,8 @@ type field struct {
 	key []byte
 	// slot is where the answers of a fetching field are, and set where its parents; slot is -1 for any other.
 	slot, set int
+	// weight is the least that an object of a fetching field costs.
+	weight int
 	// leads is true for a field that does not fetch and leads to one that does.
 	leads bool
 	// below is the selection of an object, of those of an interface or a union by their type's name.
@@ -199,12 +201,16 @@ func (c *compiler) field(typ *Type, collected graphql.CollectedField, level int)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range possible {
+	for i, t := range possible {
 		sel, err := c.selection(t, collected.Selections, level, false)
 		if err != nil {
 			return nil, err
 		}
-		sel.weight += c.weight(typ.Name, collected.Name, t.Name)
+		weight := c.weight(typ.Name, collected.Name, t.Name)
+		sel.weight += weight
+		if i == 0 || weight < f.weight {
+			f.weight = weight
+		}
 		f.leads = f.leads || f.slot < 0 && sel.deep()
 		if t.Name == f.def.info.of {
 			f.below = sel

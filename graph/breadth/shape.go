@@ -96,6 +96,7 @@ func (o object[S]) info() info { return info{o.typ, o.nonNull != ""} }
 
 func (o object[S]) write(w *writer, f *field, v *S) bool {
 	if v == nil {
+		w.missing(f)
 		w.null(o.nonNull)
 		return false
 	}
@@ -133,11 +134,16 @@ func (a abstract[I]) info() info { return info{a.typ, a.nonNull != ""} }
 
 func (a abstract[I]) write(w *writer, f *field, v I) bool {
 	if any(v) == nil {
+		w.missing(f)
 		w.null(a.nonNull)
 		return false
 	}
 	name, obj := a.which(v)
-	return name != "" && w.object(f.of[name], obj)
+	if name == "" {
+		w.missing(f)
+		return false
+	}
+	return w.object(f.of[name], obj)
 }
 
 func (a abstract[I]) gather(r *run, f *field, v I) {

@@ -15,7 +15,7 @@ type writer struct {
 	run  *run
 	buf  []byte
 	path []step
-	// cost is what the objects cost that were visited.
+	// cost is what the objects cost that were visited, and those that were asked for and are not there.
 	cost int
 }
 
@@ -51,7 +51,19 @@ func (w *writer) field(f *field, obj any) bool {
 	}
 	s := &w.run.slots[f.slot]
 	s.next++
-	return s.answers.write(w, f, s.next-1)
+	before := w.cost
+	written := s.answers.write(w, f, s.next-1)
+	if w.cost == before { // nothing, or a failure: it was asked for all the same
+		w.cost += f.weight
+	}
+	return written
+}
+
+// missing notes that an object was asked for and is not there.
+func (w *writer) missing(f *field) {
+	if f.slot >= 0 {
+		w.cost += f.weight
+	}
 }
 
 // held writes a field that its parent holds. One that panics is null.

@@ -6,8 +6,8 @@
 // the field's own list argument, and else [assumed]. Of an interface or a union, its dearest type is taken.
 //
 // The directives are those of the cost specification as Apollo Federation 2.9 has it
-// (www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/directives#cost), but that a leaf is never
-// weighed by its arguments.
+// (www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/directives#cost). Of @cost, what stands at fields,
+// objects, interfaces and unions is read: arguments, inputs and kinds of leaves weigh nothing.
 package cost
 
 import (
@@ -22,6 +22,8 @@ const (
 	assumed = 10
 	// mutation is what an object costs that a field of Mutation returns.
 	mutation = 10
+	// introspection is what a question about the schema costs: it is at hand, and there is much of it.
+	introspection = 100
 )
 
 // Schema says what the fields of a schema cost.
@@ -46,7 +48,7 @@ type listSize struct {
 func Of(s *ast.Schema) *Schema {
 	out := &Schema{s, map[string]int{}, map[string]int{}, map[string]listSize{}}
 	for name, t := range s.Types {
-		if w, ok := weight(t.Directives); ok {
+		if w, ok := weight(t.Directives); ok && t.IsCompositeType() {
 			out.types[name] = w
 		}
 		for _, f := range t.Fields {
@@ -101,10 +103,13 @@ func texts(d *ast.Directive, argument string) (out []string) {
 	return out
 }
 
-// Weight is what one object of a type costs that a field of an object returns, or one leaf where the type is one. It
-// does not count what is selected of it. What begins with two underscores costs nothing: the schema is at hand.
+// Weight is what one object of a type costs that a field of an object returns, or a leaf, or a list of leaves. It
+// does not count what is selected of it. Introspection has one price, whatever of it is selected.
 func (s *Schema) Weight(object, field, of string) int {
-	if strings.HasPrefix(field, "__") || strings.HasPrefix(of, "__") {
+	switch {
+	case field == "__schema" || field == "__type":
+		return introspection
+	case strings.HasPrefix(of, "__"):
 		return 0
 	}
 	if w, ok := s.fields[object+"."+field]; ok {

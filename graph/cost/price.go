@@ -188,7 +188,7 @@ func (c *compiler) term(typ *ast.Definition, o *occurrences) (term, bool) {
 		}
 	}
 	t := term{weight: c.Weight(typ.Name, def.Name, of.Name), size: long}
-	if len(said.fields) > 0 {
+	if len(said.fields) > 0 || of.IsLeafType() {
 		t.size = size{assumed: 1}
 	}
 	if !o.always {

@@ -6094,11 +6094,11 @@ type ItemConnection {
 }
 
 "An item in a list."
-type ItemEdge @cost(weight: 0) {
+type ItemEdge {
   "Its place in the list."
   cursor: Cursor!
   "The item."
-  node: Item!
+  node: Item! @cost(weight: 0)
 }
 
 extend type Query {
@@ -6147,11 +6147,11 @@ type EventConnection {
 }
 
 "An event in a list."
-type EventEdge @cost(weight: 0) {
+type EventEdge {
   "Its place in the journal; pass it to a subscription too."
   cursor: Cursor!
   "The event."
-  node: Event!
+  node: Event! @cost(weight: 0)
 }
 
 "What happened, by kind. New kinds may be added: select __typename."
@@ -6335,11 +6335,11 @@ type InvoiceConnection {
 }
 
 "An invoice in a list."
-type InvoiceEdge @cost(weight: 0) {
+type InvoiceEdge {
   "Its place in the list."
   cursor: Cursor!
   "The invoice."
-  node: Invoice!
+  node: Invoice! @cost(weight: 0)
 }
 `, BuiltIn: false},
 	{Name: "../schema/imports.graphqls", Input: `"A file of orders on its way in."
@@ -6643,11 +6643,11 @@ type ExceptionConnection {
 }
 
 "An exception in a list."
-type ExceptionEdge @cost(weight: 0) {
+type ExceptionEdge {
   "Its place in the list."
   cursor: Cursor!
   "The exception."
-  node: Exception!
+  node: Exception! @cost(weight: 0)
 }
 
 "Which exception to start again."
@@ -6956,11 +6956,11 @@ type OrderConnection {
 }
 
 "An order in a list."
-type OrderEdge @cost(weight: 0) {
+type OrderEdge {
   "Its place in the list."
   cursor: Cursor!
   "The order."
-  node: Order!
+  node: Order! @cost(weight: 0)
 }
 
 "Which orders; what is left out does not narrow."
@@ -7406,11 +7406,11 @@ type ExternalReferenceConnection {
 }
 
 "A reference in a list."
-type ExternalReferenceEdge @cost(weight: 0) {
+type ExternalReferenceEdge {
   "Its place in the list."
   cursor: Cursor!
   "The reference."
-  node: ExternalReference!
+  node: ExternalReference! @cost(weight: 0)
 }
 
 "Which references to show. What is left out chooses all."
@@ -7551,11 +7551,11 @@ type ReturnConnection {
 }
 
 "A return in a list."
-type ReturnEdge @cost(weight: 0) {
+type ReturnEdge {
   "Its place in the list."
   cursor: Cursor!
   "The return."
-  node: Return!
+  node: Return! @cost(weight: 0)
 }
 
 "One line to send back."
@@ -7871,11 +7871,11 @@ type ShipmentConnection {
 }
 
 "A shipment in a list."
-type ShipmentEdge @cost(weight: 0) {
+type ShipmentEdge {
   "Its place in the list."
   cursor: Cursor!
   "The shipment."
-  node: Shipment!
+  node: Shipment! @cost(weight: 0)
 }
 
 extend type Query {
@@ -8040,11 +8040,11 @@ type ShadowWriteConnection {
 }
 
 "A call that was not made, in a list."
-type ShadowWriteEdge @cost(weight: 0) {
+type ShadowWriteEdge {
   "Its place in the list."
   cursor: Cursor!
   "The call."
-  node: ShadowWrite!
+  node: ShadowWrite! @cost(weight: 0)
 }
 
 extend type Query {

@@ -131,7 +131,7 @@ func (v *Verifier) verify(token string) (trade.Viewer, error) {
 	case c.Subject == "":
 		return trade.Viewer{}, denied("the token names no subject")
 	}
-	viewer := trade.Viewer{Subject: c.Subject, Client: c.Client, Name: c.Name, Role: c.Role, Scopes: strings.Fields(c.Scope), Until: c.ExpiresAt.Add(leeway)}
+	viewer := trade.Viewer{Subject: c.Subject, Client: c.Client, Application: c.Client, Name: c.Name, Role: c.Role, Scopes: strings.Fields(c.Scope), Until: c.ExpiresAt.Add(leeway)}
 	if viewer.Client == "" {
 		viewer.Client = c.Subject
 	}

@@ -545,6 +545,8 @@ func (l *Limits) check() (out []error) {
 			out = append(out, fmt.Errorf("%s: nothing is less than zero", at))
 		case c.Points > 0 && c.PerSecond == 0:
 			out = append(out, fmt.Errorf("%s: %d points that never come back: set perSecond, such as %d", at, c.Points, max(c.Points/20, 1)))
+		case c.Points == 0 && c.PerSecond > 0 && !slices.ContainsFunc(all, func(c ClientLimits) bool { return c.Points > 0 }):
+			out = append(out, fmt.Errorf("%s: perSecond without points limits nothing: set points, such as %d", at, 20*c.PerSecond))
 		case c.Points > 0 && c.Operation > c.Points:
 			out = append(out, fmt.Errorf("%s: an operation of %d points could never be paid from %d: set operation to %d at most", at, c.Operation, c.Points, c.Points))
 		}
@@ -579,9 +581,6 @@ func (c *Config) check() []error {
 	out = append(out, c.Limits.check()...)
 	if s := *c.Tracing.Sample; !(s >= 0 && s <= 1) {
 		out = append(out, fmt.Errorf("tracing.sample: %v is no share: use one from 0 to 1, such as 0.1", s))
-	}
-	if e := c.Tracing.Endpoint; e != "" && !strings.HasPrefix(e, "http://") && !strings.HasPrefix(e, "https://") {
-		out = append(out, fmt.Errorf("tracing.endpoint: %q is no URL of a collector: use one such as http://localhost:4318", e))
 	}
 	names := map[string]bool{}
 	erps := 0

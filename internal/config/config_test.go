@@ -104,6 +104,7 @@ func TestLimits(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"limits: {points: 100}":                                                   "limits: 100 points that never come back: set perSecond, such as 5",
+		"limits: {perSecond: 10}":                                                 "limits: perSecond without points limits nothing: set points, such as 200",
 		"limits: {points: -1}":                                                    "limits: nothing is less than zero",
 		"limits: {operation: 200, points: 100, perSecond: 1}":                     "could never be paid from 100: set operation to 100 at most",
 		"limits: {clients: [{points: 100}]}":                                      `limits.clients[0]: client ""`,

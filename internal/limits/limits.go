@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -54,24 +55,33 @@ func (e *SpentError) Error() string {
 
 // Limits are what callers may spend, and what they have left.
 type Limits struct {
-	pool *postgres.Pool
-	// all are those of callers without limits of their own.
+	pool    *postgres.Pool
+	rules   atomic.Pointer[rules]
+	callers *lru.Cache[Caller, *allowance]
+}
+
+// rules are the limits of callers: all are those of callers without limits of their own.
+type rules struct {
 	all     Limit
 	clients map[string]Limit
-	callers *lru.Cache[Caller, *allowance]
 }
 
 // remembered bounds the callers of whom a process knows what it took for them; what it took for others is lost to them.
 const remembered = 10_000
 
-// New returns limits for everybody, and others for some applications.
+// New returns limits for everybody, and others for the callers of some applications.
 func New(pool *postgres.Pool, all Limit, clients map[string]Limit) *Limits {
 	callers, err := lru.New[Caller, *allowance](remembered)
 	if err != nil {
 		panic(err) // for a size that is not positive
 	}
-	return &Limits{pool, all, clients, callers}
+	l := &Limits{pool: pool, callers: callers}
+	l.Set(all, clients)
+	return l
 }
+
+// Set has other limits hold from now on. What callers have spent stays spent.
+func (l *Limits) Set(all Limit, clients map[string]Limit) { l.rules.Store(&rules{all, clients}) }
 
 // allowance is what this process holds of a caller's.
 type allowance struct {
@@ -84,9 +94,10 @@ type allowance struct {
 }
 
 func (l *Limits) of(c Caller) (Limit, *allowance) {
-	limit, ok := l.clients[c.Client]
+	r := l.rules.Load()
+	limit, ok := r.clients[c.Client]
 	if !ok {
-		limit = l.all
+		limit = r.all
 	}
 	if limit.Points == 0 {
 		return limit, nil
@@ -126,16 +137,30 @@ func (l *Limits) Take(ctx context.Context, c Caller, cost int) (Status, error) {
 	return a.status(limit), nil
 }
 
-// Back gives back what was taken for what turned out not to be there, and returns what the caller has then.
-func (l *Limits) Back(c Caller, points int) Status {
+// Back gives back what was taken for what turned out not to be there, or takes more where points are less than zero, and returns what the
+// caller has then. What this process has too much of, or owes, goes to the database, so that others can spend it, or cannot.
+func (l *Limits) Back(ctx context.Context, c Caller, points int) (Status, error) {
 	limit, a := l.of(c)
 	if a == nil {
-		return Status{Limit: limit}
+		return Status{Limit: limit}, nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.held = min(a.held+float64(points), float64(limit.Points))
-	return a.status(limit)
+	a.held += float64(points)
+	own := float64(limit.Points) / share
+	if a.held >= 0 && a.held <= 2*own {
+		return a.status(limit), nil
+	}
+	err := l.ask(ctx, a, `
+		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $2, least($3::float8, $3::float8 + $4::float8), now(), 0)
+		ON CONFLICT (client, subject) DO UPDATE SET leased = 0, at = greatest(a.at, now()),
+			points = least($3, a.points + $5::float8 * greatest(extract(epoch FROM now() - a.at), 0) + $4)
+		RETURNING points, leased`,
+		c.Client, c.Subject, float64(limit.Points), a.held-own, float64(limit.PerSecond))
+	if err == nil {
+		a.held = own
+	}
+	return a.status(limit), err
 }
 
 // left is what the caller has at most: other processes may have taken of it since.
@@ -151,21 +176,52 @@ const share = 20
 
 // lease takes what is needed, and more while there is more; nothing when there is not enough.
 func (l *Limits) lease(ctx context.Context, c Caller, limit Limit, a *allowance, need float64) error {
-	rows, err := l.pool.Query(ctx, `
-		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $6, $2::float8 - $4::float8, now(), $4)
+	return l.ask(ctx, a, `
+		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $2, $3::float8 - $5::float8, now(), $5)
 		ON CONFLICT (client, subject) DO UPDATE SET (points, leased, at) = (
-			SELECT filled - taken, taken, now()
-			FROM (SELECT least($2, a.points + $3::float8 * greatest(extract(epoch FROM now() - a.at), 0)) AS filled) f,
-			     LATERAL (SELECT CASE WHEN filled >= $5::float8 THEN least(filled, $4) ELSE 0 END AS taken) t)
+			SELECT filled - taken, taken, greatest(a.at, now())
+			FROM (SELECT least($3, a.points + $4::float8 * greatest(extract(epoch FROM now() - a.at), 0)) AS filled) f,
+			     LATERAL (SELECT CASE WHEN filled >= $6::float8 THEN least(filled, $5) ELSE 0 END AS taken) t)
 		RETURNING points, leased`,
-		c.Client, float64(limit.Points), float64(limit.PerSecond), max(need, float64(limit.Points)/share), need, c.Subject)
+		c.Client, c.Subject, float64(limit.Points), float64(limit.PerSecond), max(need, float64(limit.Points)/share), need)
+}
+
+// patience is how long the database may take to answer: a caller's operations wait for one another meanwhile.
+const patience = 2 * time.Second
+
+// ask changes a caller's allowance in the database, and notes what is left there and what was taken.
+func (l *Limits) ask(ctx context.Context, a *allowance, sql string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := l.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return fmt.Errorf("allowance: %w", err)
 	}
-	var leased float64
-	if _, err := pgx.ForEachRow(rows, []any{&a.rest, &leased}, func() error { return nil }); err != nil {
+	var rest, leased float64
+	if _, err := pgx.ForEachRow(rows, []any{&rest, &leased}, func() error { return nil }); err != nil {
 		return fmt.Errorf("allowance: %w", err)
 	}
-	a.held, a.at = a.held+leased, time.Now()
+	a.held, a.rest, a.at = a.held+leased, rest, time.Now()
 	return nil
+}
+
+// ForgetEvery is how often what callers have left is to be forgotten where it is everything again.
+const ForgetEvery = time.Hour
+
+// Forget drops the allowances of those who have asked for nothing for so long that they have all of it again.
+func (l *Limits) Forget(ctx context.Context) error {
+	r := l.rules.Load()
+	full := 2 * r.all.full()
+	for _, limit := range r.clients {
+		full = max(full, 2*limit.full())
+	}
+	if _, err := l.pool.Exec(ctx, `DELETE FROM allowances WHERE at < now() - $1::interval`, full+ForgetEvery); err != nil {
+		return fmt.Errorf("forget allowances: %w", err)
+	}
+	return nil
+}
+
+// full is how long it takes until all points are back.
+func (l Limit) full() time.Duration {
+	return time.Duration(float64(l.Points) / float64(max(l.PerSecond, 1)) * float64(time.Second))
 }

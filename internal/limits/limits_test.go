@@ -37,7 +37,7 @@ func TestProcessesSpendFromOneAllowance(t *testing.T) {
 					}
 					given.Add(int64(cost))
 					if cost%3 == 0 { // it found less than it might have
-						process.Back(caller, 5)
+						_, _ = process.Back(t.Context(), caller, 5)
 						given.Add(-5)
 					}
 				}
@@ -79,7 +79,7 @@ func TestOthersAreNotInTheWay(t *testing.T) {
 	if s, err := take("portal", "c", 50); err != nil || s.Available < 50 || s.Available > 69 {
 		t.Errorf("what was refused has cost something: %+v, %v", s, err)
 	}
-	if s := l.Back(limits.Caller{Client: "portal", Subject: "c"}, 20); s.Available < 70 || s.Available > 90 {
+	if s, err := l.Back(t.Context(), limits.Caller{Client: "portal", Subject: "c"}, 20); err != nil || s.Available < 70 || s.Available > 90 {
 		t.Errorf("20 of 50 points come back to 50: %+v", s)
 	}
 	for range 10 {
@@ -106,5 +106,48 @@ func TestWhoDoesNotWaitCostsNothing(t *testing.T) {
 	}
 	if asked := pool.Stat().AcquireCount() - before; asked > 0 {
 		t.Errorf("50 refusals asked the database %d times", asked)
+	}
+}
+
+// TestWhatComesBackIsForAll: what one process was given back others can spend, and what an operation found beyond its price is owed.
+func TestWhatComesBackIsForAll(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Database(t)
+	limit := limits.Limit{Operation: 5000, Points: 10_000, PerSecond: 1}
+	caller := limits.Caller{Client: "portal", Subject: "buyer"}
+	processes := []*limits.Limits{limits.New(pool, limit, nil), limits.New(pool, limit, nil), limits.New(pool, limit, nil)}
+	for _, p := range processes { // each may cost half of everything, and costs nothing
+		if _, err := p.Take(t.Context(), caller, 5000); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := p.Back(t.Context(), caller, 5000); err != nil || s.Available < 8000 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	if _, err := processes[0].Take(t.Context(), caller, 5000); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := processes[0].Back(t.Context(), caller, -8000); err != nil || s.Available > 100 {
+		t.Errorf("an operation for 5000 that cost 13000 leaves %+v, %v", s, err)
+	}
+	_, err := processes[1].Take(t.Context(), caller, 5000)
+	if spent, ok := errors.AsType[*limits.SpentError](err); !ok || spent.After < 3000*time.Second {
+		t.Errorf("what is owed can be spent elsewhere: %v", err)
+	}
+	if err := processes[0].Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM allowances`).Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("%d rows are left of one that is not full, %v", rows, err)
+	}
+	if _, err := pool.Exec(t.Context(), `UPDATE allowances SET at = at - interval '1 day'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := processes[0].Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM allowances`).Scan(&rows); err != nil || rows != 0 {
+		t.Errorf("%d rows are left of one that is full again, %v", rows, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ type Tracing struct{ provider *sdk.TracerProvider }
 func Open(ctx context.Context, o Options, log *slog.Logger) (*Tracing, error) {
 	if o.Endpoint == "" {
 		return nil, nil //nolint:nilnil // a nil tracing is one that follows nothing
+	}
+	if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("tracing: %q is no URL of a collector: use one such as http://localhost:4318", o.Endpoint)
 	}
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(strings.TrimSuffix(o.Endpoint, "/")+"/v1/traces"))
 	if err != nil {
@@ -105,10 +109,11 @@ func Mark(ctx context.Context) string {
 	return m["traceparent"]
 }
 
-// Tell adds where a trace stands to the headers of a request to another system; nothing where nothing is followed.
+// Tell adds where a trace stands to the headers of a request to another system; nothing where nothing is followed. What our callers' own
+// tracing says beside that (tracestate) is not theirs to know.
 func Tell(ctx context.Context, h http.Header) {
-	if trace.SpanFromContext(ctx).IsRecording() {
-		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
+	if mark := Mark(ctx); mark != "" {
+		h.Set("traceparent", mark)
 	}
 }
 
