@@ -122,7 +122,13 @@ func TestAReloadDropsNothing(t *testing.T) {
 			}
 		})
 	}()
-	whole := file.Load().(string)
+	whole := file.Load().(string) + "\nlimits: {points: 1000000, perSecond: 1}\n"
+	left := func() int {
+		if s := g.query("approver", `{ viewer { name } }`, nil).Extensions.Cost.ThrottleStatus; s != nil {
+			return s.CurrentlyAvailable
+		}
+		return 0
+	}
 	less := strings.Replace(whole, "  - {id: DC-WEST", "  # - {id: DC-WEST", 1)
 	for n := range 6 {
 		text, want := less, 3
@@ -132,6 +138,9 @@ func TestAReloadDropsNothing(t *testing.T) {
 		file.Store(text)
 		hup <- syscall.SIGHUP
 		w.until(fmt.Sprintf("%d nodes are shown", want), func() bool { return nodes() == want })
+		if points := left(); points < 999_900 || points > 1_000_000 {
+			t.Errorf("after %d readings and as many points spent, %d are left", n+1, points)
+		}
 	}
 	file.Store("listen: {broken")
 	hup <- syscall.SIGHUP
