@@ -421,21 +421,16 @@ func (a *app) run(ctx context.Context) error {
 	rounds("poll the ERP", every, a.pollERP)
 	rounds("poll storefronts", every, a.shopping.Round)
 	rounds("sweep storefronts", 8*every, a.shopping.Sweep)
-	rounds("forget prices", time.Hour, func(ctx context.Context) {
-		if err := a.pricing.Forget(ctx, time.Now().Add(-priceMemory)); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "forget prices", "error", err)
-		}
-	})
-	rounds("forget changes of stock", inventory.ForgetEvery, func(ctx context.Context) {
-		if err := a.inventory.Forget(ctx); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "forget changes of stock", "error", err)
-		}
-	})
-	rounds("forget allowances", limits.ForgetEvery, func(ctx context.Context) {
-		if err := a.limits.Forget(ctx); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "forget allowances", "error", err)
-		}
-	})
+	forgets := func(what string, pause time.Duration, forget func(context.Context) error) {
+		rounds("forget "+what, pause, func(ctx context.Context) {
+			if err := forget(ctx); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "forget "+what, "error", err)
+			}
+		})
+	}
+	forgets("prices", time.Hour, func(ctx context.Context) error { return a.pricing.Forget(ctx, time.Now().Add(-priceMemory)) })
+	forgets("changes of stock", inventory.ForgetEvery, a.inventory.Forget)
+	forgets("allowances", limits.ForgetEvery, a.limits.Forget)
 	if len(a.shops) > 0 {
 		offer := &offer{app: a, told: map[string]offered{}}
 		rounds("offer stock", 4*every, offer.round)

@@ -19,8 +19,6 @@ type charge struct {
 	// actual is what it has cost; as requested where nobody counts.
 	actual int
 	status limits.Status
-	// settled is true when the caller has been given back what was not found.
-	settled bool
 }
 
 type chargeKey struct{}
@@ -65,10 +63,9 @@ func answered(ctx context.Context, cost int) {
 // a response it has cost nothing.
 func (r *Resolver) settle(ctx context.Context, res *graphql.Response) {
 	c, ok := ctx.Value(chargeKey{}).(*charge)
-	if !ok || c.settled || streams(ctx) {
+	if !ok {
 		return
 	}
-	c.settled = true
 	if res == nil {
 		c.actual = 0
 	}

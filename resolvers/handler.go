@@ -142,8 +142,12 @@ func (r *Resolver) guard(ctx context.Context, next graphql.OperationHandler) gra
 		return next(context.WithValue(ctx, endingKey{}, &ending{}))
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryBudget)
-	respond := next(ctx)
+	respond, asked := next(ctx), false
 	return func(ctx context.Context) *graphql.Response {
+		if asked { // sockets and event streams ask until there is no more
+			return nil
+		}
+		asked = true
 		defer cancel()
 		res := respond(ctx)
 		r.settle(ctx, res)

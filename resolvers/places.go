@@ -57,12 +57,7 @@ func (r *Resolver) placed(ctx context.Context, next graphql.OperationHandler) gr
 	if r.Places == nil || graphql.GetOperationContext(ctx).Operation.Operation != ast.Query {
 		return respond
 	}
-	asked := false
 	return func(ctx context.Context) *graphql.Response {
-		if asked { // a stream asks until there is no more
-			return nil
-		}
-		asked = true
 		leave, why := r.Places.take(ctx)
 		if leave == nil {
 			answered(ctx, 0)

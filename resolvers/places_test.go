@@ -6,7 +6,12 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2"
+
+	"crossdock/domains/trade"
+	"crossdock/graph/generated"
+	"crossdock/internal/auth"
+	"crossdock/internal/limits"
 )
 
 // TestQueriesWaitForAPlace, as long as they may, and whoever leaves makes room for the next.
@@ -49,10 +54,19 @@ func TestQueriesWaitForAPlace(t *testing.T) {
 // TestAQueryTakesOnePlace, also where a stream asks for more answers than there are while another query has the place.
 func TestAQueryTakesOnePlace(t *testing.T) {
 	t.Parallel()
-	r := &Resolver{Places: NewPlaces(1)}
-	ctx, end := context.WithCancel(graphql.WithOperationContext(t.Context(), &graphql.OperationContext{Operation: &ast.OperationDefinition{Operation: ast.Query}}))
-	respond := r.placed(ctx, func(context.Context) graphql.ResponseHandler {
-		return func(context.Context) *graphql.Response { return &graphql.Response{} }
+	r := &Resolver{Places: NewPlaces(1), Limits: limits.New(nil, limits.Limit{Operation: 1}, nil), Charged: func(string, int, string) {}}
+	schema := generated.NewExecutableSchema(generated.Config{}).Schema()
+	r.known.learn(schema)
+	doc, err := gqlparser.LoadQueryWithRules(schema, `{ viewer { name } }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(graphql.WithOperationContext(t.Context(), &graphql.OperationContext{Operation: doc.Operations[0]}))
+	ctx = auth.With(ctx, trade.Viewer{Subject: "bea", Until: time.Now().Add(time.Hour)})
+	respond := r.guard(ctx, func(ctx context.Context) graphql.ResponseHandler {
+		return r.placed(ctx, func(context.Context) graphql.ResponseHandler {
+			return func(context.Context) *graphql.Response { return &graphql.Response{} }
+		})
 	})
 	if respond(ctx) == nil {
 		t.Fatal("no answer")

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"crossdock/internal/postgres"
 )
@@ -24,7 +23,7 @@ func (r *Resolver) traced(ctx context.Context, next graphql.OperationHandler) gr
 	span.Set("graphql.operation.type", string(op.Operation.Operation))
 	span.Set("graphql.operation.name", op.Operation.Name)
 	span.Set("crossdock.client", viewer(ctx).Client)
-	if op.Operation.Operation == ast.Subscription {
+	if streams(ctx) {
 		span.End()
 		return respond
 	}

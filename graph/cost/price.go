@@ -18,7 +18,7 @@ type Price struct{ terms []term }
 type term struct {
 	weight int
 	size   size
-	// when are the conditions under which the field is selected: one of them, whole. Always when there is none.
+	// when are the conditions under which the field is selected: one of them, whole. An empty one always holds.
 	when []condition
 	// types are what is selected of each type that a value can have; the dearest counts.
 	types [][]term
@@ -71,7 +71,7 @@ func sum(terms []term, vars map[string]any) float64 {
 }
 
 func (t term) included(vars map[string]any) bool {
-	return len(t.when) == 0 || slices.ContainsFunc(t.when, func(c condition) bool {
+	return slices.ContainsFunc(t.when, func(c condition) bool {
 		for name, want := range c {
 			if (vars[name] == true) != want {
 				return false
@@ -101,8 +101,6 @@ func length(v any) int {
 	switch n := v.(type) {
 	case nil:
 		return -1
-	case int64:
-		return int(max(min(n, most), 0))
 	case json.Number:
 		i, err := n.Int64()
 		if err != nil {
@@ -113,8 +111,8 @@ func length(v any) int {
 	switch r := reflect.ValueOf(v); r.Kind() {
 	case reflect.Slice:
 		return r.Len()
-	case reflect.Int, reflect.Int32:
-		return length(r.Int())
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return int(max(min(r.Int(), most), 0))
 	case reflect.Float64:
 		return length(int64(min(r.Float(), most)))
 	default:
@@ -139,8 +137,6 @@ type occurrences struct {
 	field *ast.Field
 	when  []condition
 	below []selected
-	// always is true when one of them stands under no condition.
-	always bool
 }
 
 // terms are what is selected of an object type. The sized fields are as long as what is above them says.
@@ -154,7 +150,6 @@ func (c *compiler) terms(typ *ast.Definition, sets []selected, sized []string, l
 				o = &occurrences{field: f}
 				fields[f.Alias], keys = o, append(keys, f.Alias)
 			}
-			o.always = o.always || len(when) == 0
 			o.when = append(o.when, when)
 			o.below = append(o.below, selected{f.SelectionSet, when})
 		})
@@ -187,12 +182,9 @@ func (c *compiler) term(typ *ast.Definition, o *occurrences) (term, bool) {
 			long.arguments = append(long.arguments, a.Value)
 		}
 	}
-	t := term{weight: c.Weight(typ.Name, def.Name, of.Name), size: long}
+	t := term{weight: c.Weight(typ.Name, def.Name, of.Name), size: long, when: o.when}
 	if len(said.fields) > 0 || of.IsLeafType() {
 		t.size = size{assumed: 1}
-	}
-	if !o.always {
-		t.when = o.when
 	}
 	for _, possible := range c.schema.GetPossibleTypes(of) {
 		if below := c.terms(possible, o.below, said.fields, long); len(below) > 0 {

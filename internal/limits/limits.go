@@ -125,7 +125,8 @@ func (l *Limits) Take(ctx context.Context, c Caller, cost int) (Status, error) {
 	defer a.mu.Unlock()
 	need := float64(cost)
 	if a.held < need && a.left(limit) >= need { // or there is certainly not enough: a caller who does not wait costs the database nothing
-		if err := l.lease(ctx, c, limit, a, need-a.held); err != nil {
+		least := need - a.held
+		if err := l.exchange(ctx, c, limit, a, max(least, limit.own()), &least); err != nil {
 			return Status{Limit: limit}, err
 		}
 	}
@@ -147,19 +148,10 @@ func (l *Limits) Back(ctx context.Context, c Caller, points int) (Status, error)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.held += float64(points)
-	own := float64(limit.Points) / share
-	if a.held >= 0 && a.held <= 2*own {
+	if a.held >= 0 && a.held <= 2*limit.own() {
 		return a.status(limit), nil
 	}
-	err := l.ask(ctx, a, `
-		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $2, least($3::float8, $3::float8 + $4::float8), now(), 0)
-		ON CONFLICT (client, subject) DO UPDATE SET leased = 0, at = greatest(a.at, now()),
-			points = least($3, a.points + $5::float8 * greatest(extract(epoch FROM now() - a.at), 0) + $4)
-		RETURNING points, leased`,
-		c.Client, c.Subject, float64(limit.Points), a.held-own, float64(limit.PerSecond))
-	if err == nil {
-		a.held = own
-	}
+	err := l.exchange(ctx, c, limit, a, limit.own()-a.held, nil)
 	return a.status(limit), err
 }
 
@@ -174,26 +166,25 @@ func (a *allowance) status(limit Limit) Status { return Status{limit, int(a.left
 // share is which part of an allowance a process takes at once.
 const share = 20
 
-// lease takes what is needed, and more while there is more; nothing when there is not enough.
-func (l *Limits) lease(ctx context.Context, c Caller, limit Limit, a *allowance, need float64) error {
-	return l.ask(ctx, a, `
-		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $2, $3::float8 - $5::float8, now(), $5)
-		ON CONFLICT (client, subject) DO UPDATE SET (points, leased, at) = (
-			SELECT filled - taken, taken, greatest(a.at, now())
-			FROM (SELECT least($3, a.points + $4::float8 * greatest(extract(epoch FROM now() - a.at), 0)) AS filled) f,
-			     LATERAL (SELECT CASE WHEN filled >= $6::float8 THEN least(filled, $5) ELSE 0 END AS taken) t)
-		RETURNING points, leased`,
-		c.Client, c.Subject, float64(limit.Points), float64(limit.PerSecond), max(need, float64(limit.Points)/share), need)
-}
+// own are the points that a process takes at once.
+func (l Limit) own() float64 { return float64(l.Points) / share }
 
 // patience is how long the database may take to answer: a caller's operations wait for one another meanwhile.
 const patience = 2 * time.Second
 
-// ask changes a caller's allowance in the database, and notes what is left there and what was taken.
-func (l *Limits) ask(ctx context.Context, a *allowance, sql string, args ...any) error {
+// exchange takes points for this process from what all have, as many of the wanted as there are, but none when there are not at least so many. Without a
+// least all of the wanted are taken, be there none left, and fewer than zero are given back.
+func (l *Limits) exchange(ctx context.Context, c Caller, limit Limit, a *allowance, want float64, least *float64) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := l.pool.Query(ctx, sql, args...)
+	rows, err := l.pool.Query(ctx, `
+		INSERT INTO allowances AS a (client, subject, points, at, leased) VALUES ($1, $2, least($3::float8, $3::float8 - $5::float8), now(), $5)
+		ON CONFLICT (client, subject) DO UPDATE SET (points, leased, at) = (
+			SELECT least($3, filled - taken), taken, greatest(a.at, now())
+			FROM (SELECT least($3, a.points + $4::float8 * greatest(extract(epoch FROM now() - a.at), 0)) AS filled) f,
+			     LATERAL (SELECT CASE WHEN $6::float8 IS NULL THEN $5 WHEN filled >= $6 THEN least(filled, $5) ELSE 0 END AS taken) t)
+		RETURNING points, leased`,
+		c.Client, c.Subject, float64(limit.Points), float64(limit.PerSecond), want, least)
 	if err != nil {
 		return fmt.Errorf("allowance: %w", err)
 	}

@@ -21,7 +21,7 @@ var (
 
 // TraceQueryStart implements pgx.QueryTracer.
 func (traced) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
-	if telemetry.Current(ctx) == nil {
+	if telemetry.Current(ctx) == nil { // and so no title is needed
 		return ctx
 	}
 	ctx, span := telemetry.Step(ctx, "postgres", titleOf(q.SQL))
@@ -37,9 +37,6 @@ func (traced) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryEn
 
 // TraceBatchStart implements pgx.BatchTracer.
 func (traced) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
-	if telemetry.Current(ctx) == nil {
-		return ctx
-	}
 	ctx, span := telemetry.Step(ctx, "postgres", "batch")
 	span.Set("db.system.name", "postgresql")
 	span.Count("db.operation.batch.size", b.Batch.Len())

@@ -203,10 +203,11 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	res, err := c.inTurn(ctx, r, target, mine)
 	if span != nil {
 		span.Set("crossdock.lane", mine.lane.String())
-		span.Set("crossdock.outcome", outcome(res, err))
 		span.Count("crossdock.keys", r.Keys)
+		said := outcome(res, err)
+		span.Set("crossdock.outcome", said)
 		if failed(res, err) {
-			span.Failed(outcome(res, err))
+			span.Failed(said)
 		}
 	}
 	var back time.Duration
