@@ -11,7 +11,9 @@ import (
 	"crossdock/domains/fault"
 	"crossdock/domains/finance"
 	"crossdock/domains/inventory"
+	"crossdock/domains/lookup"
 	"crossdock/domains/orders"
+	"crossdock/domains/shipments"
 	"crossdock/domains/trade"
 	"crossdock/graph/model"
 	"crossdock/graph/scalar"
@@ -223,6 +225,7 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 	s := scopeOf(ctx)
 	s.announce(list.Orders...)
+	s.putShipments(ctx, list)
 	var ends []string
 	if n := len(list.Orders); n > 0 {
 		ends = []string{list.Cursor(0), list.Cursor(n - 1)}
@@ -236,6 +239,31 @@ func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 		out.Edges = refs(edges)
 	}
 	return out
+}
+
+// orderPaging is a page with what the operation selects of it, no more.
+func (s *scope) orderPaging(p orders.Paging) orders.Paging {
+	p.Uncounted = !s.selected["OrderConnection.totalCount"]
+	if s.selected["Order.shipments"] {
+		p.Beside = shipments.BesideOrders
+	}
+	return p
+}
+
+// putShipments keeps the shipments that came with a page of orders.
+func (s *scope) putShipments(ctx context.Context, page *orders.List) {
+	if !s.selected["Order.shipments"] {
+		return
+	}
+	found := make([]lookup.Result[[]*shipments.Shipment], len(page.Orders))
+	for i, column := range page.Beside {
+		found[i].Value, found[i].Err = shipments.ReadBeside(column)
+		found[i].OK = len(found[i].Value) > 0
+		if found[i].OK {
+			s.orders.Announce(page.Orders[i].ID)
+		}
+	}
+	s.shipments.Put(ctx, keysOf(page.Orders, orderID), found)
 }
 
 func invoicePage(from string) func([]*finance.Document, bool, error) (*model.InvoiceConnection, error) {

@@ -88,6 +88,8 @@ type Paging struct {
 	Ascending     bool
 	// Uncounted leaves out how many there are in all, for callers that do not ask.
 	Uncounted bool
+	// Beside is a column that another domain has of orders, which is read along in the same statement.
+	Beside string
 }
 
 // List is one page of orders.
@@ -95,6 +97,8 @@ type List struct {
 	Orders           []*Order
 	HasNext, HasPrev bool
 	Total            int
+	// Beside is what each order has of the column that was asked for, nil where it has nothing.
+	Beside [][]byte
 
 	// column is what the list is ordered by, and keys what that is of each order.
 	column string

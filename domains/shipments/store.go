@@ -1,9 +1,12 @@
 package shipments
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -144,6 +147,21 @@ func (s *store) workByOrder(ctx context.Context, who trade.Viewer, orders []trad
 		out[w.Order] = append(out[w.Order], w)
 	}
 	return out, err
+}
+
+// BesideOrders is a column of orders: the documents of each one's shipments, for ReadBeside. Who sees an order sees what is shipped of it.
+const BesideOrders = `(SELECT '[' || string_agg(shipments.doc::text, ',') || ']' FROM shipments WHERE order_id = orders.id)`
+
+// ReadBeside reads what an order has of BesideOrders, in the order in which it was shipped.
+func ReadBeside(column []byte) (list []*Shipment, err error) {
+	if len(column) == 0 {
+		return nil, nil
+	}
+	if err := postgres.Decode(column, &list); err != nil {
+		return nil, fmt.Errorf("shipments: %w", err)
+	}
+	slices.SortFunc(list, func(a, b *Shipment) int { return cmp.Or(a.ShippedAt.Compare(b.ShippedAt), strings.Compare(a.ID, b.ID)) })
+	return list, nil
 }
 
 func (s *store) byOrder(ctx context.Context, who trade.Viewer, orders []trade.OrderID) (map[trade.OrderID][]*Shipment, error) {

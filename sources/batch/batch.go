@@ -144,18 +144,39 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []lookup.Result[V] {
 	return out
 }
 
-// take returns the place of each key, none for keys that nobody announced, and what gathers those. Every
-// announced key that is not asked for yet becomes part of one question, if one of the keys wants it. whole says that all
-// of them were announced, and are among the announced from there on.
-func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool, from int) ([]place[K, V], *dataloader.Loader[K, lookup.Result[V]]) {
+// Put enters answers that came with something else. Whoever asks for one of the keys as this context does gets its answer.
+func (l *Loader[K, V]) Put(ctx context.Context, keys []K, results []lookup.Result[V]) {
+	q := &question[K, V]{keys: keys, results: results}
+	q.once.Do(func() {})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	a := l.accepting(ctx)
+	a.index()
+	for i, k := range keys {
+		if _, known := a.asked[k]; !known {
+			a.asked[k] = place[K, V]{q, i}
+		}
+	}
+}
+
+// accepting is what was loaded for those who accept what the context does.
+func (l *Loader[K, V]) accepting(ctx context.Context) *aged[K, V] {
 	want := l.acceptedBy(ctx)
 	a := l.ages[want]
 	if a == nil {
 		a = &aged[K, V]{}
 		l.ages[want] = a
 	}
+	return a
+}
+
+// take returns the place of each key, none for keys that nobody announced, and what gathers those. Every
+// announced key that is not asked for yet becomes part of one question, if one of the keys wants it. whole says that all
+// of them were announced, and are among the announced from there on.
+func (l *Loader[K, V]) take(ctx context.Context, keys []K, whole bool, from int) ([]place[K, V], *dataloader.Loader[K, lookup.Result[V]]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.accepting(ctx)
 	out := make([]place[K, V], len(keys))
 	if whole && len(keys) > 0 && a.first == nil && a.asked == nil {
 		a.first = &question[K, V]{ctx: ctx, fetch: l.fetch, keys: slices.Clip(l.announced)}
