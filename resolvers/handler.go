@@ -177,6 +177,9 @@ func (r *Resolver) respond(ctx context.Context, next graphql.ResponseHandler) *g
 	ctx = context.WithValue(ctx, scopeKey{}, s)
 	began, recorder := time.Now(), &calls.Recorder{}
 	ctx = calls.Record(ctx, recorder)
+	if op.Operation.Operation == ast.Query {
+		ctx = lookup.WithSince(ctx, began)
+	}
 	res := next(ctx)
 	if res == nil {
 		return endingOf(ctx).response()

@@ -415,7 +415,18 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (f
 			failed[keys[i].Node] = f.Err
 		}
 	}
-	return failed, true, s.store.adopt(ctx, asked.Start, keys, figures)
+	_, err = s.adopt(ctx, asked, keys, figures)
+	return failed, true, err
+}
+
+// adopt takes over what the nodes said, and returns as of when.
+func (s *Service) adopt(ctx context.Context, asked asked, keys []Key, figures []lookup.Result[Figure]) (time.Time, error) {
+	after, err := s.standing.look(lookup.AsOfNow(ctx))
+	if err != nil {
+		return time.Time{}, err
+	}
+	start := asked.start(after)
+	return start, s.store.adopt(ctx, start, keys, figures)
 }
 
 // seen is a figure that somebody has found, and when it was read. It is live when that was when he looked.
@@ -436,19 +447,24 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 	if err != nil {
 		return nil, err
 	}
+	after, err := s.standing.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	window := lookup.Window{Start: asked.start(after), End: after.theirs}
 	list, err := s.standing.looked(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	out, all := make([]lookup.Result[*seen], len(keys)), make([]seen, len(keys))
 	found := func(i int, c *counted, read lookup.Window) {
-		all[i] = seen{c, read, !read.Start.Before(asked.Start)}
+		all[i] = seen{c, read, !read.Start.Before(window.Start)}
 		out[i].Value, out[i].OK = &all[i], true
 	}
 	var adopt []int
-	for i, c := range s.unchanged(ctx, list, figures, asked.Start) {
+	for i, c := range s.unchanged(ctx, list, figures, window.Start) {
 		if c != nil {
-			found(i, c, asked)
+			found(i, c, window)
 		} else if out[i].Err = figures[i].Err; out[i].Err == nil {
 			adopt = append(adopt, i)
 		}
@@ -457,10 +473,10 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 		return out, nil
 	}
 	changed := lookup.At(keys, adopt)
-	if err := s.store.adopt(ctx, asked.Start, changed, lookup.At(figures, adopt)); err != nil {
+	if window.Start, err = s.adopt(ctx, asked, changed, lookup.At(figures, adopt)); err != nil {
 		return nil, err
 	}
-	if list, _, err = s.standing.figures(ctx, changed); err != nil {
+	if list, _, err = s.standing.figures(lookup.AsOfNow(ctx), changed); err != nil {
 		return nil, err
 	}
 	for i, c := range list {
@@ -514,24 +530,34 @@ func (c *counted) same(f *Figure, has bool) bool {
 	return c.Source == f.Source && c.Unit == f.Unit && c.OnHand.Equal(f.OnHand) && c.Allocated.Equal(f.Allocated) && c.Inbound.Equal(f.Inbound)
 }
 
-// ask asks the source for figures, and returns when it did, by the database's clock. What has changed meanwhile is taken notice of.
-func (s *Service) ask(ctx context.Context, keys []Key) (lookup.Window, []lookup.Result[Figure], error) {
+// asked is when the nodes were asked, and what the database's clock said before.
+type asked struct {
+	before moment
+	at     time.Time
+}
+
+// start is when they were asked by the database's clock, or a little before: one of the clocks may be set, or stand still, while the
+// question is under way, and they drift apart over long times.
+func (a asked) start(after moment) time.Time {
+	start := a.before.at(a.at)
+	if at := after.at(a.at); at.Before(start) {
+		return at
+	}
+	return start
+}
+
+// ask asks the source for figures.
+func (s *Service) ask(ctx context.Context, keys []Key) (asked, []lookup.Result[Figure], error) {
 	before, err := s.standing.lastly(ctx)
 	if err != nil {
-		return lookup.Window{}, nil, err
+		return asked{}, nil, err
 	}
 	began := time.Now()
 	figures, err := s.source.Stock(ctx, keys)
 	if err != nil {
-		return lookup.Window{}, nil, fmt.Errorf("stock: %w", err)
+		return asked{}, nil, fmt.Errorf("stock: %w", err)
 	}
-	after, err := s.standing.look(ctx)
-	// One of the clocks may be set, or stand still, while the question is under way, and they drift apart over long times.
-	start := before.at(began)
-	if at := after.at(began); at.Before(start) {
-		start = at
-	}
-	return lookup.Window{Start: start, End: after.theirs}, figures, err
+	return asked{before, began}, figures, nil
 }
 
 // Outdate says that something has happened at a node that its figures of these items do not know of: goods left,

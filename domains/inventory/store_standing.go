@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"crossdock/domains/lookup"
 	"crossdock/domains/trade"
 	"crossdock/internal/postgres"
 )
@@ -25,6 +26,8 @@ type standing struct {
 	rows map[Key]*row
 	// last is the last look at the notes.
 	last look
+	// began is when the latest look began that has ended: what was done before then is in memory.
+	began time.Time
 	// forgot is when notes were last forgotten.
 	forgot look
 }
@@ -105,11 +108,15 @@ type change struct {
 	skus []trade.SKU
 }
 
-// look takes notice of what has changed.
+// look takes notice of what has changed, if nobody has since the moment that the context may be told as of.
 func (s *standing) look(ctx context.Context) (moment, error) {
+	began := time.Now()
 	s.mu.Lock()
-	last := s.last
+	last, noticed := s.last, s.began
 	s.mu.Unlock()
+	if noticed.After(lookup.Since(ctx)) {
+		return moment{last.at(began), began}, nil
+	}
 	if last.ours.IsZero() {
 		last.seen.to = math.MaxUint64 // nothing is in memory that could change
 	}
@@ -136,6 +143,9 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 	}
 	if !now.seen.before(s.last.seen) {
 		s.last = now
+	}
+	if began.After(s.began) {
+		s.began = began
 	}
 	return now.moment, nil
 }

@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -25,27 +26,34 @@ type Flights[K comparable, V any] struct {
 	ask Ask[K, V]
 
 	mu sync.Mutex
-	// under are the keys on their way. Who decides does not wait with who looks: their lanes stop at different times.
-	under map[Lane]map[K]ticket[V]
+	// under are the keys on their way, by their hashes, of which each is made once. Who decides does not wait with who looks:
+	// their lanes stop at different times.
+	under map[Lane]map[uint64]ticket[K, V]
+	seed  maphash.Seed
 	// later are keys that are asked for behind answers, soon.
 	later map[K]struct{}
 }
 
 // flight is one question on its way. Its results are there when done is closed.
-type flight[V any] struct {
-	done    chan struct{}
+type flight[K comparable, V any] struct {
+	done chan struct{}
+	keys []K
+	// since is what whoever boarded last may be told as of.
+	since since
+	// marks are the hashes under which its keys are found.
+	marks   []uint64
 	results []Result[V]
 	err     error
 }
 
 // ticket is where on which flight a key is.
-type ticket[V any] struct {
-	flight *flight[V]
+type ticket[K comparable, V any] struct {
+	flight *flight[K, V]
 	place  int
 }
 
 // result is the key's, once the flight is done.
-func (t ticket[V]) result() Result[V] {
+func (t ticket[K, V]) result() Result[V] {
 	var r Result[V]
 	if t.place < len(t.flight.results) {
 		r = t.flight.results[t.place]
@@ -58,9 +66,9 @@ func (t ticket[V]) result() Result[V] {
 
 // Share returns the question, shared.
 func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
-	f := &Flights[K, V]{ask: ask, under: map[Lane]map[K]ticket[V]{}}
+	f := &Flights[K, V]{ask: ask, under: map[Lane]map[uint64]ticket[K, V]{}, seed: maphash.MakeSeed()}
 	for _, lane := range Lanes() {
-		f.under[lane] = map[K]ticket[V]{}
+		f.under[lane] = map[uint64]ticket[K, V]{}
 	}
 	return f
 }
@@ -77,7 +85,7 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) ([]Result[V], error) 
 	up, stop := timeUp(ctx)
 	defer stop()
 	out := make([]Result[V], len(keys))
-	var last *flight[V]
+	var last *flight[K, V]
 	landed := false
 	for i, t := range f.board(ctx, keys) {
 		if t.flight != last {
@@ -101,7 +109,7 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) ([]Result[V], error) 
 // errNoTime is of a key whose flight did not land while its caller had time to answer with what was last known.
 var errNoTime = fault.New(fault.Timeout, "the source did not answer while there was time")
 
-func (f *flight[V]) landed() bool {
+func (f *flight[K, V]) landed() bool {
 	select {
 	case <-f.done:
 		return true
@@ -145,29 +153,41 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 	}
 }
 
-// board finds the flight of each key, starting one for the keys that have none.
-func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[V] {
-	out, mine := make([]ticket[V], len(keys)), make([]K, 0, len(keys))
-	own := &flight[V]{done: make(chan struct{})}
+// board finds the flight of each key, starting one for the keys that have none. A key whose hash is taken by another is asked
+// for without being found by others.
+func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[K, V] {
+	out, marks := make([]ticket[K, V], len(keys)), make([]uint64, len(keys))
+	for i, k := range keys {
+		marks[i] = maphash.Comparable(f.seed, k)
+	}
+	own := &flight[K, V]{done: make(chan struct{}), keys: make([]K, 0, len(keys)), marks: marks[:0], since: since{at: Since(ctx)}}
+	last := own
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	under := f.under[LaneOf(ctx)]
 	for i, k := range keys {
-		t, known := under[k]
-		if !known {
-			t = ticket[V]{own, len(mine)}
-			under[k], mine = t, append(mine, k)
+		t, taken := under[marks[i]]
+		if !taken || t.flight.keys[t.place] != k {
+			t = ticket[K, V]{own, len(own.keys)}
+			own.keys = append(own.keys, k)
+			if !taken {
+				under[marks[i]], own.marks = t, append(own.marks, marks[i])
+			}
+		}
+		if t.flight != last {
+			last = t.flight
+			last.since.reach(own.since.at)
 		}
 		out[i] = t
 	}
-	if len(mine) > 0 {
-		go f.fly(context.WithoutCancel(ctx), own, under, mine)
+	if len(own.keys) > 0 {
+		go f.fly(context.WithValue(context.WithoutCancel(ctx), sinceKey{}, &own.since), own, under)
 	}
 	return out
 }
 
 // fly asks for keys that are under way by then.
-func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], under map[K]ticket[V], keys []K) {
+func (f *Flights[K, V]) fly(ctx context.Context, own *flight[K, V], under map[uint64]ticket[K, V]) {
 	stack.Reserve()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -177,11 +197,11 @@ func (f *Flights[K, V]) fly(ctx context.Context, own *flight[V], under map[K]tic
 			own.err = fmt.Errorf("shared question: panic: %v\n%s", v, debug.Stack())
 		}
 		f.mu.Lock()
-		for _, k := range keys {
-			delete(under, k)
+		for _, mark := range own.marks {
+			delete(under, mark)
 		}
 		f.mu.Unlock()
 		close(own.done)
 	}()
-	own.results, own.err = f.ask(ctx, keys)
+	own.results, own.err = f.ask(ctx, own.keys)
 }

@@ -289,6 +289,45 @@ func MaxAge(ctx context.Context) (time.Duration, bool) {
 	return d, ok
 }
 
+type sinceKey struct{}
+
+// since is the earliest moment that something may be read as of.
+type since struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+// reach makes it no earlier than another.
+func (s *since) reach(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.After(s.at) {
+		s.at = at
+	}
+}
+
+// WithSince returns a context whose reads of what we hold ourselves may be as of any moment since then. A query's may be as of its
+// beginning: whatever was answered before it began it sees.
+func WithSince(ctx context.Context, at time.Time) context.Context {
+	return context.WithValue(ctx, sinceKey{}, &since{at: at})
+}
+
+// AsOfNow returns a context whose reads see all that was done before them, as those without WithSince do.
+func AsOfNow(ctx context.Context) context.Context {
+	return context.WithValue(ctx, sinceKey{}, (*since)(nil))
+}
+
+// Since is the earliest moment that what we hold may be read as of: now, where nobody says otherwise.
+func Since(ctx context.Context) time.Time {
+	s, _ := ctx.Value(sinceKey{}).(*since)
+	if s == nil {
+		return time.Now()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
 type refuseKey struct{}
 
 // WithoutLastKnown returns a context whose reads rather fail than answer with what was last known.
