@@ -63,7 +63,7 @@ type Client struct {
 	name    string
 	base    *url.URL
 	cfg     Config
-	wire    *wire
+	http    *http.Transport
 	breaker circuitbreaker.CircuitBreaker[*Response]
 	// all are the places of the source, own those of each lane.
 	all bulkhead.Bulkhead[*Response]
@@ -115,11 +115,8 @@ func (r Request) changes() bool {
 	if r.Change != Untold {
 		return r.Change == Something
 	}
-	return !r.repeatable()
+	return !r.Read && r.Method != http.MethodGet
 }
-
-// repeatable reports whether a call may reach the source twice.
-func (r Request) repeatable() bool { return r.Read || r.Method == http.MethodGet }
 
 // Response is what came back, whatever its status.
 type Response struct {
@@ -136,7 +133,11 @@ func New(name, base string, cfg Config) (*Client, error) {
 	}
 	cfg = cfg.withDefaults()
 	// Its replies are taken as they come: nothing here follows where they point to, or keeps cookies.
-	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), wire: newWire(u, min(cfg.Timeout, 5*time.Second))}
+	t := &http.Transport{
+		MaxConnsPerHost: cfg.Concurrent * 2, MaxIdleConnsPerHost: cfg.Concurrent, IdleConnTimeout: time.Minute,
+		DialContext: (&net.Dialer{Timeout: min(cfg.Timeout, 5*time.Second)}).DialContext, ForceAttemptHTTP2: true, ReadBufferSize: 8 << 10,
+	}
+	c := &Client{name: name, base: u, cfg: cfg, metrics: newMetrics(name), http: t}
 	c.breaker = circuitbreaker.NewBuilder[*Response]().WithFailureThreshold(uint(cfg.BreakAfter)).WithDelay(cfg.BreakFor).Build()
 	c.limit, c.all = &limiter{rate: cfg.Rate}, bulkhead.New[*Response](uint(cfg.Concurrent))
 	c.own, c.repeats = map[lookup.Lane]bulkhead.Bulkhead[*Response]{}, map[int]failsafe.Executor[*Response]{}
@@ -182,7 +183,7 @@ func (c *Client) Calls() int64 { return c.calls.Load() }
 func (c *Client) Breaker() string { return c.breaker.State().String() }
 
 // CloseIdle closes connections that nothing uses.
-func (c *Client) CloseIdle() { c.wire.closeIdle(time.Now()) }
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 
 // Do sends the request. It fails only when no whole reply came back; a status is not a failure
 // here. A call that the product refused because too many came did nothing: it is made again after the
@@ -295,7 +296,7 @@ func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane looku
 	res, unread, err := c.attempt(ctx, r, target, lane, p.Timeout, func() {
 		c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
 	})
-	if p.Retries > 0 && r.repeatable() && worthwhile(res, err) {
+	if p.Retries > 0 && (r.Read || r.Method == http.MethodGet) && worthwhile(res, err) {
 		first, failure := res, err
 		res, err = c.repeats[p.Retries].WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*Response]) (res *Response, err error) {
 			if e.Attempts() == 1 { // that one was it
@@ -412,21 +413,18 @@ func (c *Client) once(ctx context.Context, r Request, target *url.URL, limit tim
 		password, _ := u.Password()
 		req.SetBasicAuth(u.Username(), password)
 	}
-	if req.Header.Get("Accept-Encoding") == "" {
-		req.Header.Set("Accept-Encoding", "gzip")
-	}
 	telemetry.Tell(ctx, req.Header)
 	c.calls.Add(1)
-	var out *Response
-	err = c.wire.call(req, r.repeatable(), func(res *http.Response) error {
-		body, err := c.read(res)
-		out = &Response{Status: res.StatusCode, Header: res.Header, Body: body}
-		return err
-	})
+	res, err := c.http.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	defer func() { _ = res.Body.Close() }()
+	body, err := c.read(res)
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
 }
 
 // read reads a reply that is not too long, into what its header says that it needs.
