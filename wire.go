@@ -154,6 +154,7 @@ func build(cfg *config.Config, pool *postgres.Pool, process int32, log *slog.Log
 	a.finance = finance.New(pool, a.erp, time.Duration(cfg.Intake.CreditStale), agesOf(fresh.Credit), now)
 	facts := &workflows.Facts{Accounts: a.accounts, Catalog: a.catalog, Pricing: a.pricing, Inventory: a.inventory, Finance: a.finance, MaxAge: time.Duration(*cfg.Intake.MaxAge)}
 	a.orders = orders.New(pool, process, facts, workflows.Stock{Service: a.inventory}, workflows.Credit{Service: a.finance}, a.processes, now)
+	a.orders.Bring(shipments.BesideOrders)
 	a.imports = imports.New(pool, process, workflows.Intake{Service: a.orders}, now, log)
 	a.shipments = shipments.New(pool, a.processes, now)
 	a.returns = returns.New(pool, a.processes, a.processes.Returning(), now)

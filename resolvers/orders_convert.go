@@ -243,27 +243,26 @@ func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 
 // orderPaging is a page with what the operation selects of it, no more.
 func (s *scope) orderPaging(p orders.Paging) orders.Paging {
-	p.Uncounted = !s.selected["OrderConnection.totalCount"]
-	if s.selected["Order.shipments"] {
-		p.Beside = shipments.BesideOrders
-	}
+	p.Uncounted, p.Beside = !s.selected["OrderConnection.totalCount"], s.selected["Order.shipments"]
 	return p
 }
 
-// putShipments keeps the shipments that came with a page of orders.
+// putShipments keeps the shipments that came with a page of orders, and the orders for those who ask for them from there.
 func (s *scope) putShipments(ctx context.Context, page *orders.List) {
-	if !s.selected["Order.shipments"] {
+	if page.Beside == nil {
 		return
 	}
-	found := make([]lookup.Result[[]*shipments.Shipment], len(page.Orders))
+	ids := keysOf(page.Orders, orderID)
+	sent, sentOf := make([]lookup.Result[[]*shipments.Shipment], len(ids)), make([]lookup.Result[*orders.Order], len(ids))
 	for i, column := range page.Beside {
-		found[i].Value, found[i].Err = shipments.ReadBeside(column)
-		found[i].OK = len(found[i].Value) > 0
-		if found[i].OK {
-			s.orders.Announce(page.Orders[i].ID)
-		}
+		sent[i].Value, sent[i].Err = shipments.ReadBeside(column)
+		sent[i].OK = len(sent[i].Value) > 0
+		sentOf[i] = lookup.Result[*orders.Order]{Value: page.Orders[i], OK: true}
 	}
-	s.shipments.Put(ctx, keysOf(page.Orders, orderID), found)
+	s.shipments.Put(ctx, ids, sent)
+	if s.selected["Shipment.order"] {
+		s.orders.Put(ctx, ids, sentOf)
+	}
 }
 
 func invoicePage(from string) func([]*finance.Document, bool, error) (*model.InvoiceConnection, error) {

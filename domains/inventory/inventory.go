@@ -415,18 +415,11 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (f
 			failed[keys[i].Node] = f.Err
 		}
 	}
-	_, err = s.adopt(ctx, asked, keys, figures)
-	return failed, true, err
-}
-
-// adopt takes over what the nodes said, and returns as of when.
-func (s *Service) adopt(ctx context.Context, asked asked, keys []Key, figures []lookup.Result[Figure]) (time.Time, error) {
 	after, err := s.standing.look(lookup.AsOfNow(ctx))
 	if err != nil {
-		return time.Time{}, err
+		return nil, false, err
 	}
-	start := asked.start(after)
-	return start, s.store.adopt(ctx, start, keys, figures)
+	return failed, true, s.store.adopt(ctx, asked.start(after), keys, figures)
 }
 
 // seen is a figure that somebody has found, and when it was read. It is live when that was when he looked.
@@ -472,11 +465,18 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 	if len(adopt) == 0 {
 		return out, nil
 	}
+	ctx = lookup.AsOfNow(ctx)
+	if after.reckoned { // what is promised from goes by the clock that says so now
+		if after, err = s.standing.look(ctx); err != nil {
+			return nil, err
+		}
+		window.Start = asked.start(after)
+	}
 	changed := lookup.At(keys, adopt)
-	if window.Start, err = s.adopt(ctx, asked, changed, lookup.At(figures, adopt)); err != nil {
+	if err := s.store.adopt(ctx, window.Start, changed, lookup.At(figures, adopt)); err != nil {
 		return nil, err
 	}
-	if list, _, err = s.standing.figures(lookup.AsOfNow(ctx), changed); err != nil {
+	if list, _, err = s.standing.figures(ctx, changed); err != nil {
 		return nil, err
 	}
 	for i, c := range list {

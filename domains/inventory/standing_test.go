@@ -165,6 +165,41 @@ func TestAFigureIsAdoptedAgainWhenItNoLongerStands(t *testing.T) {
 	}
 }
 
+// TestAQuerySeesWhatWasDoneBeforeIt: it may be told what was so at its beginning, which costs no look where others have looked since. Who
+// says nothing of when he began sees all that was done before he asks.
+func TestAQuerySeesWhatWasDoneBeforeIt(t *testing.T) {
+	t.Parallel()
+	pool, ctx := pgtest.Database(t), t.Context()
+	s := inventory.New(pool, &warehouse{onHand: 10, around: func() {}}, []inventory.Node{{ID: "N1"}}, time.Hour, lookup.Ages{})
+	shows := func(ctx context.Context, want string) {
+		t.Helper()
+		answers, err := s.Availability(lookup.WithMaxAge(ctx, 0), []trade.SKU{"A"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := answers[0].Value; a.Available.Value.String() != want || a.Nodes[0].Provenance.Freshness != lookup.Live {
+			t.Errorf("there are %s, %s, not %s", a.Available.Value, a.Nodes[0].Provenance.Freshness, want)
+		}
+	}
+	promise := func() { // as another process does
+		t.Helper()
+		if _, err := pool.Exec(ctx, `INSERT INTO reservations (order_id, line, node, sku, quantity) VALUES (gen_random_uuid(), 1, 'N1', 'A', 1)`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows(ctx, "10")
+	began := time.Now()
+	promise()
+	shows(lookup.WithSince(ctx, began), "9") // nobody has looked since
+	promise()
+	shows(lookup.WithSince(ctx, began), "9")
+	shows(lookup.WithSince(ctx, time.Now()), "8")
+	promise()
+	shows(lookup.AsOfNow(lookup.WithSince(ctx, began)), "7")
+	promise()
+	shows(ctx, "6")
+}
+
 // certain reports whether every figure was read since something happened that it does not know of.
 func certain(t *testing.T, pool *postgres.Pool) (all bool) {
 	t.Helper()

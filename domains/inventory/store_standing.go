@@ -17,7 +17,8 @@ import (
 
 // standing is the stock table as it stands, in memory: figures, and what is promised of them. The database notes every change of
 // a row, whoever makes it (migration 18). Whoever looks has the notes read first that nobody has looked at yet, and has what has
-// changed read again, so that he is told what the table says at that moment: most looks cost one small statement.
+// changed read again, so that he is told what the table says at that moment, or has said since the moment that he may be told as of:
+// most looks cost one small statement, or none.
 type standing struct {
 	pool  *postgres.Pool
 	nodes []Node
@@ -50,7 +51,11 @@ type look struct {
 }
 
 // moment is a time by the database's clock, and one by ours that is certainly not before it.
-type moment struct{ theirs, ours time.Time }
+type moment struct {
+	theirs, ours time.Time
+	// reckoned is true of one that the database was not asked for.
+	reckoned bool
+}
 
 // at is the time by the database's clock, which has microseconds, at a time of ours, or a little before it.
 func (m moment) at(ours time.Time) time.Time {
@@ -115,7 +120,7 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 	last, noticed := s.last, s.began
 	s.mu.Unlock()
 	if noticed.After(lookup.Since(ctx)) {
-		return moment{last.at(began), began}, nil
+		return moment{last.at(began), began, true}, nil
 	}
 	if last.ours.IsZero() {
 		last.seen.to = math.MaxUint64 // nothing is in memory that could change
@@ -179,7 +184,7 @@ func (s *standing) lastly(ctx context.Context) (moment, error) {
 	return last, nil
 }
 
-// figures are the figures of keys now, in their order, nil where there is none.
+// figures are the figures of keys as of a look, in their order, nil where there is none.
 func (s *standing) figures(ctx context.Context, keys []Key) ([]*counted, moment, error) {
 	now, err := s.look(ctx)
 	if err != nil {

@@ -29,7 +29,7 @@ type Flights[K comparable, V any] struct {
 	// under are the keys on their way, by their hashes, of which each is made once. Who decides does not wait with who looks:
 	// their lanes stop at different times.
 	under map[Lane]map[uint64]ticket[K, V]
-	seed  maphash.Seed
+	hash  func(K) uint64
 	// later are keys that are asked for behind answers, soon.
 	later map[K]struct{}
 }
@@ -66,7 +66,8 @@ func (t ticket[K, V]) result() Result[V] {
 
 // Share returns the question, shared.
 func Share[K comparable, V any](ask Ask[K, V]) *Flights[K, V] {
-	f := &Flights[K, V]{ask: ask, under: map[Lane]map[uint64]ticket[K, V]{}, seed: maphash.MakeSeed()}
+	seed := maphash.MakeSeed()
+	f := &Flights[K, V]{ask: ask, under: map[Lane]map[uint64]ticket[K, V]{}, hash: func(k K) uint64 { return maphash.Comparable(seed, k) }}
 	for _, lane := range Lanes() {
 		f.under[lane] = map[uint64]ticket[K, V]{}
 	}
@@ -153,30 +154,30 @@ func (f *Flights[K, V]) Start(ctx context.Context, keys []K) {
 	}
 }
 
-// board finds the flight of each key, starting one for the keys that have none. A key whose hash is taken by another is asked
-// for without being found by others.
+// board finds the flight of each key, starting one for the keys that have none, or none that tells what this caller may be told. A key
+// whose hash is taken by another is asked for without being found by others.
 func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[K, V] {
 	out, marks := make([]ticket[K, V], len(keys)), make([]uint64, len(keys))
 	for i, k := range keys {
-		marks[i] = maphash.Comparable(f.seed, k)
+		marks[i] = f.hash(k)
 	}
 	own := &flight[K, V]{done: make(chan struct{}), keys: make([]K, 0, len(keys)), marks: marks[:0], since: since{at: Since(ctx)}}
-	last := own
+	last, tells := own, true
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	under := f.under[LaneOf(ctx)]
 	for i, k := range keys {
 		t, taken := under[marks[i]]
-		if !taken || t.flight.keys[t.place] != k {
+		same := taken && t.flight.keys[t.place] == k
+		if same && t.flight != last {
+			last, tells = t.flight, t.flight.since.reach(own.since.at)
+		}
+		if !same || !tells {
 			t = ticket[K, V]{own, len(own.keys)}
 			own.keys = append(own.keys, k)
-			if !taken {
+			if same || !taken {
 				under[marks[i]], own.marks = t, append(own.marks, marks[i])
 			}
-		}
-		if t.flight != last {
-			last = t.flight
-			last.since.reach(own.since.at)
 		}
 		out[i] = t
 	}
@@ -198,7 +199,9 @@ func (f *Flights[K, V]) fly(ctx context.Context, own *flight[K, V], under map[ui
 		}
 		f.mu.Lock()
 		for _, mark := range own.marks {
-			delete(under, mark)
+			if under[mark].flight == own {
+				delete(under, mark)
+			}
 		}
 		f.mu.Unlock()
 		close(own.done)

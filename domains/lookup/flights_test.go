@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,6 +130,78 @@ func TestALeaverTakesNobodyAlong(t *testing.T) {
 		leave()
 		wg.Wait()
 		if s.asked != 2 {
+			t.Errorf("%d keys were asked for", s.asked)
+		}
+	})
+}
+
+// TestWhatAFlightIsToldAsOf: as of the latest of those who have boarded; once it has gone by that, whoever may not be told so much flies by
+// himself.
+func TestWhatAFlightIsToldAsOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type answer struct{ since, asked time.Time }
+		var looks atomic.Int64
+		f := lookup.Share(func(ctx context.Context, keys []string) ([]lookup.Result[answer], error) {
+			asked := time.Now()
+			time.Sleep(time.Minute)
+			since := lookup.Since(ctx)
+			looks.Add(1)
+			time.Sleep(time.Minute)
+			return slices.Repeat([]lookup.Result[answer]{{Value: answer{since, asked}, OK: true}}, len(keys)), nil
+		})
+		start := time.Now()
+		at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+		var wg sync.WaitGroup
+		// board asks at a time for keys as of another, and is answered by the flight that began at a third, as of a fourth.
+		board := func(now int, ctx context.Context, flight, since int, keys ...string) {
+			wg.Go(func() {
+				time.Sleep(time.Until(at(now)))
+				got, err := f.Ask(ctx, keys)
+				if err != nil {
+					t.Error(err)
+				}
+				for i, r := range got {
+					if r.Err != nil || !r.Value.asked.Equal(at(flight)) || !r.Value.since.Equal(at(since)) {
+						t.Errorf("at %d s, %s: asked %s after the start, as of %s, %v", now, keys[i], r.Value.asked.Sub(start), r.Value.since.Sub(start), r.Err)
+					}
+				}
+			})
+		}
+		query := func(began int) context.Context { return lookup.WithSince(t.Context(), at(began)) }
+		board(0, query(0), 0, 30, "A", "B")
+		board(20, query(10), 0, 30, "A")
+		board(30, t.Context(), 0, 30, "B")    // who says nothing may be told as of now
+		board(70, query(25), 0, 30, "A")      // which the flight has not gone beyond
+		board(80, query(40), 80, 100, "A")    // which it has, at 60 s
+		board(100, t.Context(), 80, 100, "A") // and what is asked for now is found
+		wg.Wait()
+		if n := looks.Load(); n != 2 {
+			t.Errorf("%d flights", n)
+		}
+		board(300, query(290), 300, 290, "A", "B")
+		wg.Wait()
+	})
+}
+
+// TestKeysOfOneHash are told apart.
+func TestKeysOfOneHash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{under: map[key]int{}, takes: time.Second}
+		f := lookup.Share(lookup.Ordered(s.ask))
+		f.Collide()
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if a, err := f.Ask(t.Context(), []key{{"A", "1"}, {"A", "2"}, {"A", "1"}}); err != nil || a[0].Value != "A/1" || a[1].Value != "A/2" || a[2].Value != "A/1" {
+					t.Errorf("they are answered %v, %v", a, err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if s.asked != 4 { // the first, once, and the other by each
 			t.Errorf("%d keys were asked for", s.asked)
 		}
 	})

@@ -295,15 +295,21 @@ type sinceKey struct{}
 type since struct {
 	mu sync.Mutex
 	at time.Time
+	// told is true when somebody has gone by it.
+	told bool
 }
 
-// reach makes it no earlier than another.
-func (s *since) reach(at time.Time) {
+// reach makes it no earlier than another, unless somebody has gone by an earlier one.
+func (s *since) reach(at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at.After(s.at) {
+	if !at.After(s.at) {
+		return true
+	}
+	if !s.told {
 		s.at = at
 	}
+	return !s.told
 }
 
 // WithSince returns a context whose reads of what we hold ourselves may be as of any moment since then. A query's may be as of its
@@ -325,6 +331,7 @@ func Since(ctx context.Context) time.Time {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.told = true
 	return s.at
 }
 

@@ -33,6 +33,9 @@ func New(pool *postgres.Pool, process int32, facts Gatherer, reserver Reserver, 
 	return &Service{store: &store{pool: pool, process: process}, facts: facts, reserver: reserver, exposure: exposure, dispatch: dispatch, now: now}
 }
 
+// Bring says which column another domain has of orders. A page that asks for it brings it in the same statement.
+func (s *Service) Bring(column string) { s.store.beside = column }
+
 // Orders returns the orders with these ids that the viewer may see.
 func (s *Service) Orders(ctx context.Context, who trade.Viewer, ids []trade.OrderID) (map[trade.OrderID]*Order, error) {
 	return s.store.byID(ctx, who, ids)
@@ -88,8 +91,8 @@ type Paging struct {
 	Ascending     bool
 	// Uncounted leaves out how many there are in all, for callers that do not ask.
 	Uncounted bool
-	// Beside is a column that another domain has of orders, which is read along in the same statement.
-	Beside string
+	// Beside asks for what another domain has of each order.
+	Beside bool
 }
 
 // List is one page of orders.
@@ -97,7 +100,8 @@ type List struct {
 	Orders           []*Order
 	HasNext, HasPrev bool
 	Total            int
-	// Beside is what each order has of the column that was asked for, nil where it has nothing.
+	// Beside is what another domain has of each order, nil where it has nothing, for that domain to read; nil when it was not
+	// asked for.
 	Beside [][]byte
 
 	// column is what the list is ordered by, and keys what that is of each order.

@@ -2,7 +2,6 @@ package orders
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -25,6 +24,8 @@ type store struct {
 	pool *postgres.Pool
 	// process names this process in claims.
 	process int32
+	// beside is a column that another domain has of orders.
+	beside string
 	// active are the rules that were active when they were read last.
 	active atomic.Pointer[Rules]
 }
@@ -308,23 +309,27 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	dir := map[bool]string{true: "ASC", false: "DESC"}[ascending]
 	// With its limit written out, and the cursor in subqueries, a statement's plan is as good for all cursors as for some, and is
 	// made once.
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key, %s FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
-		column, cmp.Or(p.Beside, "NULL"), strings.Join(where, " AND "), column, dir, dir, size+1), args...)
+	var updated time.Time
+	var key, beside string
+	into := []any{nil, &updated, &key}
+	if p.Beside {
+		beside, into = ", "+s.beside, append(into, nil)
+	}
+	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key%s FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
+		column, beside, strings.Join(where, " AND "), column, dir, dir, size+1), args...)
 	if postgres.BadValue(err) {
 		return nil, badCursor(p.After + p.Before).At("after")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
-	out := &List{Total: total, column: column, Orders: make([]*Order, 0, size), Beside: make([][]byte, 0, size), keys: make([]string, 0, size)}
+	out := &List{Total: total, column: column, Orders: make([]*Order, 0, size), keys: make([]string, 0, size)}
 	more := false
 	for rows.Next() {
 		if more = len(out.Orders) == size; more {
 			continue
 		}
-		var updated time.Time
-		var key string
-		if err := rows.Scan(nil, &updated, &key, nil); err != nil {
+		if err := rows.Scan(into...); err != nil {
 			return nil, fmt.Errorf("list orders: %w", err)
 		}
 		o, err := decode(rows.RawValues()[0])
@@ -332,7 +337,10 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 			return nil, err
 		}
 		o.UpdatedAt = updated
-		out.Orders, out.keys, out.Beside = append(out.Orders, o), append(out.keys, key), append(out.Beside, bytes.Clone(rows.RawValues()[3]))
+		out.Orders, out.keys = append(out.Orders, o), append(out.keys, key)
+		if p.Beside {
+			out.Beside = append(out.Beside, bytes.Clone(rows.RawValues()[3]))
+		}
 	}
 	if err := rows.Err(); postgres.BadValue(err) {
 		return nil, badCursor(p.After + p.Before).At("after")
