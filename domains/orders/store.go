@@ -312,7 +312,8 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	var updated time.Time
 	var key, beside string
 	into := []any{nil, &updated, &key}
-	if p.Beside {
+	bring := p.Beside && s.beside != ""
+	if bring {
 		beside, into = ", "+s.beside, append(into, nil)
 	}
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key%s FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
@@ -338,7 +339,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		}
 		o.UpdatedAt = updated
 		out.Orders, out.keys = append(out.Orders, o), append(out.keys, key)
-		if p.Beside {
+		if bring {
 			out.Beside = append(out.Beside, bytes.Clone(rows.RawValues()[3]))
 		}
 	}
