@@ -253,16 +253,20 @@ func (s *scope) putShipments(ctx context.Context, page *orders.List) {
 		return
 	}
 	ids := keysOf(page.Orders, orderID)
-	sent, sentOf := make([]lookup.Result[[]*shipments.Shipment], len(ids)), make([]lookup.Result[*orders.Order], len(ids))
+	sent := make([]lookup.Result[[]*shipments.Shipment], len(ids))
 	for i, column := range page.Beside {
 		sent[i].Value, sent[i].Err = shipments.ReadBeside(column)
 		sent[i].OK = len(sent[i].Value) > 0
-		sentOf[i] = lookup.Result[*orders.Order]{Value: page.Orders[i], OK: true}
 	}
 	s.shipments.Put(ctx, ids, sent)
-	if s.selected["Shipment.order"] {
-		s.orders.Put(ctx, ids, sentOf)
+	if !s.selected["Shipment.order"] {
+		return
 	}
+	all := make([]lookup.Result[*orders.Order], len(ids))
+	for i, o := range page.Orders {
+		all[i] = lookup.Result[*orders.Order]{Value: o, OK: true}
+	}
+	s.orders.Put(ctx, ids, all)
 }
 
 func invoicePage(from string) func([]*finance.Document, bool, error) (*model.InvoiceConnection, error) {

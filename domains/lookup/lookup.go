@@ -299,17 +299,17 @@ type since struct {
 	told bool
 }
 
-// reach makes it no earlier than another, unless somebody has gone by an earlier one.
+// reach makes it no earlier than another; it is false when somebody has gone by an earlier one.
 func (s *since) reach(at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !at.After(s.at) {
-		return true
-	}
-	if !s.told {
+	if at.After(s.at) {
+		if s.told {
+			return false
+		}
 		s.at = at
 	}
-	return !s.told
+	return true
 }
 
 // WithSince returns a context whose reads of what we hold ourselves may be as of any moment since then. A query's may be as of its

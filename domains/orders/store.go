@@ -307,8 +307,6 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		where = append(where, fmt.Sprintf(`(%s, id) %s ((SELECT $%d::text::%s), (SELECT $%d::text::uuid))`, column, cmp, len(args)-1, kind, len(args)))
 	}
 	dir := map[bool]string{true: "ASC", false: "DESC"}[ascending]
-	// With its limit written out, and the cursor in subqueries, a statement's plan is as good for all cursors as for some, and is
-	// made once.
 	var updated time.Time
 	var key, beside string
 	into := []any{nil, &updated, &key}
@@ -316,6 +314,8 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	if bring {
 		beside, into = ", "+s.beside, append(into, nil)
 	}
+	// With its limit written out, and the cursor in subqueries, a statement's plan is as good for all cursors as for some, and is
+	// made once.
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key%s FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
 		column, beside, strings.Join(where, " AND "), column, dir, dir, size+1), args...)
 	if postgres.BadValue(err) {
