@@ -175,7 +175,7 @@ func (r *queryResolver) Order(ctx context.Context, id *string, number *string) (
 }
 
 func (r *queryResolver) Orders(ctx context.Context, filter *model.OrderFilter, orderBy *model.OrderOrder, first *int, after *string, last *int, before *string) (*model.OrderConnection, error) {
-	p := scopeOf(ctx).orderPaging(orders.Paging{First: first, Last: last, After: value(after), Before: value(before)})
+	p := scopeOf(ctx).orderPaging(ctx, orders.Paging{First: first, Last: last, After: value(after), Before: value(before)})
 	if orderBy != nil {
 		p.SortBy, p.Ascending = orderBy.Field, orderBy.Direction == model.DirectionAsc
 	}

@@ -225,7 +225,6 @@ func orderFilter(in *model.OrderFilter) orders.Filter {
 func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 	s := scopeOf(ctx)
 	s.announce(list.Orders...)
-	s.putShipments(ctx, list)
 	var ends []string
 	if n := len(list.Orders); n > 0 {
 		ends = []string{list.Cursor(0), list.Cursor(n - 1)}
@@ -241,32 +240,20 @@ func orderPage(ctx context.Context, list *orders.List) *model.OrderConnection {
 	return out
 }
 
-// orderPaging is a page with what the operation selects of it, no more.
-func (s *scope) orderPaging(p orders.Paging) orders.Paging {
-	p.Uncounted, p.Beside = !s.selected["OrderConnection.totalCount"], s.selected["Order.shipments"]
+// orderPaging is a page with what the operation selects of it, no more. The shipments that come along are kept for those who ask for
+// them, and so is the order for who asks from there.
+func (s *scope) orderPaging(ctx context.Context, p orders.Paging) orders.Paging {
+	p.Uncounted, p.Alone = !s.selected["OrderConnection.totalCount"], !s.selected["OrderConnection.pageInfo"]
+	if s.selected["Order.shipments"] {
+		p.Beside = func(o *orders.Order, column []byte) {
+			sent, err := shipments.ReadBeside(column)
+			s.shipments.Put(ctx, o.ID, lookup.Result[[]*shipments.Shipment]{Value: sent, OK: len(sent) > 0, Err: err})
+			if s.selected["Shipment.order"] {
+				s.orders.Put(ctx, o.ID, lookup.Result[*orders.Order]{Value: o, OK: true})
+			}
+		}
+	}
 	return p
-}
-
-// putShipments keeps the shipments that came with a page of orders, and the orders for those who ask for them from there.
-func (s *scope) putShipments(ctx context.Context, page *orders.List) {
-	if page.Beside == nil {
-		return
-	}
-	ids := keysOf(page.Orders, orderID)
-	sent := make([]lookup.Result[[]*shipments.Shipment], len(ids))
-	for i, column := range page.Beside {
-		sent[i].Value, sent[i].Err = shipments.ReadBeside(column)
-		sent[i].OK = len(sent[i].Value) > 0
-	}
-	s.shipments.Put(ctx, ids, sent)
-	if !s.selected["Shipment.order"] {
-		return
-	}
-	all := make([]lookup.Result[*orders.Order], len(ids))
-	for i, o := range page.Orders {
-		all[i] = lookup.Result[*orders.Order]{Value: o, OK: true}
-	}
-	s.orders.Put(ctx, ids, all)
 }
 
 func invoicePage(from string) func([]*finance.Document, bool, error) (*model.InvoiceConnection, error) {

@@ -111,7 +111,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		return batch.New(nil, lookup.Ordered(func(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, *orders.List], error) {
 			out := lookup.Empty[trade.AccountID, *orders.List](len(ids))
 			for _, id := range lookup.Unique(ids) {
-				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, s.orderPaging(orders.Paging{First: &a.first, After: a.after}))
+				list, err := r.Orders.List(ctx, who, orders.Filter{Accounts: []trade.AccountID{id}}, s.orderPaging(ctx, orders.Paging{First: &a.first, After: a.after}))
 				if err != nil {
 					out.Failed[id] = err
 					continue

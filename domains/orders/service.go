@@ -89,10 +89,10 @@ type Paging struct {
 	After, Before string
 	SortBy        SortBy
 	Ascending     bool
-	// Uncounted leaves out how many there are in all, for callers that do not ask.
-	Uncounted bool
-	// Beside asks for what another domain has of each order.
-	Beside bool
+	// Uncounted leaves out how many there are in all, and Alone whether there are more than the page has, for callers that do not ask.
+	Uncounted, Alone bool
+	// Beside is told what another domain has of each order, nil where it has nothing, in bytes that last as long as the call.
+	Beside func(o *Order, column []byte)
 }
 
 // List is one page of orders.
@@ -100,9 +100,6 @@ type List struct {
 	Orders           []*Order
 	HasNext, HasPrev bool
 	Total            int
-	// Beside is what another domain has of each order, nil where it has nothing, for that domain to read; nil when it was not
-	// asked for.
-	Beside [][]byte
 
 	// column is what the list is ordered by, and keys what that is of each order.
 	column string

@@ -310,14 +310,18 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	var updated time.Time
 	var key, beside string
 	into := []any{nil, &updated, &key}
-	bring := p.Beside && s.beside != ""
+	bring := p.Beside != nil && s.beside != ""
 	if bring {
 		beside, into = ", "+s.beside, append(into, nil)
+	}
+	limit := size
+	if !p.Alone {
+		limit++
 	}
 	// With its limit written out, and the cursor in subqueries, a statement's plan is as good for all cursors as for some, and is
 	// made once.
 	rows, err := s.pool.Query(ctx, fmt.Sprintf(`SELECT doc, updated_at, %s::text AS key%s FROM orders WHERE %s ORDER BY %s %s, id %s LIMIT %d`,
-		column, beside, strings.Join(where, " AND "), column, dir, dir, size+1), args...)
+		column, beside, strings.Join(where, " AND "), column, dir, dir, limit), args...)
 	if postgres.BadValue(err) {
 		return nil, badCursor(p.After + p.Before).At("after")
 	}
@@ -340,7 +344,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 		o.UpdatedAt = updated
 		out.Orders, out.keys = append(out.Orders, o), append(out.keys, key)
 		if bring {
-			out.Beside = append(out.Beside, bytes.Clone(rows.RawValues()[3]))
+			p.Beside(o, rows.RawValues()[3])
 		}
 	}
 	if err := rows.Err(); postgres.BadValue(err) {
@@ -352,7 +356,6 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	if backwards {
 		slices.Reverse(out.Orders)
 		slices.Reverse(out.keys)
-		slices.Reverse(out.Beside)
 		out.HasNext, out.HasPrev = p.Before != "", more
 	}
 	return out, nil

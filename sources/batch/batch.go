@@ -144,18 +144,16 @@ func (l *Loader[K, V]) Load(ctx context.Context, keys ...K) []lookup.Result[V] {
 	return out
 }
 
-// Put enters answers that came with something else. Whoever asks for one of the keys as this context does gets its answer.
-func (l *Loader[K, V]) Put(ctx context.Context, keys []K, results []lookup.Result[V]) {
-	q := &question[K, V]{keys: keys, results: results}
-	q.once.Do(func() {})
+// Put enters an answer that came with something else. Whoever asks for the key as this context does gets it.
+func (l *Loader[K, V]) Put(ctx context.Context, k K, result lookup.Result[V]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.accepting(ctx)
 	a.index()
-	for i, k := range keys {
-		if _, known := a.asked[k]; !known {
-			a.asked[k] = place[K, V]{q, i}
-		}
+	if _, known := a.asked[k]; !known {
+		q := &question[K, V]{results: []lookup.Result[V]{result}}
+		q.once.Do(func() {})
+		a.asked[k] = place[K, V]{question: q}
 	}
 }
 
