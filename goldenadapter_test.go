@@ -111,8 +111,8 @@ func TestBusinessCentralReadsItsVendorsExamples(t *testing.T) {
 	}
 	quoted := page("unbound_action").told(t, map[string]any{"value": `{"customerNumber":"10000","currencyCode":"USD","lines":[{"lineNo":1,"found":true,"unitPrice":9.5}]}`})
 	key := pricing.NewKey("10000", "1896-S", trade.Quantity{Value: trade.MustDecimal("1")}, "", "")
-	if prices, err := centralAt(t, 200, quoted).Prices(t.Context(), []pricing.Key{key}); err != nil || prices.Found[key].UnitPrice.String() != "9.5 USD" {
-		t.Errorf("an action's value is %+v, %v", prices, err)
+	if price := lookup.Only(centralAt(t, 200, quoted).Prices(t.Context(), []pricing.Key{key})); price.Err != nil || price.Value.UnitPrice.String() != "9.5 USD" {
+		t.Errorf("an action's value is %+v", price)
 	}
 }
 
@@ -241,8 +241,8 @@ func TestBusinessCentralsRefusalsAreUnderstood(t *testing.T) {
 	}
 	wrong := readGolden(t, ofCentral, "unbound_action").told(t, map[string]any{"value": `{"customerNumber":"10000","currencyCode":"USD","lines":[{"lineNo":1,"found":true,"unitPrice":9.5}]}`})
 	key := pricing.NewKey("10000", "1896-S", trade.Quantity{Value: trade.MustDecimal("1")}, "", "EUR")
-	if prices, err := centralAt(t, 200, wrong).Prices(t.Context(), []pricing.Key{key}); err != nil || fault.KindOf(prices.Failed[key]) != fault.BadResponse {
-		t.Errorf("dollars for euros: %+v, %v", prices, err)
+	if price := lookup.Only(centralAt(t, 200, wrong).Prices(t.Context(), []pricing.Key{key})); fault.KindOf(price.Err) != fault.BadResponse {
+		t.Errorf("dollars for euros: %+v", price)
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	"crossdock/domains/lookup"
 	"crossdock/domains/pricing"
 	"crossdock/domains/trade"
 	"crossdock/sandbox"
 	"crossdock/sandbox/exports"
+	"crossdock/sources/sourcetest"
 )
 
 // TestAPriceDependsOnDateUnitAndCurrency as much as on the account: each is asked at once with another.
@@ -28,7 +30,7 @@ func TestAPriceDependsOnDateUnitAndCurrency(t *testing.T) {
 		key("", "2025-12-31", ""): "11.85 USD", key("", "2028-01-01", "USD"): "11.85 USD",
 		key("BOX", "2026-06-30", ""): "", key("", "2026-06-30", "EUR"): "", key("EA", "2025-12-31", "EUR"): "",
 	}
-	answers, err := w.erp.Prices(t.Context(), slices.Collect(maps.Keys(want)))
+	answers, err := sourcetest.ByKey(w.erp.Prices)(t.Context(), slices.Collect(maps.Keys(want)))
 	if err != nil || len(answers.Failed) > 0 {
 		t.Fatalf("%+v, %v", answers, err)
 	}
@@ -44,10 +46,10 @@ func TestAPriceDependsOnDateUnitAndCurrency(t *testing.T) {
 func TestABespokeERPHasNoPriceInAnotherCurrency(t *testing.T) {
 	t.Parallel()
 	w := newHouse(t)
-	for currency, found := range map[trade.Currency]int{"": 1, "USD": 1, "EUR": 0} {
+	for currency, found := range map[trade.Currency]bool{"": true, "USD": true, "EUR": false} {
 		k := pricing.NewKey("C10000", "SKU-1000", trade.Quantity{Value: trade.MustDecimal("1")}, "", currency)
-		if a, err := w.erp.Prices(t.Context(), []pricing.Key{k}); err != nil || len(a.Failed) > 0 || len(a.Found) != found {
-			t.Errorf("in %q: %+v, %v", currency, a, err)
+		if r := lookup.Only(w.erp.Prices(t.Context(), []pricing.Key{k})); r.Err != nil || r.OK != found {
+			t.Errorf("in %q: %+v", currency, r)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (p *probing) system(ctx context.Context) {
 	p.ask(ctx, "credit", func(ctx context.Context) error { return bulk(p.erp.Credit(ctx, []trade.AccountID{account})) })
 	p.ask(ctx, "item rules", func(ctx context.Context) error { return bulk(p.erp.Rules(ctx, []trade.SKU{sku})) })
 	p.ask(ctx, "prices", func(ctx context.Context) error {
-		return bulk(p.erp.Prices(ctx, []pricing.Key{pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal("1")}, "", "")}))
+		return lookup.Only(p.erp.Prices(ctx, []pricing.Key{pricing.NewKey(account, sku, trade.Quantity{Value: trade.MustDecimal("1")}, "", "")})).Err
 	})
 	p.ask(ctx, "orders", func(ctx context.Context) error { return bulk(p.erp.Registrations(ctx, []string{"probe"})) })
 	p.ask(ctx, "list of orders", func(ctx context.Context) error {

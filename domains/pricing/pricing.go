@@ -85,25 +85,26 @@ func (k *Key) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// ByContext sorts keys into groups that share their contexts. Keys that repeat stay.
-func ByContext(keys []Key) [][]Key {
-	var groups [][]Key
-	at, counts := map[unique.Handle[Context]]int{}, []int(nil)
-	for _, k := range keys {
-		i, known := at[k.in]
-		if !known {
-			i = len(counts)
-			at[k.in], counts = i, append(counts, 0)
+// ByContext are the places of keys, in groups that share their contexts.
+func ByContext(keys []Key) [][]int {
+	at, of := map[unique.Handle[Context]]int{}, make([]int, len(keys))
+	var counts []int
+	for i, k := range keys {
+		if i > 0 && k.in == keys[i-1].in { // as they mostly are, one after the other
+			of[i] = of[i-1]
+		} else if n, known := at[k.in]; known {
+			of[i] = n
+		} else {
+			of[i], at[k.in], counts = len(counts), len(counts), append(counts, 0)
 		}
-		counts[i]++
+		counts[of[i]]++
 	}
-	room := make([]Key, len(keys))
-	for _, n := range counts {
-		groups, room = append(groups, room[:0:n]), room[n:]
+	groups, room := make([][]int, len(counts)), make([]int, len(keys))
+	for g, n := range counts {
+		groups[g], room = room[:0:n], room[n:]
 	}
-	for _, k := range keys {
-		i := at[k.in]
-		groups[i] = append(groups[i], k)
+	for i, g := range of {
+		groups[g] = append(groups[g], i)
 	}
 	return groups
 }
@@ -139,10 +140,10 @@ type Break struct {
 	UnitPrice trade.Money    `json:"unitPrice"`
 }
 
-// Source is a system that calculates customer prices, in bulk.
+// Source is a system that calculates customer prices, in bulk. It answers each key in its place.
 type Source interface {
 	// Prices may be shown to others too: nobody changes them.
-	Prices(ctx context.Context, keys []Key) (lookup.Answers[Key, *Price], error)
+	Prices(ctx context.Context, keys []Key) ([]lookup.Result[*Price], error)
 }
 
 // Service holds the verbs of pricing.
@@ -155,7 +156,7 @@ type Service struct {
 // hours in which it does not answer.
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := store{table(pool)}
-	return &Service{kept, lookup.Copy(kept, lookup.Ordered(source.Prices), kept.Provenance, ages)}
+	return &Service{kept, lookup.Copy(kept, source.Prices, kept.Provenance, ages)}
 }
 
 // Prices answers each key of an account that the viewer may see, as catalog.Service.Items does: nobody changes them.

@@ -22,31 +22,50 @@ import (
 
 // cell reads one field of a row: from its slot, or by an expression.
 type cell struct {
+	field   string
 	slot    int
 	program cel.Program
 	values  map[string]string
 }
 
-// branch is a place in a row: the slots of what is there, and the names below.
+// cell is the one of a field, nil where the operation has none. They are few.
+func (op *operation) cell(field string) *cell {
+	for i := range op.cells {
+		if op.cells[i].field == field {
+			return &op.cells[i]
+		}
+	}
+	return nil
+}
+
+// branch is a place in a row, by the name that leads there: the slots of what is there, and the places below.
 type branch struct {
+	name  string
 	slots []int
-	below map[string]*branch
+	below []*branch
 }
 
 // grow makes the way to a field that is read into the slot.
 func (b *branch) grow(path []string, slot int) {
 	for _, name := range path {
-		next := b.below[name]
+		next := b.to(name)
 		if next == nil {
-			if b.below == nil {
-				b.below = map[string]*branch{}
-			}
-			next = &branch{}
-			b.below[name] = next
+			next = &branch{name: name}
+			b.below = append(b.below, next)
 		}
 		b = next
 	}
 	b.slots = append(b.slots, slot)
+}
+
+// to is the place below that a name leads to, nil where nobody asks for it.
+func (b *branch) to(name string) *branch {
+	for _, next := range b.below {
+		if next.name == name {
+			return next
+		}
+	}
+	return nil
 }
 
 // slot holds a field of a row: what a string says, or what anything else was written as.
@@ -65,7 +84,7 @@ func (s slot) result() gjson.Result {
 // fill walks a record.
 func (b *branch) fill(record gjson.Result, slots []slot) {
 	record.ForEach(func(name, v gjson.Result) bool {
-		next := b.below[name.Str]
+		next := b.to(name.Str)
 		if next == nil {
 			return true
 		}
@@ -175,8 +194,8 @@ func (c *Client) unreadable(r *row) error {
 
 // value is what a field holds.
 func (r *row) value(field string) gjson.Result {
-	f, ok := r.op.fields[field]
-	if !ok {
+	f := r.op.cell(field)
+	if f == nil {
 		return gjson.Result{}
 	}
 	var v gjson.Result

@@ -1,10 +1,10 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
-	"sync"
 	"time"
 
 	"crossdock/domains/accounts"
@@ -134,45 +134,44 @@ func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answ
 // until, breaks, with the shape "break" (from, price), discounts, with the shape "discount" (code, promotion, amount). A line without a price is left out. One call asks for
 // one account, date, branch and currency: nothing is mixed. A product that knows no lines is asked by "keys", the SKUs,
 // and its rows have sku in place of line: it has one price of an item, whatever the quantity.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
-	out := lookup.Empty[pricing.Key, *pricing.Price](len(keys))
-	var mu sync.Mutex
-	quote := func(part []pricing.Key) {
-		at := c.live(time.Now())
-		rows, err := c.quote(ctx, part)
-		if err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			out.Fail(part, err)
-			return
-		}
-		room := make([]pricing.Price, 0, len(part))
-		for r := range rows.each() {
-			for k := range r.priced(part) {
-				p, err := c.price(r, k, at)
-				room = append(room, p)
-				mu.Lock()
-				if err != nil {
-					out.Failed[k] = err
-				} else {
-					out.Found[k] = &room[len(room)-1]
-				}
-				mu.Unlock()
-			}
-		}
-	}
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
+	out := make([]lookup.Result[*pricing.Price], len(keys))
 	var quotes []func()
-	for _, ks := range pricing.ByContext(keys) {
-		for part := range slices.Chunk(ks, c.batch("prices")) {
-			quotes = append(quotes, func() { quote(part) })
+	for _, places := range pricing.ByContext(keys) {
+		for part := range slices.Chunk(places, c.batch("prices")) {
+			quotes = append(quotes, func() { c.quote(ctx, keys, part, out) })
 		}
 	}
 	lookup.Abreast(quotes)
 	return out, ctx.Err()
 }
 
-// quote asks for the prices of keys that share their context.
-func (c *Client) quote(ctx context.Context, keys []pricing.Key) (rows, error) {
+// quote asks for the prices of those keys at these places, which share their context, and puts them there.
+func (c *Client) quote(ctx context.Context, keys []pricing.Key, places []int, into []lookup.Result[*pricing.Price]) {
+	at := c.live(time.Now())
+	rows, err := c.quoted(ctx, lookup.At(keys, places))
+	if err != nil {
+		for _, i := range places {
+			into[i].Err = err
+		}
+		return
+	}
+	room := make([]pricing.Price, 0, len(places))
+	for r := range rows.each() {
+		for i := range r.priced(keys, places) {
+			p, err := c.price(r, keys[i], at)
+			if err = cmp.Or(into[i].Err, err); err != nil {
+				into[i] = lookup.Result[*pricing.Price]{Err: err}
+				continue
+			}
+			room = append(room, p)
+			into[i].Value, into[i].OK = &room[len(room)-1], true
+		}
+	}
+}
+
+// quoted asks for the prices of keys that share their context.
+func (c *Client) quoted(ctx context.Context, keys []pricing.Key) (rows, error) {
 	g := keys[0].Context()
 	skus := make([]trade.SKU, len(keys))
 	for i, k := range keys {
@@ -190,21 +189,21 @@ func (c *Client) quote(ctx context.Context, keys []pricing.Key) (rows, error) {
 	return found, err
 }
 
-// priced are the keys that a row has the price of.
-func (r *row) priced(keys []pricing.Key) iter.Seq[pricing.Key] {
-	return func(yield func(pricing.Key) bool) {
+// priced are the places of the keys that a row has the price of, of those that were asked for at these places.
+func (r *row) priced(keys []pricing.Key, places []int) iter.Seq[int] {
+	return func(yield func(int) bool) {
 		if r.text("price") == "" {
 			return
 		}
-		if _, lines := r.op.fields["line"]; lines {
-			if n := r.integer("line"); n >= 1 && n <= len(keys) {
-				yield(keys[n-1])
+		if r.op.cell("line") != nil {
+			if n := r.integer("line"); n >= 1 && n <= len(places) {
+				yield(places[n-1])
 			}
 			return
 		}
 		sku := trade.SKU(r.text("sku"))
-		for _, k := range keys {
-			if k.SKU == sku && !yield(k) {
+		for _, i := range places {
+			if keys[i].SKU == sku && !yield(i) {
 				return
 			}
 		}

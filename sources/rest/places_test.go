@@ -48,7 +48,7 @@ func TestItemsThatListTheirPlaces(t *testing.T) {
 	}
 	one, two := pricing.NewKey("C1", "A", trade.Quantity{Value: trade.MustDecimal("1")}, "", ""), pricing.NewKey("C1", "B", trade.Quantity{Value: trade.MustDecimal("5")}, "", "")
 	prices, err := c.Prices(t.Context(), []pricing.Key{one, two})
-	if err != nil || len(prices.Found) != 1 || prices.Found[one].UnitPrice.String() != "10.50 USD" || prices.Found[one].List != "PL-1" {
+	if err != nil || !prices[0].OK || prices[0].Value.UnitPrice.String() != "10.50 USD" || prices[0].Value.List != "PL-1" || prices[1] != (lookup.Result[*pricing.Price]{}) {
 		t.Errorf("prices are %+v, %v", prices, err)
 	}
 }

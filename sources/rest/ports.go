@@ -110,7 +110,7 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			if !asked {
 				continue
 			}
-			if _, lists := r.op.fields["places"]; !lists {
+			if r.op.cell("places") == nil {
 				figure(item, r, r)
 				continue
 			}

@@ -86,7 +86,7 @@ type operation struct {
 	body  cel.Program
 	// programmed is true when what is asked is calculated: a program needs every variable that it could name.
 	programmed bool
-	fields     map[string]cell
+	cells      []cell
 	// tree finds the cells of a row in one walk.
 	tree *branch
 	// slots is how many cells are read by a path.
@@ -169,7 +169,7 @@ func compile(o Operation) (*operation, error) {
 		}
 		return env.Program(ast, cel.CostLimit(100_000))
 	}
-	out := &operation{Operation: o, query: map[string]term{}, fields: map[string]cell{}, tree: &branch{}, items: dotted(o.Items), next: dotted(o.Next)}
+	out := &operation{Operation: o, query: map[string]term{}, tree: &branch{}, items: dotted(o.Items), next: dotted(o.Next)}
 	for k, v := range o.Query {
 		if t := (term{path: dotted(v)}); variable.MatchString(v) && variables()[t.path[0]] != nil {
 			out.query[k] = t
@@ -188,7 +188,7 @@ func compile(o Operation) (*operation, error) {
 		out.programmed = true
 	}
 	for field, at := range o.Fields {
-		f := cell{values: o.Values[field]}
+		f := cell{field: field, values: o.Values[field]}
 		if expression, ok := strings.CutPrefix(at, "="); ok {
 			if f.program, err = program(expression); err != nil {
 				return nil, fmt.Errorf("field %s: %w", field, err)
@@ -198,7 +198,7 @@ func compile(o Operation) (*operation, error) {
 			out.tree.grow(dotted(at), f.slot)
 			out.slots++
 		}
-		out.fields[field] = f
+		out.cells = append(out.cells, f)
 	}
 	return out, nil
 }
@@ -285,7 +285,11 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		if v == nil {
 			continue
 		}
-		if text := fmt.Sprint(v); text != "" {
+		text, ok := v.(string)
+		if !ok {
+			text = fmt.Sprint(v)
+		}
+		if text != "" {
 			req.Query.Set(k, text)
 		}
 	}

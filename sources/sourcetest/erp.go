@@ -129,7 +129,8 @@ func (e ERP) key(account trade.AccountID, sku trade.SKU, quantity string) pricin
 func (e ERP) prices(t *testing.T) {
 	t.Helper()
 	known := []pricing.Key{e.key(e.Accounts[0], e.Items[0], "1"), e.key(e.Accounts[0], e.Items[0], e.BreakAt), e.key(e.Accounts[1], e.Items[0], "1"), e.key(e.Accounts[1], e.Items[1], "5")}
-	answers, err := e.Prices(t.Context(), known)
+	ask := ByKey(e.Prices)
+	answers, err := ask(t.Context(), known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func (e ERP) prices(t *testing.T) {
 		t.Errorf("one costs %s and %s cost %s each: the break is lost", one, e.BreakAt, many)
 	}
 	for _, k := range known {
-		alone, err := e.Prices(t.Context(), []pricing.Key{k})
+		alone, err := ask(t.Context(), []pricing.Key{k})
 		if err != nil || alone.Found[k] == nil {
 			t.Fatalf("%v alone has no price: %v, %v", k, alone.Failed[k], err)
 		}
@@ -152,7 +153,7 @@ func (e ERP) prices(t *testing.T) {
 	}
 	unknown := Numbered[trade.SKU]("NOTHING")
 	Test(t, Port[pricing.Key, *pricing.Price]{
-		Ask: e.Prices, Known: known, Unknown: func(n int) pricing.Key { return e.key(e.Accounts[0], unknown(n), "1") },
+		Ask: ask, Known: known, Unknown: func(n int) pricing.Key { return e.key(e.Accounts[0], unknown(n), "1") },
 		KeyOf: func(p *pricing.Price) pricing.Key { return p.Key }, Many: e.Many, Down: e.Down,
 	})
 }

@@ -338,12 +338,12 @@ func (l quotedLine) discounts(price trade.Money) (out []pricing.Discount) {
 // Prices has the ERP calculate each price. One request quotes one account on one date in one
 // currency: that is what the ERP's calculation cannot mix. They run at once. Its price lists know no
 // branches.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
 	var quotes []func() lookup.Answers[pricing.Key, *pricing.Price]
-	for _, ks := range pricing.ByContext(keys) {
-		quotes = append(quotes, func() lookup.Answers[pricing.Key, *pricing.Price] { return c.quote(ctx, ks) })
+	for _, places := range pricing.ByContext(keys) {
+		quotes = append(quotes, func() lookup.Answers[pricing.Key, *pricing.Price] { return c.quote(ctx, lookup.At(keys, places)) })
 	}
-	return lookup.Merged(quotes), ctx.Err()
+	return lookup.InOrder(keys, lookup.Merged(quotes)), ctx.Err()
 }
 
 func (c *Client) quote(ctx context.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {

@@ -280,14 +280,17 @@ type question struct {
 
 // Prices has the server calculate each price from the customer's price list. One call is for one customer
 // and one quantity.
-func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers[pricing.Key, *pricing.Price], error) {
-	keys = lookup.Unique(keys)
+func (c *Client) Prices(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
+	return lookup.InOrder(keys, c.prices(ctx, lookup.Unique(keys))), ctx.Err()
+}
+
+func (c *Client) prices(ctx context.Context, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
 	if len(keys) == 0 {
-		return lookup.Empty[pricing.Key, *pricing.Price](0), ctx.Err()
+		return lookup.Empty[pricing.Key, *pricing.Price](0)
 	}
 	h, err := c.where(ctx)
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
 	ids := make([]trade.AccountID, len(keys))
 	asked := map[question][]pricing.Key{}
@@ -299,7 +302,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 	}
 	list, err := trytonrpc.ByKeys[party](ctx, c.rpc, h.Company, "price lists", "party.party", "code", lookup.Unique(ids), []string{"code", "sale_price_list"}, nil)
 	if err != nil {
-		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err), ctx.Err()
+		return lookup.AllFailed[pricing.Key, *pricing.Price](keys, err)
 	}
 	parties := map[trade.AccountID]party{}
 	for _, p := range list {
@@ -313,7 +316,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) (lookup.Answers
 		}
 		quotes = append(quotes, func() lookup.Answers[pricing.Key, *pricing.Price] { return c.quote(ctx, h, p, q, ks) })
 	}
-	return lookup.Merged(quotes), ctx.Err()
+	return lookup.Merged(quotes)
 }
 
 func (c *Client) quote(ctx context.Context, h *home, p party, q question, keys []pricing.Key) lookup.Answers[pricing.Key, *pricing.Price] {
