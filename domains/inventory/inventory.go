@@ -254,18 +254,7 @@ func node(nodes []Node, id trade.NodeID) (Node, bool) {
 }
 
 // keys are those of items at all nodes, each once.
-func (s *Service) keys(skus []trade.SKU) []Key { return s.everywhere(lookup.Unique(skus)) }
-
-// everywhere are the keys of distinct items: of each at all nodes in turn.
-func (s *Service) everywhere(items []trade.SKU) []Key {
-	keys := make([]Key, 0, len(items)*len(s.nodes))
-	for _, sku := range items {
-		for i := range s.nodes {
-			keys = append(keys, Key{s.nodes[i].ID, sku})
-		}
-	}
-	return keys
-}
+func (s *Service) keys(skus []trade.SKU) []Key { return s.standing.everywhere(lookup.Unique(skus)) }
 
 // Availability returns what can be promised of each item. It asks the nodes for figures that are not young enough
 // for the caller; where a node does not answer it gives what was last known, and says so, unless the caller
@@ -276,7 +265,7 @@ func (s *Service) Availability(ctx context.Context, skus []trade.SKU) ([]lookup.
 
 // availability is Availability of distinct items.
 func (s *Service) availability(ctx context.Context, items []trade.SKU) ([]lookup.Result[*Availability], error) {
-	figures, err := s.figures(ctx, s.everywhere(items))
+	figures, err := s.figures(ctx, s.standing.everywhere(items))
 	if err != nil {
 		return nil, err
 	}

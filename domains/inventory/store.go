@@ -20,7 +20,7 @@ func New(pool *postgres.Pool, source Source, nodes []Node, stale time.Duration, 
 	nodes = slices.Clone(nodes)
 	slices.SortStableFunc(nodes, func(a, b Node) int { return a.Priority - b.Priority })
 	s := &Service{
-		store: &store{pool: pool, nodes: nodes, stale: stale}, standing: &standing{pool: pool, nodes: nodes, rows: map[Key]*row{}},
+		store: &store{pool: pool, nodes: nodes, stale: stale}, standing: &standing{pool: pool, nodes: nodes, items: map[trade.SKU]*item{}},
 		source: source, nodes: nodes, stale: stale, ages: ages,
 	}
 	s.looking = lookup.Share(s.look)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ type standing struct {
 	pool  *postgres.Pool
 	nodes []Node
 
-	mu   sync.Mutex
-	rows map[Key]*row
+	mu    sync.Mutex
+	items map[trade.SKU]*item
 	// last is the last look at the notes.
 	last look
 	// began is when the latest look began that has ended: what was done before then is in memory.
@@ -33,13 +34,11 @@ type standing struct {
 	forgot look
 }
 
-// row is what the table has of a key.
-type row struct {
-	// counted is nil where it has nothing.
-	*counted
-	// read is false while it is being read.
-	read bool
-	seen snapshot
+// item is what the table has of an item.
+type item struct {
+	// figures are those at each node, in the order of the nodes: nil where it has none, and all of them while they are being read.
+	figures []*counted
+	seen    snapshot
 }
 
 // look is a look at the notes.
@@ -86,7 +85,7 @@ const selectSnapshot = `pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xma
 func (s *snapshot) columns() []any { return []any{&s.from, &s.to, &s.running} }
 
 const (
-	// maxStanding bounds the rows in memory.
+	// maxStanding bounds the figures in memory.
 	maxStanding = 50_000
 	// maxChanges bounds the notes that are read at once, which selectChanges says too. When there are more, nothing in memory is believed.
 	maxChanges = 10_000
@@ -133,16 +132,13 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 	defer s.mu.Unlock()
 	// A server that was started since may have lost what another one had.
 	if now.theirs.Sub(last.theirs) > maxBehind || len(changes) > maxChanges || !now.server.Equal(last.server) || now.seen.to < last.seen.to {
-		clear(s.rows)
+		clear(s.items)
 		s.last = now
 	}
 	for _, c := range changes {
 		for _, sku := range c.skus {
-			for i := range s.nodes {
-				k := Key{s.nodes[i].ID, sku}
-				if r := s.rows[k]; r != nil && !r.seen.sees(c.xid) {
-					delete(s.rows, k)
-				}
+			if it := s.items[sku]; it != nil && !it.seen.sees(c.xid) {
+				delete(s.items, sku)
 			}
 		}
 	}
@@ -197,45 +193,87 @@ func (s *standing) figures(ctx context.Context, keys []Key) ([]*counted, moment,
 // looked are the figures as of the last look.
 func (s *standing) looked(ctx context.Context, keys []Key) ([]*counted, error) {
 	list := make([]*counted, len(keys))
-	var missing []Key
+	var missing []trade.SKU
 	var places []int
 	s.mu.Lock()
+	var it *item
 	for i, k := range keys {
-		if r := s.rows[k]; r != nil && r.read {
-			list[i] = r.counted
+		if i == 0 || k.SKU != keys[i-1].SKU {
+			if it = s.items[k.SKU]; it == nil || it.figures == nil {
+				missing = append(missing, k.SKU)
+			}
+		}
+		if it != nil && it.figures != nil {
+			list[i] = s.at(it.figures, k.Node)
 		} else {
-			missing, places = append(missing, k), append(places, i)
+			places = append(places, i)
 		}
 	}
 	if len(missing) == 0 {
 		s.mu.Unlock()
 		return list, nil
 	}
-	if len(s.rows)+len(missing) > maxStanding {
-		clear(s.rows)
+	missing = lookup.Unique(missing)
+	if (len(s.items)+len(missing))*len(s.nodes) > maxStanding {
+		clear(s.items)
 	}
-	// What changes from here on takes a row's place away, and what is read is not kept.
-	reading := make([]*row, len(missing))
-	for i, k := range missing {
-		if reading[i] = s.rows[k]; reading[i] == nil {
-			reading[i] = &row{}
-			s.rows[k] = reading[i]
+	// What changes from here on takes an item's place away, and what is read is not kept.
+	reading := make([]*item, len(missing))
+	for i, sku := range missing {
+		if reading[i] = s.items[sku]; reading[i] == nil {
+			reading[i] = &item{}
+			s.items[trade.SKU(strings.Clone(string(sku)))] = reading[i] // whoever asks keeps it with much else
 		}
 	}
 	s.mu.Unlock()
-	found, seen, err := figures(ctx, s.pool, missing)
+	found, seen, err := figures(ctx, s.pool, s.everywhere(missing))
 	if err != nil {
 		return nil, err
 	}
+	for _, i := range places {
+		list[i] = found.figures[keys[i]]
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, k := range missing {
-		list[places[i]] = found.figures[k]
-		if r := reading[i]; s.rows[k] == r && !r.read {
-			*r = row{found.figures[k], true, seen}
+	for i, sku := range missing {
+		if it := reading[i]; s.items[sku] == it && it.figures == nil {
+			*it = item{s.compact(sku, found), seen}
 		}
 	}
 	return list, nil
+}
+
+// at is the figure at a node.
+func (s *standing) at(figures []*counted, node trade.NodeID) *counted {
+	for i := range s.nodes {
+		if s.nodes[i].ID == node {
+			return figures[i]
+		}
+	}
+	return nil
+}
+
+// everywhere are the keys of distinct items: of each at all nodes in turn.
+func (s *standing) everywhere(items []trade.SKU) []Key {
+	keys := make([]Key, 0, len(items)*len(s.nodes))
+	for _, sku := range items {
+		for i := range s.nodes {
+			keys = append(keys, Key{s.nodes[i].ID, sku})
+		}
+	}
+	return keys
+}
+
+// compact are the figures of an item at each node, side by side.
+func (s *standing) compact(sku trade.SKU, known Known) []*counted {
+	list, room := make([]*counted, len(s.nodes)), make([]counted, 0, len(s.nodes))
+	for i := range s.nodes {
+		if c := known.figures[Key{s.nodes[i].ID, sku}]; c != nil {
+			room = append(room, *c)
+			list[i] = &room[len(room)-1]
+		}
+	}
+	return list
 }
 
 // forget drops the notes of transactions that had ended when it was called before.
