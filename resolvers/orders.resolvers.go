@@ -136,7 +136,8 @@ func (r *orderLineResolver) Item(ctx context.Context, objs []*orders.Line, maxAg
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, scopeOf(ctx).items, keysOf(objs, lineSKU))
+	s := scopeOf(ctx)
+	return load(ctx, s.items, s.skusOf(objs))
 }
 
 func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*pricing.Price, error) {
@@ -144,7 +145,8 @@ func (r *orderLineResolver) Price(ctx context.Context, objs []*orders.Line, maxA
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, scopeOf(ctx).prices, keysOf(objs, priceKeys()))
+	s := scopeOf(ctx)
+	return load(ctx, s.prices, s.pricesOf(objs))
 }
 
 func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Line, maxAge *int, orLastKnown bool) ([]*inventory.Availability, error) {
@@ -152,7 +154,8 @@ func (r *orderLineResolver) Availability(ctx context.Context, objs []*orders.Lin
 	if err != nil {
 		return nil, err
 	}
-	list, err := load(ctx, scopeOf(ctx).availability, keysOf(objs, lineSKU))
+	s := scopeOf(ctx)
+	list, err := load(ctx, s.availability, s.skusOf(objs))
 	return shown(ctx, list, err)
 }
 

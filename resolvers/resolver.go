@@ -92,7 +92,9 @@ type scope struct {
 	// selected are the fields of the operation.
 	selected map[string]bool
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// lines are those that were announced last.
+	lines     keyedLines
 	pages     map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]
 	openPages func(pageArgs) *batch.Loader[trade.AccountID, *orders.List]
 	// owners are the accounts whose pages of orders may be asked for.
@@ -251,17 +253,57 @@ func (s *scope) announce(list ...*orders.Order) {
 	s.shipments.Announce(ids...)
 	s.returns.Announce(ids...)
 	s.documents.Announce(ids...)
-	announceAll(s, "Order.account", s.accounts, list, func(o *orders.Order) trade.AccountID { return o.Account })
-	announceAll(s, "OrderLine.item", s.items, lines, lineSKU)
-	announceAll(s, "OrderLine.availability", s.availability, lines, lineSKU)
-	announceAll(s, "OrderLine.price", s.prices, lines, priceKeys())
+	if s.selected["Order.account"] {
+		s.accounts.Announce(keysOf(list, func(o *orders.Order) trade.AccountID { return o.Account })...)
+	}
+	keyed := keyedLines{list: lines, skus: keysOf(lines, lineSKU)}
+	if s.selected["OrderLine.item"] {
+		s.items.Announce(keyed.skus...)
+	}
+	if s.selected["OrderLine.availability"] {
+		s.availability.Announce(keyed.skus...)
+	}
+	if s.selected["OrderLine.price"] {
+		keyed.prices = keysOf(lines, priceKeys())
+		s.prices.Announce(keyed.prices...)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = keyed
 }
 
-// announceAll says of each of the parents that its key is asked for, if a field of the operation does.
-func announceAll[T any, K comparable, V any](s *scope, coordinate string, l *batch.Loader[K, V], parents []*T, key func(*T) K) {
-	if s.selected[coordinate] {
-		l.Announce(keysOf(parents, key)...)
+// keyedLines are lines with what is asked of them, which is made when they are announced and asked for when they all are.
+type keyedLines struct {
+	list   []*orders.Line
+	skus   []trade.SKU
+	prices []pricing.Key
+}
+
+// keyed are lines with the keys that were announced, where it is they that were.
+func (s *scope) keyed(lines []*orders.Line) keyedLines {
+	s.mu.Lock()
+	last := s.lines
+	s.mu.Unlock()
+	if !slices.Equal(last.list, lines) {
+		return keyedLines{list: lines}
 	}
+	return last
+}
+
+// skusOf are the items of lines.
+func (s *scope) skusOf(lines []*orders.Line) []trade.SKU {
+	if skus := s.keyed(lines).skus; skus != nil {
+		return skus
+	}
+	return keysOf(lines, lineSKU)
+}
+
+// pricesOf are the keys of the prices of lines.
+func (s *scope) pricesOf(lines []*orders.Line) []pricing.Key {
+	if prices := s.keyed(lines).prices; prices != nil {
+		return prices
+	}
+	return keysOf(lines, priceKeys())
 }
 
 // announceItem says that an item is asked for, and fields beneath it those that are selected.

@@ -76,10 +76,14 @@ func (l *Loader[K, V]) Aged(a lookup.Ages) *Loader[K, V] {
 	return l
 }
 
-// Announce says that these keys may be loaded soon.
+// Announce says that these keys may be loaded soon. A list of them is not to be changed afterwards.
 func (l *Loader[K, V]) Announce(keys ...K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.announced) == 0 {
+		l.announced = slices.Clip(keys)
+		return
+	}
 	l.announced = append(l.announced, keys...)
 }
 
