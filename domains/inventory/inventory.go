@@ -111,11 +111,16 @@ func (n Node) Service(name string) (CarrierService, bool) {
 
 // AtNode is what one node can promise of an item.
 type AtNode struct {
-	Node       *Node
-	Available  trade.Quantity
-	Provenance lookup.Provenance
+	Node      *Node
+	Available trade.Quantity
 
-	figure *counted
+	figure    *seen
+	freshness lookup.Freshness
+}
+
+// Provenance is where the figure is from.
+func (n *AtNode) Provenance() lookup.Provenance {
+	return lookup.Provenance{Source: n.figure.Source, AsOf: n.figure.asOf(n.Node), Freshness: n.freshness}
 }
 
 func (n *AtNode) quantity(d trade.Decimal) trade.Quantity {
@@ -324,7 +329,7 @@ func (s *Service) asked(ctx context.Context, keys []Key) ([]lookup.Result[*seen]
 // show gives a result that has nothing the figure at hand, if there is one.
 func show(r *lookup.Result[*seen], c *counted) {
 	if c != nil && r.Value == nil {
-		r.Value, r.OK = &seen{counted: c, read: c.Read}, true
+		r.Value, r.OK = &seen{counted: c, read: &c.Read}, true
 	}
 }
 
@@ -353,13 +358,12 @@ func (s *Service) assemble(ctx context.Context, items []trade.SKU, figures []loo
 			if nothing {
 				continue
 			}
-			at := AtNode{Node: n, figure: f.Value.counted, Available: trade.Quantity{Value: f.Value.free(n.Safety), Unit: unit}}
-			at.Provenance = lookup.Provenance{Source: f.Value.Source, AsOf: f.Value.asOf(n), Freshness: lookup.Cached}
+			at := AtNode{Node: n, figure: f.Value, Available: trade.Quantity{Value: f.Value.free(n.Safety), Unit: unit}, freshness: lookup.Cached}
 			switch {
 			case f.Err != nil:
-				at.Provenance.Freshness = lookup.LastKnown
+				at.freshness = lookup.LastKnown
 			case f.Value.live:
-				at.Provenance.Freshness = lookup.Live
+				at.freshness = lookup.Live
 			}
 			a.Available.Value = trade.Sum(a.Available.Value, at.Available.Value)
 			nodes = append(nodes, at)
@@ -414,7 +418,7 @@ func (s *Service) Refresh(ctx context.Context, skus []trade.SKU, known Known) (f
 // seen is a figure that somebody has found, and when it was read. It is live when that was when he looked.
 type seen struct {
 	*counted
-	read lookup.Window
+	read *lookup.Window
 	live bool
 }
 
@@ -439,14 +443,14 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 		return nil, err
 	}
 	out, all := make([]lookup.Result[*seen], len(keys)), make([]seen, len(keys))
-	found := func(i int, c *counted, read lookup.Window) {
-		all[i] = seen{c, read, !read.Start.Before(window.Start)}
+	found := func(i int, c *counted, read *lookup.Window, live bool) {
+		all[i] = seen{c, read, live}
 		out[i].Value, out[i].OK = &all[i], true
 	}
 	var adopt []int
 	for i, c := range s.unchanged(ctx, list, figures, window.Start) {
 		if c != nil {
-			found(i, c, window)
+			found(i, c, &window, true)
 		} else if out[i].Err = figures[i].Err; out[i].Err == nil {
 			adopt = append(adopt, i)
 		}
@@ -455,14 +459,15 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 		return out, nil
 	}
 	ctx = lookup.AsOfNow(ctx)
+	start := window.Start
 	if after.reckoned { // what is promised from goes by the clock that says so now
 		if after, err = s.standing.look(ctx); err != nil {
 			return nil, err
 		}
-		window.Start = asked.start(after)
+		start = asked.start(after)
 	}
 	changed := lookup.At(keys, adopt)
-	if err := s.store.adopt(ctx, window.Start, changed, lookup.At(figures, adopt)); err != nil {
+	if err := s.store.adopt(ctx, start, changed, lookup.At(figures, adopt)); err != nil {
 		return nil, err
 	}
 	if list, _, err = s.standing.figures(ctx, changed); err != nil {
@@ -470,7 +475,7 @@ func (s *Service) look(ctx context.Context, keys []Key) ([]lookup.Result[*seen],
 	}
 	for i, c := range list {
 		if c != nil {
-			found(adopt[i], c, c.Read)
+			found(adopt[i], c, &c.Read, !c.Read.Start.Before(start))
 		}
 	}
 	return out, nil

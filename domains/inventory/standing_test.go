@@ -81,8 +81,8 @@ func TestAFigureIsAdoptedAgainWhenItNoLongerStands(t *testing.T) {
 			a := r.Value
 			out[skus[i]] = a.Available.Value.String()
 			for _, n := range a.Nodes {
-				if n.Provenance.Freshness != lookup.Live {
-					t.Errorf("%s at %s is %s", skus[i], n.NodeID(), n.Provenance.Freshness)
+				if n.Provenance().Freshness != lookup.Live {
+					t.Errorf("%s at %s is %s", skus[i], n.NodeID(), n.Provenance().Freshness)
 				}
 			}
 		}
@@ -177,8 +177,8 @@ func TestAQuerySeesWhatWasDoneBeforeIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := answers[0].Value; a.Available.Value.String() != want || a.Nodes[0].Provenance.Freshness != lookup.Live {
-			t.Errorf("there are %s, %s, not %s", a.Available.Value, a.Nodes[0].Provenance.Freshness, want)
+		if a := answers[0].Value; a.Available.Value.String() != want || a.Nodes[0].Provenance().Freshness != lookup.Live {
+			t.Errorf("there are %s, %s, not %s", a.Available.Value, a.Nodes[0].Provenance().Freshness, want)
 		}
 	}
 	promise := func() { // as another process does
@@ -240,7 +240,7 @@ func TestWhatIsLastKnownStandsBesideWhatIsToldNow(t *testing.T) {
 					t.Fatalf("%s is answered %+v", skus[i], a)
 				}
 				for _, n := range a.Value.Nodes {
-					shown = append(shown, string(n.NodeID())+" "+string(n.Provenance.Freshness))
+					shown = append(shown, string(n.NodeID())+" "+string(n.Provenance().Freshness))
 				}
 				for _, u := range a.Value.Unknown {
 					shown = append(shown, string(u.NodeID())+" unknown")

@@ -805,7 +805,7 @@ func breadthTables() *breadth.Tables {
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*inventory.AtNode) ([][]*inventory.Arrival, error) {
 				return env.(*executionContext).Resolvers.NodeAvailability().Arrivals(ctx, objs)
 			}, breadth.List(breadth.Object[inventory.Arrival]("Arrival", "Arrival!"), false, "")),
-			breadth.Plain("provenance", false, func(obj *inventory.AtNode) *lookup.Provenance { return &obj.Provenance }, breadth.Object[lookup.Provenance]("Provenance", "Provenance!")),
+			breadth.Plain("provenance", true, func(obj *inventory.AtNode) lookup.Provenance { return obj.Provenance() }, breadth.Value(breadth.Object[lookup.Provenance]("Provenance", "Provenance!"))),
 			breadth.Batch("lots", func(ctx context.Context, env any, f graphql.CollectedField) (*graphql.FieldContext, error) {
 				return env.(*executionContext).fieldContext_NodeAvailability_lots(ctx, f)
 			}, func(ctx context.Context, env any, fc *graphql.FieldContext, objs []*inventory.AtNode) ([][]*inventory.Lot, error) {

@@ -769,7 +769,7 @@ func (ec *executionContext) _NodeAvailability_provenance(ctx context.Context, fi
 			return ec.fieldContext_NodeAvailability_provenance(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Provenance, nil
+			return obj.Provenance(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v lookup.Provenance) graphql.Marshaler {
@@ -783,7 +783,7 @@ func (ec *executionContext) fieldContext_NodeAvailability_provenance(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "NodeAvailability",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Provenance(ctx, field)
