@@ -298,18 +298,21 @@ func (r *row) day(field string) trade.Date {
 // rows reads a field that holds records, through the fields of a further operation, which is a
 // map only and is never called.
 func (r *row) rows(c *Client, field, shape string) iter.Seq[*row] {
-	return func(yield func(*row) bool) {
-		list, op := r.value(field), c.ops[shape]
-		if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
-			return
-		}
-		in := r.inner
-		if r.inner = nil; in == nil || in.op != op { // nobody else goes through a list of this record
-			in = op.row(r)
-		}
-		in.through(list, yield)
-		r.inner = in
+	return func(yield func(*row) bool) { r.within(c, field, shape, yield) }
+}
+
+// within is rows for whoever reads the lists of many records with one function.
+func (r *row) within(c *Client, field, shape string, yield func(*row) bool) {
+	list, op := r.value(field), c.ops[shape]
+	if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
+		return
 	}
+	in := r.inner
+	if r.inner = nil; in == nil || in.op != op { // nobody else goes through a list of this record
+		in = op.row(r)
+	}
+	in.through(list, yield)
+	r.inner = in
 }
 
 // shapeless remembers that nothing says how to read the records in a field.

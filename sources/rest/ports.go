@@ -92,31 +92,31 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			fail(err)
 			continue
 		}
-		figure := func(item int, r, at *row) {
+		var item int
+		figure := func(at *row) bool {
 			i, wanted := g.key(item, trade.NodeID(at.text("node")))
 			if !wanted || out[i].Err != nil {
-				return
+				return true
 			}
-			if err := cmp.Or(take(r, at, keys[i], &out[i]), c.unreadable(r)); err != nil {
+			if err := cmp.Or(take(at.top, at, keys[i], &out[i]), c.unreadable(at)); err != nil {
 				out[i] = lookup.Result[V]{Err: err}
 			}
+			return true
 		}
 		for r := range rows.each() {
 			sku := trade.SKU(r.text("sku"))
 			if sku == "" {
 				fail(c.aboutNothing(name))
 			}
-			item, asked := g.at[sku]
-			if !asked {
+			asked := false
+			if item, asked = g.at[sku]; !asked {
 				continue
 			}
 			if r.op.cell("places") == nil {
-				figure(item, r, r)
+				figure(r)
 				continue
 			}
-			for at := range r.rows(c, "places", "place") {
-				figure(item, r, at)
-			}
+			r.within(c, "places", "place", figure)
 		}
 	}
 	for i, k := range keys {

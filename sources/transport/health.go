@@ -54,16 +54,18 @@ func (r *record) held(l lookup.Lane) {
 	r.health.Lanes[l].Held++
 }
 
-// enter counts a call that is made, until it is done.
-func (r *record) enter(l lookup.Lane) (done func()) {
-	add := func(calls, underWay int64) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.health.Lanes[l].Calls += calls
-		r.health.Lanes[l].UnderWay += underWay
-	}
-	add(1, 1)
-	return func() { add(0, -1) }
+// enter counts a call that is made, until it leaves.
+func (r *record) enter(l lookup.Lane) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.health.Lanes[l].Calls++
+	r.health.Lanes[l].UnderWay++
+}
+
+func (r *record) leave(l lookup.Lane) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.health.Lanes[l].UnderWay--
 }
 
 func (r *record) add(c Call) {

@@ -289,7 +289,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane lookup.Lane, began time.Time) (*Response, error) {
 	p := c.cfg.of(r.Operation)
 	start := time.Now()
-	defer c.record.enter(lane)()
+	c.record.enter(lane)
+	defer c.record.leave(lane)
 	if c.breaker.IsOpen() && c.breaker.RemainingDelay() > 0 { // before waiting for a place among those who wait
 		return nil, c.ended(ctx, r, start, nil, c.translate(ctx, circuitbreaker.ErrOpen))
 	}
@@ -392,7 +393,11 @@ var errNotSent = errors.New("not sent")
 func (c *Client) once(ctx context.Context, r Request, target *url.URL, limit time.Duration) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.Method, "", bytes.NewReader(r.Body))
+	var sent io.Reader
+	if len(r.Body) > 0 {
+		sent = bytes.NewReader(r.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, "", sent)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotSent, err)
 	}
