@@ -164,14 +164,13 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		}),
 		availability: batch.New(g, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*inventory.Availability], error) {
 			out, err := r.Inventory.Availability(ctx, skus)
+			expected, lotted := s.selected["Availability.atp"] || s.selected["NodeAvailability.arrivals"], s.selected["NodeAvailability.lots"]
 			for i, a := range out {
-				if !a.OK {
-					continue
+				if a.OK && expected {
+					arrivals.Announce(skus[i])
 				}
-				announce(s, "Availability.atp", arrivals, skus[i])
-				announce(s, "NodeAvailability.arrivals", arrivals, skus[i])
-				for n := range a.Value.Nodes {
-					announce(s, "NodeAvailability.lots", lots, lotKey(&a.Value.Nodes[n]))
+				if a.OK && lotted {
+					lots.Announce(keysOf(refs(a.Value.Nodes), lotKey)...)
 				}
 			}
 			return out, err
