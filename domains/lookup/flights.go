@@ -41,7 +41,10 @@ type flight[K comparable, V any] struct {
 	// since is what whoever boarded last may be told as of.
 	since since
 	// marks are the hashes under which its keys are found.
-	marks   []uint64
+	marks []uint64
+	// overtaken is true when some of them lead to a later flight by now.
+	overtaken bool
+
 	results []Result[V]
 	err     error
 }
@@ -175,6 +178,9 @@ func (f *Flights[K, V]) board(ctx context.Context, keys []K) []ticket[K, V] {
 		if !same || !tells {
 			t = ticket[K, V]{own, len(own.keys)}
 			own.keys = append(own.keys, k)
+			if same {
+				last.overtaken = true
+			}
 			if same || !taken {
 				under[marks[i]], own.marks = t, append(own.marks, marks[i])
 			}
@@ -199,7 +205,7 @@ func (f *Flights[K, V]) fly(ctx context.Context, own *flight[K, V], under map[ui
 		}
 		f.mu.Lock()
 		for _, mark := range own.marks {
-			if under[mark].flight == own {
+			if !own.overtaken || under[mark].flight == own {
 				delete(under, mark)
 			}
 		}

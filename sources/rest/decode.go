@@ -303,8 +303,12 @@ func (r *row) rows(c *Client, field, shape string) iter.Seq[*row] {
 
 // within is rows for whoever reads the lists of many records with one function.
 func (r *row) within(c *Client, field, shape string, yield func(*row) bool) {
-	list, op := r.value(field), c.ops[shape]
-	if !list.IsArray() || (op == nil && r.shapeless(field, shape)) {
+	list := r.value(field)
+	if !list.IsArray() {
+		return
+	}
+	op := c.ops[shape]
+	if op == nil && r.shapeless(field, shape) {
 		return
 	}
 	in := r.inner

@@ -11,6 +11,8 @@ type metrics struct {
 	calls  *prometheus.CounterVec
 	took   prometheus.Histogram
 	waited *prometheus.HistogramVec
+	// waits are those of waited, by lane.
+	waits [4]prometheus.Observer
 
 	held, underWay, breaker, used, limit, points *prometheus.Desc
 }
@@ -20,7 +22,7 @@ func newMetrics(source string) metrics {
 	desc := func(name, help string, by ...string) *prometheus.Desc {
 		return prometheus.NewDesc("crossdock_source_"+name, help, by, labels)
 	}
-	return metrics{
+	m := metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crossdock_source_calls_total", Help: "Calls put to the source, repeats not counted, by operation and outcome.", ConstLabels: labels}, []string{"operation", "outcome"}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "crossdock_source_call_seconds", Help: "How long a call took, waiting for a place included.", ConstLabels: labels,
@@ -37,6 +39,10 @@ func newMetrics(source string) metrics {
 		limit:    desc("budget", "Calls that the rate allows in its span; none where calls are not counted."),
 		points:   desc("points", "Points that the product has left for us; none where it does not count in points."),
 	}
+	for _, l := range lookup.Lanes() {
+		m.waits[l] = m.waited.WithLabelValues(l.String())
+	}
+	return m
 }
 
 func seconds() []float64 {

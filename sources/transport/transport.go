@@ -295,7 +295,7 @@ func (c *Client) try(ctx context.Context, r Request, target *url.URL, lane looku
 		return nil, c.ended(ctx, r, start, nil, c.translate(ctx, circuitbreaker.ErrOpen))
 	}
 	res, unread, err := c.attempt(ctx, r, target, lane, p.Timeout, func() {
-		c.metrics.waited.WithLabelValues(lane.String()).Observe(time.Since(began).Seconds())
+		c.metrics.waits[lane].Observe(time.Since(began).Seconds())
 	})
 	if p.Retries > 0 && (r.Read || r.Method == http.MethodGet) && worthwhile(res, err) {
 		first, failure := res, err
