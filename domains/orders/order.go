@@ -83,12 +83,12 @@ type Order struct {
 	Currency      trade.Currency  `json:"currency"`
 	RequestedDate trade.Date      `json:"requestedDate,omitempty"`
 	ShipToID      string          `json:"shipToId,omitempty"`
-	ShipTo        trade.Address   `json:"shipTo"`
+	ShipTo        trade.Address   `json:"shipTo,omitzero"`
 	Status        Status          `json:"status"`
 	Decision      Decision        `json:"decision"`
 	Lines         []Line          `json:"lines"`
-	Holds         []Hold          `json:"holds"`
-	Findings      []Finding       `json:"findings"`
+	Holds         []Hold          `json:"holds,omitempty"`
+	Findings      []Finding       `json:"findings,omitempty"`
 	Total         trade.Money     `json:"total"`
 	// Tax is nil while nobody knows it.
 	Tax          *Tax      `json:"tax,omitempty"`
@@ -128,7 +128,7 @@ type Order struct {
 	MoreInShop []trade.Part `json:"moreInShop,omitempty"`
 	References []Reference  `json:"references,omitempty"`
 	// AmendedAt is when the system of record last changed the order, of what we have seen.
-	AmendedAt time.Time `json:"amendedAt"`
+	AmendedAt time.Time `json:"amendedAt,omitzero"`
 	// History marks an order loaded by backfill: its work was done elsewhere.
 	History bool `json:"history,omitempty"`
 	Version int  `json:"version"`
