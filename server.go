@@ -65,7 +65,7 @@ type cli struct {
 // slack is how many bytes are allocated and never touched. The garbage collector starts when the heap has doubled. A gateway keeps so
 // little that it would start dozens of times a second; with these bytes counted it starts half as often, for as many bytes of garbage more,
 // and as often as ever where much is kept. A GOMEMLIMIT counts them too.
-const slack = 18 << 20
+const slack = 16 << 20
 
 func main() {
 	unused := make([]byte, slack)
