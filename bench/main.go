@@ -38,6 +38,7 @@ func main() {
 	known := flag.Duration("known", 0, "how long the page of -side shows what was last known of sources that do not answer; 0 keeps nothing, as by hand")
 	against := flag.String("against", "", "another build of crossdock, which -side measures too: small differences show only within one run")
 	parts := flag.Bool("parts", false, "has -side measure, at 32 clients, what each part of the page costs beside the orders")
+	pairs := flag.Int("pairs", 0, "has -side compare the CPU of a page at 32 clients in so many short rounds, each with by hand; 24")
 	decide := flag.Bool("decide", false, "measures how long intake takes to decide, beside systems that take a while")
 	durable := flag.Bool("durable", false, "measures how many orders a second intake stores, beside a program that stores the same rows by hand")
 	slow := flag.Bool("slow", false, "measures what others see of a source that takes 30 s for each call")
@@ -46,7 +47,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, play(as))
 		return
 	}
-	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, sides{*executor, *known, 3, *against, *parts}); err != nil {
+	if err := run(context.Background(), *runs, *at, *config, *limits, *slow, *beside, *decide, *durable, sides{*executor, *known, *against, *parts, *pairs}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

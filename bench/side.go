@@ -118,9 +118,9 @@ type peer struct {
 type sides struct {
 	executor string
 	known    time.Duration
-	rounds   int
 	against  string
 	parts    bool
+	pairs    int
 }
 
 // side measures the order page over the same four back ends: by hand, and by Crossdock with a configuration.
@@ -200,14 +200,18 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 		latency time.Duration
 		clients int
 	}{{0, 1}, {10 * time.Millisecond, 1}, {10 * time.Millisecond, 4}, {0, 32}}
-	if how.parts {
+	rounds, long := 3, 5*time.Second
+	if how.parts || how.pairs > 0 {
 		cases = cases[3:]
+	}
+	if how.pairs > 0 {
+		rounds, long = how.pairs, 1500*time.Millisecond
 	}
 	for _, c := range cases {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
-		if err := compare(ctx, peers, systems[0]+"/calls", pages, c.latency, c.clients, how.rounds); err != nil {
+		if err := compare(ctx, peers, systems[0]+"/calls", pages, c.latency, c.clients, rounds, long); err != nil {
 			return err
 		}
 	}
@@ -217,11 +221,11 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 // sample is what one measurement showed.
 type sample struct{ rate, p50, p99, cpu, database, calls, mallocs, rss float64 }
 
-func compare(ctx context.Context, peers []peer, calls string, pages int, latency time.Duration, clients, rounds int) error {
+func compare(ctx context.Context, peers []peer, calls string, pages int, latency time.Duration, clients, rounds int, long time.Duration) error {
 	got := map[string][]sample{}
 	for round := range rounds {
 		for _, p := range peers {
-			if _, err := p.load(ctx, clients, time.Second, pages, uint64(round)+100); err != nil { // warm
+			if _, err := p.load(ctx, clients, long/5, pages, uint64(round)+100); err != nil { // warm
 				return err
 			}
 			if _, err := number(ctx, calls); err != nil {
@@ -233,12 +237,12 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 				return err
 			}
 			own, all := cpu(p.pid), cpuOf(tree(p.pid))
-			took, err := p.load(ctx, clients, 5*time.Second, pages, uint64(round))
+			took, err := p.load(ctx, clients, long, pages, uint64(round))
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 			n := float64(len(took))
-			s := sample{rate: n / 5, cpu: (cpuOf(tree(p.pid)) - all) / n, rss: peak(p.pid)}
+			s := sample{rate: n / long.Seconds(), cpu: (cpuOf(tree(p.pid)) - all) / n, rss: peak(p.pid)}
 			s.database = s.cpu - (cpu(p.pid)-own)/n
 			made, err := number(ctx, calls)
 			if err != nil {
@@ -269,7 +273,29 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.2f | %.2f | %.2f | %.1f | %.0f | %.0f |\n", latency, clients, p.name, m(func(s sample) float64 { return s.rate }), m(func(s sample) float64 { return s.p50 }), m(func(s sample) float64 { return s.p99 }),
 			used, m(func(s sample) float64 { return s.database }), used/base, m(func(s sample) float64 { return s.calls }), m(func(s sample) float64 { return s.mallocs }), m(func(s sample) float64 { return s.rss }))
 	}
+	if rounds > 3 {
+		fmt.Println("\n| CPU of a page, in rounds of their own | quarter | median | three quarters |\n|---|---|---|---|")
+		for i, than := range peers {
+			for _, p := range peers[i+1:] {
+				q := quartiles(got[p.name], got[than.name])
+				fmt.Printf("| %s × %s | %.2f | %.2f | %.2f |\n", p.name, than.name, q[0], q[1], q[2])
+			}
+		}
+	}
 	return nil
+}
+
+// quartiles are those of how many times the CPU of others in the same rounds it was.
+func quartiles(list, others []sample) (q [3]float64) {
+	ratios := make([]float64, len(list))
+	for i := range list {
+		ratios[i] = list[i].cpu / others[i].cpu
+	}
+	slices.Sort(ratios)
+	for i := range q {
+		q[i] = ratios[len(ratios)*(i+1)/4]
+	}
+	return q
 }
 
 // load asks for random pages from so many clients at once, and returns how long each took.
