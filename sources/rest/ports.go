@@ -93,7 +93,7 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			continue
 		}
 		var item int
-		figure := func(at *row) bool {
+		figure := func(at *row) bool { //nolint:unparam // all of them are read
 			i, wanted := g.key(item, trade.NodeID(at.text("node")))
 			if !wanted || out[i].Err != nil {
 				return true
