@@ -98,6 +98,7 @@ func (s *store) byReference(ctx context.Context, who trade.Viewer, source string
 	if err != nil {
 		return nil, fmt.Errorf("orders by reference: %w", err)
 	}
+	defer rows.Close()
 	out := map[string]*Order{}
 	for rows.Next() {
 		var number string
@@ -328,6 +329,7 @@ func (s *store) list(ctx context.Context, who trade.Viewer, f Filter, p Paging) 
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
+	defer rows.Close()
 	out := &List{Total: total, column: column, Orders: make([]*Order, 0, size), keys: make([]string, 0, size)}
 	more := false
 	for rows.Next() {

@@ -26,7 +26,7 @@ import (
 func Decode(raw []byte, into any) error {
 	v := reflect.ValueOf(into).Elem()
 	r := reader{raw: raw}
-	if shapeOf(v.Type())(&r, v) && r.next() == 0 {
+	if shapeOf(v.Type())(&r, v) && r.ended() {
 		return nil
 	}
 	v.SetZero()
@@ -225,12 +225,14 @@ type reader struct {
 // next is what comes next that is no space, 0 at the end.
 func (r *reader) next() byte {
 	for ; r.at < len(r.raw); r.at++ {
-		if c := r.raw[r.at]; c > ' ' {
+		if c := r.raw[r.at]; c > ' ' || strings.IndexByte(" \t\r\n", c) < 0 {
 			return c
 		}
 	}
 	return 0
 }
+
+func (r *reader) ended() bool { return r.next() == 0 && r.at == len(r.raw) }
 
 // take goes beyond a character if it comes next.
 func (r *reader) take(c byte) bool {

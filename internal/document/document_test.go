@@ -95,7 +95,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%s: the short way is %t", doc, !short)
 		}
 	}
-	for _, doc := range []string{``, `{`, `{"id"}`, `{"id":"O"} x`, `{"id":"O",}`, `{"lines":[}`, `{"number":1e3}`, `{"number":01}`, `{"number":-}`, `{"number":99999999999999999999}`, `{"id":"a` + "\n" + `"}`, `{"id":"\`, `{"hold":{"any":"\`, `{"placed":"yesterday"}`, `{"total":"12x"}`, `{"whole":0}`} {
+	for _, doc := range []string{``, `{`, `{"id"}`, `{"id":"O"} x`, "{\"id\":\"O\"}\x00", "{\"number\":\x01 1}", `{"id":"O",}`, `{"lines":[}`, `{"number":1e3}`, `{"number":01}`, `{"number":-}`, `{"number":99999999999999999999}`, `{"id":"a` + "\n" + `"}`, `{"id":"\`, `{"hold":{"any":"\`, `{"placed":"yesterday"}`, `{"total":"12x"}`, `{"whole":0}`} {
 		if document.Decode([]byte(doc), new(order)) == nil {
 			t.Errorf("%s is read", doc)
 		}

@@ -6,7 +6,7 @@ import "reflect"
 func Short(raw []byte, into any) bool {
 	v := reflect.ValueOf(into).Elem()
 	r := reader{raw: raw}
-	return shapeOf(v.Type())(&r, v) && r.next() == 0
+	return shapeOf(v.Type())(&r, v) && r.ended()
 }
 
 // Library reads a document as the library does.
