@@ -211,46 +211,61 @@ func side(ctx context.Context, binary, dir string, how sides) error {
 		if _, err := number(ctx, systems[0]+"/latency?d="+c.latency.String()); err != nil && !errors.Is(err, strconv.ErrSyntax) {
 			return err
 		}
-		if err := compare(ctx, peers, systems[0]+"/calls", pages, c.latency, c.clients, rounds, long); err != nil {
+		got, err := compare(ctx, peers, systems[0]+"/calls", pages, c.latency, c.clients, rounds, long)
+		if err != nil {
 			return err
+		}
+		if how.pairs > 0 {
+			inPairs(peers, got)
 		}
 	}
 	return nil
 }
 
+// inPairs compares the CPU of a page round by round: what slows one of a round slows the others too.
+func inPairs(peers []peer, got map[string][]sample) {
+	fmt.Println("\n| CPU of a page, in rounds of their own | quarter | median | three quarters |\n|---|---|---|---|")
+	for i, than := range peers {
+		for _, p := range peers[i+1:] {
+			q := quartiles(got[p.name], got[than.name])
+			fmt.Printf("| %s × %s | %.2f | %.2f | %.2f |\n", p.name, than.name, q[0], q[1], q[2])
+		}
+	}
+}
+
 // sample is what one measurement showed.
 type sample struct{ rate, p50, p99, cpu, database, calls, mallocs, rss float64 }
 
-func compare(ctx context.Context, peers []peer, calls string, pages int, latency time.Duration, clients, rounds int, long time.Duration) error {
+func compare(ctx context.Context, peers []peer, calls string, pages int, latency time.Duration, clients, rounds int, long time.Duration) (map[string][]sample, error) {
 	got := map[string][]sample{}
 	for round := range rounds {
 		for _, p := range peers {
 			if _, err := p.load(ctx, clients, long/5, pages, uint64(round)+100); err != nil { // warm
-				return err
+				return nil, err
 			}
 			if _, err := number(ctx, calls); err != nil {
-				return err
+				return nil, err
 			}
 			_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid), []byte("5"), 0o600)
 			before, err := p.mallocs(ctx)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			own, all := cpu(p.pid), cpuOf(tree(p.pid))
 			took, err := p.load(ctx, clients, long, pages, uint64(round))
 			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
 			n := float64(len(took))
 			s := sample{rate: n / long.Seconds(), cpu: (cpuOf(tree(p.pid)) - all) / n, rss: peak(p.pid)}
 			s.database = s.cpu - (cpu(p.pid)-own)/n
 			made, err := number(ctx, calls)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			after, err := p.mallocs(ctx)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			s.mallocs = (after - before) / n
 			slices.Sort(took)
@@ -273,16 +288,7 @@ func compare(ctx context.Context, peers []peer, calls string, pages int, latency
 		fmt.Printf("| %s | %d | %s | %.0f | %.1f | %.1f | %.2f | %.2f | %.2f | %.1f | %.0f | %.0f |\n", latency, clients, p.name, m(func(s sample) float64 { return s.rate }), m(func(s sample) float64 { return s.p50 }), m(func(s sample) float64 { return s.p99 }),
 			used, m(func(s sample) float64 { return s.database }), used/base, m(func(s sample) float64 { return s.calls }), m(func(s sample) float64 { return s.mallocs }), m(func(s sample) float64 { return s.rss }))
 	}
-	if rounds > 3 {
-		fmt.Println("\n| CPU of a page, in rounds of their own | quarter | median | three quarters |\n|---|---|---|---|")
-		for i, than := range peers {
-			for _, p := range peers[i+1:] {
-				q := quartiles(got[p.name], got[than.name])
-				fmt.Printf("| %s × %s | %.2f | %.2f | %.2f |\n", p.name, than.name, q[0], q[1], q[2])
-			}
-		}
-	}
-	return nil
+	return got, nil
 }
 
 // quartiles are those of how many times the CPU of others in the same rounds it was.

@@ -255,11 +255,15 @@ func (s *scope) announce(list ...*orders.Order) {
 	if s.selected["Order.account"] {
 		s.accounts.Announce(keysOf(list, func(o *orders.Order) trade.AccountID { return o.Account })...)
 	}
-	keyed := keyedLines{list: lines, skus: keysOf(lines, lineSKU)}
-	if s.selected["OrderLine.item"] {
+	keyed := keyedLines{list: lines}
+	item, availability := s.selected["OrderLine.item"], s.selected["OrderLine.availability"]
+	if item || availability {
+		keyed.skus = keysOf(lines, lineSKU)
+	}
+	if item {
 		s.items.Announce(keyed.skus...)
 	}
-	if s.selected["OrderLine.availability"] {
+	if availability {
 		s.availability.Announce(keyed.skus...)
 	}
 	if s.selected["OrderLine.price"] {
@@ -278,13 +282,13 @@ type keyedLines struct {
 	prices []pricing.Key
 }
 
-// keyed are lines with the keys that were announced, where it is they that were.
+// keyed is what was announced of lines, nothing where they are not those that were announced last.
 func (s *scope) keyed(lines []*orders.Line) keyedLines {
 	s.mu.Lock()
 	last := s.lines
 	s.mu.Unlock()
 	if !slices.Equal(last.list, lines) {
-		return keyedLines{list: lines}
+		return keyedLines{}
 	}
 	return last
 }

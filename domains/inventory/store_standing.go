@@ -196,18 +196,19 @@ func (s *standing) looked(ctx context.Context, keys []Key) ([]*counted, error) {
 	var missing []trade.SKU
 	var places []int
 	s.mu.Lock()
-	var it *item
+	var of []*counted // the figures of the item, nil while they are not there
 	for i, k := range keys {
 		if i == 0 || k.SKU != keys[i-1].SKU {
-			if it = s.items[k.SKU]; it == nil || it.figures == nil {
-				missing = append(missing, k.SKU)
+			of = nil
+			if it := s.items[k.SKU]; it != nil {
+				of = it.figures
 			}
 		}
-		if it != nil && it.figures != nil {
-			list[i] = s.at(it.figures, k.Node)
-		} else {
-			places = append(places, i)
+		if of == nil {
+			missing, places = append(missing, k.SKU), append(places, i)
+			continue
 		}
+		list[i] = s.at(of, k.Node)
 	}
 	if len(missing) == 0 {
 		s.mu.Unlock()

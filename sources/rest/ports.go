@@ -92,7 +92,7 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			fail(err)
 			continue
 		}
-		var item int
+		var item int                   // of the record that is read
 		figure := func(at *row) bool { //nolint:unparam // all of them are read
 			i, wanted := g.key(item, trade.NodeID(at.text("node")))
 			if !wanted || out[i].Err != nil {
@@ -108,10 +108,11 @@ func perPlace[V any](ctx context.Context, c *Client, name string, keys []invento
 			if sku == "" {
 				fail(c.aboutNothing(name))
 			}
-			asked := false
-			if item, asked = g.at[sku]; !asked {
+			n, asked := g.at[sku]
+			if !asked {
 				continue
 			}
+			item = n
 			if r.op.cell("places") == nil {
 				figure(r)
 				continue
