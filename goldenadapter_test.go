@@ -80,7 +80,7 @@ func TestBusinessCentralReadsItsVendorsExamples(t *testing.T) {
 	}
 	item := centralAt(t, 200, listed(t, string(page("item_get").Response.Body)))
 	items, err := item.Items(t.Context(), []trade.SKU{"1896-S"})
-	if i := items.Found["1896-S"]; err != nil || i.Name != "ATHENS Desk" || i.Unit != "PCS" || i.ListPrice.Amount.String() != "1000.8" || i.Category != "TABLE" {
+	if i := items[0].Value; err != nil || i.Name != "ATHENS Desk" || i.Unit != "PCS" || i.ListPrice.Amount.String() != "1000.8" || i.Category != "TABLE" {
 		t.Errorf("item %+v, %v", i, err)
 	}
 	order := page("sales_order_get").told(t, map[string]any{"externalDocumentNumber": "SO-1", "salesOrderLines": []json.RawMessage{page("sales_order_line_get").Response.Body}})
@@ -214,7 +214,7 @@ func TestBusinessCentralReadsItsVendorsBatch(t *testing.T) {
 		skus[i] = trade.SKU(numbered("SKU")(i))
 	}
 	answers, err := centralAt(t, g.Response.Status, string(raw)).Items(t.Context(), skus)
-	failed := answers.Failed[skus[0]]
+	failed := answers[0].Err
 	if err != nil || fault.KindOf(failed) != fault.Invalid || !strings.Contains(failed.Error(), "is not an option") {
 		t.Errorf("a failed part is %v, %v", failed, err)
 	}

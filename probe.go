@@ -133,11 +133,11 @@ func (p *probing) system(ctx context.Context) {
 		return bulk(answers, err)
 	})
 	p.ask(ctx, "items", func(ctx context.Context) error {
-		answers, err := p.erp.Items(ctx, []trade.SKU{sku})
-		if _, ok := answers.Found[sku]; err == nil && sku != "probe" && len(answers.Failed) == 0 && !ok {
+		answer := lookup.Only(p.erp.Items(ctx, []trade.SKU{sku}))
+		if answer.Err == nil && sku != "probe" && !answer.OK {
 			return drift("item %s is in the list and not found by its number", sku)
 		}
-		return bulk(answers, err)
+		return answer.Err
 	})
 	p.ask(ctx, "ship-tos", func(ctx context.Context) error { return bulk(p.erp.ShipTos(ctx, []trade.AccountID{account})) })
 	p.ask(ctx, "credit", func(ctx context.Context) error { return bulk(p.erp.Credit(ctx, []trade.AccountID{account})) })

@@ -53,7 +53,7 @@ func TestSharedQuestionsPassTheSuite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	sourcetest.Test(t, sourcetest.Port[trade.SKU, *catalog.Item]{
-		Ask: sourcetest.ByKey(lookup.Share(lookup.Ordered(w.erp.Items)).Ask), Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("NOTHING"),
+		Ask: sourcetest.ByKey(lookup.Share(w.erp.Items).Ask), Known: []trade.SKU{"SKU-1000", "SKU-1009"}, Unknown: sourcetest.Numbered[trade.SKU]("NOTHING"),
 		KeyOf: func(i *catalog.Item) trade.SKU { return i.SKU }, Many: 60, Down: w.down("bc"),
 	})
 }

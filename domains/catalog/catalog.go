@@ -51,8 +51,8 @@ type Unit struct {
 
 // Source is a system of record for items.
 type Source interface {
-	// Items may be shown to others too: nobody changes them.
-	Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *Item], error)
+	// Items answers in the order of the keys, which may repeat. What it answers may be shown to others too: nobody changes it.
+	Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*Item], error)
 	// Rules returns how items may be ordered; an item without a rule has no limits.
 	Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, Rule], error)
 	// ItemsSince returns items changed since the cursor, in any order, repeats allowed.
@@ -77,7 +77,7 @@ type ruling struct {
 func New(pool *postgres.Pool, source Source, ages lookup.Ages) *Service {
 	kept := store{table(pool)}
 	ruled := rulings(pool)
-	return &Service{kept, lookup.Copy(kept, lookup.Ordered(source.Items), kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
+	return &Service{kept, lookup.Copy(kept, source.Items, kept.Provenance, ages), lookup.Copy(ruled, askRules(source), ruled.Provenance, ages)}
 }
 
 // maxScale is the most decimal places that a quantity can have.

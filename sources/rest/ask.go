@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -11,44 +10,52 @@ import (
 	"crossdock/domains/trade"
 )
 
-// ask puts a bulk question in parts of the operation's batch size. take reads one row and returns the
-// key that it answers; rows of keys that nobody asked for are left out.
-func ask[K ~string, V any](ctx context.Context, c *Client, name string, keys []K, take func(r *row, into map[K]V) K) (lookup.Answers[K, V], error) {
-	keys, at := lookup.Numbered(keys)
-	out := lookup.Empty[K, V](len(keys))
+// ask puts a bulk question in parts of the operation's batch size. A row is about the key that one field holds, and take reads it
+// into what is known of that, which other rows may have told before. Rows of keys that nobody asked for are left out.
+func ask[K ~string, V any](ctx context.Context, c *Client, name, about string, keys []K, take func(r *row, into *V)) ([]lookup.Result[V], error) {
+	asked, at := lookup.Numbered(keys)
+	out := make([]lookup.Result[V], len(asked))
 	from := 0
-	for part := range slices.Chunk(keys, c.batch(name)) {
-		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
+	for part := range slices.Chunk(asked, c.batch(name)) {
 		first := from
 		from += len(part)
-		if err != nil {
-			out.Fail(part, err)
-			continue
-		}
-		found := out.Found
-		if len(part) < len(keys) {
-			found = make(map[K]V, len(part))
-		}
-		for r := range rows.each() {
-			k := take(r, found)
-			n, asked := at[k]
-			switch err := c.unreadable(r); {
-			case k == "":
-				out.Fail(part, c.aboutNothing(name))
-			case !asked, n < first, n >= from:
-				delete(found, k)
-			case err != nil:
-				out.Failed[k] = err
+		answers := out[first:from]
+		fail := func(err error) {
+			for i := range answers {
+				answers[i] = lookup.Result[V]{Err: err}
 			}
 		}
-		for k := range out.Failed {
-			delete(found, k)
+		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
+		if err != nil {
+			fail(err)
+			continue
 		}
-		if len(part) < len(keys) {
-			maps.Copy(out.Found, found)
+		for r := range rows.each() {
+			key := K(r.text(about))
+			if key == "" {
+				fail(c.aboutNothing(name))
+			}
+			n, known := at[key]
+			if !known || n < first || n >= from || out[n].Err != nil {
+				continue
+			}
+			take(r, &out[n].Value)
+			if out[n].OK = true; c.unreadable(r) != nil {
+				out[n] = lookup.Result[V]{Err: c.unreadable(r)}
+			}
 		}
 	}
-	return out, ctx.Err()
+	if len(asked) == len(keys) {
+		return out, ctx.Err()
+	}
+	_, places := lookup.Distinct(keys)
+	return lookup.At(out, places), ctx.Err()
+}
+
+// byKey is ask, answered by key.
+func byKey[K ~string, V any](ctx context.Context, c *Client, name, about string, keys []K, take func(r *row, into *V)) (lookup.Answers[K, V], error) {
+	out, err := ask(ctx, c, name, about, keys, take)
+	return lookup.ByKey(keys, out), err
 }
 
 // aboutNothing is the failure of a row that names no key. Whatever it is, it answers nothing: an error behind a
@@ -127,7 +134,7 @@ func (r *row) money(field string, currency trade.Currency) trade.Money {
 
 // address reads a field through the shape "address".
 func (r *row) address(c *Client, field string) trade.Address {
-	if c.ops["address"] == nil || !r.value(field).Exists() {
+	if c.ops["address"] == nil || r.value(field).absent() {
 		return trade.Address{}
 	}
 	a := r.one(c, field, "address")

@@ -7,10 +7,8 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unsafe"
 
 	"cel.dev/cel-go/cel"
-	"github.com/tidwall/gjson"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
@@ -38,75 +36,13 @@ func (op *operation) cell(field string) *cell {
 	return nil
 }
 
-// branch is a place in a row, by the name that leads there: the slots of what is there, and the places below.
-type branch struct {
-	name  string
-	slots []int
-	below []*branch
-}
-
-// grow makes the way to a field that is read into the slot.
-func (b *branch) grow(path []string, slot int) {
-	for _, name := range path {
-		next := b.to(name)
-		if next == nil {
-			next = &branch{name: name}
-			b.below = append(b.below, next)
-		}
-		b = next
-	}
-	b.slots = append(b.slots, slot)
-}
-
-// to is the place below that a name leads to, nil where nobody asks for it.
-func (b *branch) to(name string) *branch {
-	for _, next := range b.below {
-		if next.name == name {
-			return next
-		}
-	}
-	return nil
-}
-
-// slot holds a field of a row: what a string says, or what anything else was written as.
-type slot struct {
-	kind gjson.Type
-	text string
-}
-
-func (s slot) result() gjson.Result {
-	if s.kind == gjson.String {
-		return gjson.Result{Type: s.kind, Str: s.text}
-	}
-	return gjson.Result{Type: s.kind, Raw: s.text}
-}
-
-// fill walks a record.
-func (b *branch) fill(record gjson.Result, slots []slot) {
-	record.ForEach(func(name, v gjson.Result) bool {
-		next := b.to(name.Str)
-		if next == nil {
-			return true
-		}
-		for _, i := range next.slots {
-			if slots[i] = (slot{v.Type, v.Raw}); v.Type == gjson.String {
-				slots[i].text = v.Str
-			}
-		}
-		if len(next.below) > 0 && v.IsObject() {
-			next.fill(v, slots)
-		}
-		return true
-	})
-}
-
 // row is one record of a reply, read through the field map. What cannot be read is remembered with the
 // record, and reading goes on: whoever has read it all asks for the trouble. Records are read one after the other into
 // the same row: nobody keeps it beyond its turn.
 type row struct {
 	op     *operation
-	record string
-	slots  []slot
+	record value
+	slots  []value
 	// whole is the record as expressions see it, made for the first that asks.
 	whole any
 	// top is the row that this one is within, or itself: it has their trouble.
@@ -118,40 +54,52 @@ type row struct {
 
 // row returns a row for records of the operation, within another one or within none.
 func (op *operation) row(within *row) *row {
-	r := &row{op: op, slots: make([]slot, op.slots)}
+	r := &row{op: op, slots: make([]value, op.slots)}
 	if r.top = r; within != nil {
 		r.top = within.top
 	}
 	return r
 }
 
-// read reads a record.
-func (r *row) read(record gjson.Result) *row {
+// blank makes room for the next record.
+func (r *row) blank() {
 	clear(r.slots)
-	if r.record, r.whole = record.Raw, nil; r.top == r {
+	if r.record, r.whole = (value{}), nil; r.top == r {
 		r.trouble = nil
 	}
-	if record.IsObject() {
-		r.op.tree.fill(record, r.slots)
-	}
+}
+
+// read reads a record.
+func (r *row) read(record value) *row {
+	r.blank()
+	r.record = record
+	r.op.tree.fill(record, r.slots)
 	return r
 }
 
 // through reads the records of a list, one by one. It is false when yield wants no more. Where a product has nothing it may say null.
-func (r *row) through(list gjson.Result, yield func(*row) bool) bool {
-	more := true
-	list.ForEach(func(_, record gjson.Result) bool {
-		more = record.Type == gjson.Null || yield(r.read(record))
-		return more
-	})
-	return more
+func (r *row) through(list value, yield func(*row) bool) bool {
+	w := walk{raw: list.text}
+	for _, end := w.open(); w.more(end); {
+		r.blank()
+		if from := w.at; w.raw[from] == '{' {
+			r.op.tree.walk(&w, r.slots)
+			r.record = value{'{', w.raw[from:w.at]}
+		} else if r.record = w.value(); r.record.kind == 'n' {
+			continue
+		}
+		if !yield(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // rows are the records of replies. They are read as somebody goes through them, each into the row of the one before.
 type rows struct {
 	op *operation
 	// lists are those of each reply: a list of records, or one record.
-	lists []gjson.Result
+	lists []value
 }
 
 // each goes through them.
@@ -160,9 +108,9 @@ func (rs rows) each() iter.Seq[*row] {
 		r, more := rs.op.row(nil), true
 		for i := 0; i < len(rs.lists) && more; i++ {
 			switch l := rs.lists[i]; {
-			case l.IsArray():
+			case l.kind == '[':
 				more = r.through(l, yield)
-			case l.Exists():
+			case l.kind != 0:
 				more = yield(r.read(l))
 			}
 		}
@@ -193,66 +141,61 @@ func (c *Client) unreadable(r *row) error {
 }
 
 // value is what a field holds.
-func (r *row) value(field string) gjson.Result {
+func (r *row) value(field string) value {
 	f := r.op.cell(field)
 	if f == nil {
-		return gjson.Result{}
+		return value{}
 	}
-	var v gjson.Result
+	var v value
 	if f.program == nil {
-		v = r.slots[f.slot].result()
+		v = r.slots[f.slot]
 	} else {
 		var err error
 		if v, err = r.worked(f.program); err != nil {
 			if r.top.trouble == nil {
 				r.top.trouble = fault.Wrap(fault.BadResponse, err, "field %s cannot be worked out: mend the source's map", field)
 			}
-			return gjson.Result{}
+			return value{}
 		}
 	}
 	if f.values == nil {
 		return v
 	}
-	mapped, ok := f.values[said(v)]
-	if !ok || v.Type == gjson.Null {
+	mapped, ok := f.values[v.text]
+	if !ok || v.absent() {
 		mapped = f.values["*"]
 	}
-	return gjson.Result{Type: gjson.String, Str: mapped}
+	return value{'"', mapped}
 }
 
 // worked is what an expression makes of the row.
-func (r *row) worked(program cel.Program) (gjson.Result, error) {
-	if r.whole == nil {
-		dec := json.NewDecoder(strings.NewReader(r.record))
+func (r *row) worked(program cel.Program) (value, error) {
+	switch {
+	case r.whole != nil, r.record.absent():
+	case r.record.kind == '"':
+		r.whole = r.record.text
+	default:
+		dec := json.NewDecoder(strings.NewReader(r.record.text))
 		dec.UseNumber()
 		if err := dec.Decode(&r.whole); err != nil {
-			return gjson.Result{}, err
+			return value{}, err
 		}
 	}
 	out, _, err := program.Eval(map[string]any{"row": r.whole})
 	if err != nil {
-		return gjson.Result{}, err
+		return value{}, err
 	}
 	if s, ok := out.Value().(string); ok {
-		return gjson.Result{Type: gjson.String, Str: s}, nil
+		return value{'"', s}, nil
 	}
 	raw, err := json.Marshal(native(out))
-	return gjson.ParseBytes(raw), err
-}
-
-// said is a value as a text: a number as it was written, an absent one as nothing.
-func said(v gjson.Result) string {
-	switch v.Type {
-	case gjson.Null:
-		return ""
-	case gjson.String:
-		return v.Str
-	default:
-		return v.Raw
+	if err != nil {
+		return value{}, err
 	}
+	return parse(raw)
 }
 
-func (r *row) text(field string) string { return said(r.value(field)) }
+func (r *row) text(field string) string { return r.value(field).text }
 
 // number reads a decimal number; zero when there is none.
 func (r *row) number(field string) trade.Decimal {
@@ -304,7 +247,7 @@ func (r *row) rows(c *Client, field, shape string) iter.Seq[*row] {
 // within is rows for whoever reads the lists of many records with one function.
 func (r *row) within(c *Client, field, shape string, yield func(*row) bool) {
 	list := r.value(field)
-	if !list.IsArray() {
+	if list.kind != '[' {
 		return
 	}
 	op := c.ops[shape]
@@ -328,30 +271,17 @@ func (r *row) shapeless(field, shape string) bool {
 }
 
 // decode finds the records of a reply, and where the next page is.
-func (op *operation) decode(body []byte) (list gjson.Result, next string, err error) {
-	if len(body) == 0 {
-		return list, "", nil
+func (op *operation) decode(body []byte) (list value, next string, err error) {
+	if list, err = parse(body); err != nil || list.kind == 0 || op.around == nil {
+		return list, "", err
 	}
-	if !gjson.ValidBytes(body) {
-		return list, "", errors.New("it is no JSON")
+	found := make([]value, 2)
+	op.around.fill(list, found)
+	if op.Items == "" {
+		return list, found[1].text, nil
 	}
-	v := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body))) //nolint:gosec // nobody writes to a reply's body
-	if op.next != nil {
-		next = said(down(v, op.next))
-	}
-	if op.items == nil && !v.IsArray() {
-		return v, next, nil
-	}
-	if list = down(v, op.items); !list.IsArray() {
+	if list = found[0]; list.kind != '[' {
 		return list, "", fmt.Errorf("no list at %s", op.Items)
 	}
-	return list, next, nil
-}
-
-// down is what a path leads to.
-func down(v gjson.Result, path []string) gjson.Result {
-	for _, name := range path {
-		v = v.Get(gjson.Escape(name))
-	}
-	return v
+	return list, found[1].text, nil
 }

@@ -49,11 +49,7 @@ func (c *Client) account(r *row, at lookup.Provenance) accounts.Account {
 // phone, email).
 func (c *Client) Accounts(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, accounts.Account], error) {
 	at := c.live(time.Now())
-	return ask(ctx, c, "accounts", ids, func(r *row, into map[trade.AccountID]accounts.Account) trade.AccountID {
-		a := c.account(r, at)
-		into[a.ID] = a
-		return a.ID
-	})
+	return byKey(ctx, c, "accounts", "id", ids, func(r *row, into *accounts.Account) { *into = c.account(r, at) })
 }
 
 // AccountsSince needs "accountsSince": as "accounts", and modified; it is asked with "since".
@@ -64,10 +60,8 @@ func (c *Client) AccountsSince(ctx context.Context, cursor string) (lookup.Page[
 
 // ShipTos needs the operation "shipTos": account, id, address.
 func (c *Client) ShipTos(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, []accounts.ShipTo], error) {
-	return ask(ctx, c, "shipTos", ids, func(r *row, into map[trade.AccountID][]accounts.ShipTo) trade.AccountID {
-		id := trade.AccountID(r.text("account"))
-		into[id] = append(into[id], accounts.ShipTo{ID: r.text("id"), Address: r.address(c, "address")})
-		return id
+	return byKey(ctx, c, "shipTos", "account", ids, func(r *row, into *[]accounts.ShipTo) {
+		*into = append(*into, accounts.ShipTo{ID: r.text("id"), Address: r.address(c, "address")})
 	})
 }
 
@@ -80,14 +74,12 @@ func (c *Client) item(r *row, at lookup.Provenance) catalog.Item {
 
 // Items needs the operation "items": sku, name, description, category, unit, gtin, taxClass, blocked,
 // listPrice, currency, ref and, where the product tells, discontinued and successor.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
 	at := c.live(time.Now())
 	room := make([]catalog.Item, 0, len(skus))
-	return ask(ctx, c, "items", skus, func(r *row, into map[trade.SKU]*catalog.Item) trade.SKU {
+	return ask(ctx, c, "items", "sku", skus, func(r *row, into **catalog.Item) {
 		room = append(room, c.item(r, at))
-		i := &room[len(room)-1]
-		into[i.SKU] = i
-		return i.SKU
+		*into = &room[len(room)-1]
 	})
 }
 
@@ -100,8 +92,7 @@ func (c *Client) ItemsSince(ctx context.Context, cursor string) (lookup.Page[cat
 // Rules needs the operation "rules": sku, minimum, multiple, scale, and units, with the shape "itemUnit" (unit, of, per: so many of the
 // item's own are so many of it; per is 1 when it is left out).
 func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, catalog.Rule], error) {
-	return ask(ctx, c, "rules", skus, func(r *row, into map[trade.SKU]catalog.Rule) trade.SKU {
-		sku := trade.SKU(r.text("sku"))
+	return byKey(ctx, c, "rules", "sku", skus, func(r *row, into *catalog.Rule) {
 		rule := catalog.Rule{Minimum: r.number("minimum"), Multiple: r.number("multiple"), Scale: r.integer("scale")}
 		for u := range r.rows(c, "units", "itemUnit") {
 			unit := catalog.Unit{Unit: trade.Unit(u.text("unit")), Ratio: trade.Ratio{Of: u.number("of"), Per: u.number("per")}}
@@ -110,22 +101,20 @@ func (c *Client) Rules(ctx context.Context, skus []trade.SKU) (lookup.Answers[tr
 			}
 			rule.Units = append(rule.Units, unit)
 		}
-		into[sku] = rule
-		return sku
+		*into = rule
 	})
 }
 
 // Credit needs the operation "credit": account, currency, limit (empty for none), limitUntil (a date, empty for no end), balance,
 // overdue, openOrders.
 func (c *Client) Credit(ctx context.Context, ids []trade.AccountID) (lookup.Answers[trade.AccountID, finance.Credit], error) {
-	return ask(ctx, c, "credit", ids, func(r *row, into map[trade.AccountID]finance.Credit) trade.AccountID {
+	return byKey(ctx, c, "credit", "account", ids, func(r *row, into *finance.Credit) {
 		f := finance.Credit{Account: trade.AccountID(r.text("account")), Source: c.t.Name(), Currency: trade.Currency(r.text("currency")), Balance: r.number("balance"), Overdue: r.number("overdue"), OpenOrders: r.number("openOrders")}
 		if r.text("limit") != "" {
 			limit := r.number("limit")
 			f.Limit, f.LimitUntil = &limit, r.day("limitUntil")
 		}
-		into[f.Account] = f
-		return f.Account
+		*into = f
 	})
 }
 
@@ -272,24 +261,19 @@ func (c *Client) Register(ctx context.Context, o *orders.Order) (orders.Registra
 
 // Registrations needs the operation "registrations", open and posted orders by our number.
 func (c *Client) Registrations(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
-	return ask(ctx, c, "registrations", numbers, func(r *row, into map[string]orders.Registration) string {
-		reg := c.registration(r)
-		if was, twice := into[reg.Number]; twice {
-			reg.Copies = was.Copies + 1
-		}
-		into[reg.Number] = reg
-		return reg.Number
+	return byKey(ctx, c, "registrations", "number", numbers, func(r *row, into *orders.Registration) {
+		before := into.Copies
+		*into = c.registration(r)
+		into.Copies += before
 	})
 }
 
 // Posted needs the operation "posted": registrations by the product's own numbers, with everything that
 // it posted for them.
 func (c *Client) Posted(ctx context.Context, numbers []string) (lookup.Answers[string, orders.Registration], error) {
-	return ask(ctx, c, "posted", numbers, func(r *row, into map[string]orders.Registration) string {
-		reg := c.registration(r)
-		reg.ModifiedAt = time.Time{} // an order that is still open is newer
-		into[reg.TheirNumber] = reg
-		return reg.TheirNumber
+	return byKey(ctx, c, "posted", "theirNumber", numbers, func(r *row, into *orders.Registration) {
+		*into = c.registration(r)
+		into.ModifiedAt = time.Time{} // an order that is still open is newer
 	})
 }
 
@@ -377,21 +361,13 @@ func (c *Client) document(kind finance.Kind) func(*row) finance.Document {
 // Invoices needs the operation "invoices": documents by our order numbers.
 func (c *Client) Invoices(ctx context.Context, numbers []string) (lookup.Answers[string, []finance.Document], error) {
 	read := c.document(finance.Invoice)
-	return ask(ctx, c, "invoices", numbers, func(r *row, into map[string][]finance.Document) string {
-		d := read(r)
-		into[d.OrderNumber] = append(into[d.OrderNumber], d)
-		return d.OrderNumber
-	})
+	return byKey(ctx, c, "invoices", "orderNumber", numbers, func(r *row, into *[]finance.Document) { *into = append(*into, read(r)) })
 }
 
 // CreditMemos needs the operation "creditMemos": documents by our return numbers.
 func (c *Client) CreditMemos(ctx context.Context, numbers []string) (lookup.Answers[string, finance.Document], error) {
 	read := c.document(finance.CreditMemo)
-	return ask(ctx, c, "creditMemos", numbers, func(r *row, into map[string]finance.Document) string {
-		d := read(r)
-		into[d.ReturnNumber] = d
-		return d.ReturnNumber
-	})
+	return byKey(ctx, c, "creditMemos", "returnNumber", numbers, func(r *row, into *finance.Document) { *into = read(r) })
 }
 
 // Issue needs the operation "issue", whose body is built from "memo" (number, order, account, currency,

@@ -199,11 +199,7 @@ func (c *Client) Release(ctx context.Context, w shipments.Work) (string, error) 
 // reason, shipments) and the shapes "shipment" (ref, carrier, service, tracking, url, shippedAt,
 // status, parts, scans), "part" (line, sku, quantity) and "scan" (status, code, at, location).
 func (c *Client) Reports(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, shipments.Report], error) {
-	return ask(ctx, c, "reports", numbers, func(r *row, into map[string]shipments.Report) string {
-		report := c.report(r)
-		into[report.Number] = report
-		return report.Number
-	})
+	return byKey(ctx, c, "reports", "number", numbers, func(r *row, into *shipments.Report) { *into = c.report(r) })
 }
 
 func (c *Client) report(r *row) shipments.Report {
@@ -217,11 +213,7 @@ func (c *Client) report(r *row) shipments.Report {
 // Shipped needs the operation "shipped": by what channels call their orders, rows of order and shipments, with the
 // shapes of "reports".
 func (c *Client) Shipped(ctx context.Context, refs []string) (lookup.Answers[string, []shipments.ReportedShipment], error) {
-	return ask(ctx, c, "shipped", refs, func(r *row, into map[string][]shipments.ReportedShipment) string {
-		ref := r.text("order")
-		into[ref] = append(into[ref], c.shipments(r)...)
-		return ref
-	})
+	return byKey(ctx, c, "shipped", "order", refs, func(r *row, into *[]shipments.ReportedShipment) { *into = append(*into, c.shipments(r)...) })
 }
 
 func (c *Client) shipments(r *row) (out []shipments.ReportedShipment) {
@@ -272,12 +264,11 @@ func (c *Client) Expect(ctx context.Context, r returns.Return) (string, error) {
 // Receipts reads what came back. It needs the operation "receipts" (number, ref, done, units)
 // and the shape "unit" (sku, quantity, disposition).
 func (c *Client) Receipts(ctx context.Context, _ trade.NodeID, numbers []string) (lookup.Answers[string, returns.Receipt], error) {
-	return ask(ctx, c, "receipts", numbers, func(r *row, into map[string]returns.Receipt) string {
+	return byKey(ctx, c, "receipts", "number", numbers, func(r *row, into *returns.Receipt) {
 		rec := returns.Receipt{Number: r.text("number"), Source: c.t.Name(), Ref: r.text("ref"), Done: r.yes("done")}
 		for u := range r.rows(c, "units", "unit") {
 			rec.Units = append(rec.Units, returns.Unit{SKU: trade.SKU(u.text("sku")), Quantity: u.number("quantity"), Disposition: returns.Disposition(u.text("disposition"))})
 		}
-		into[rec.Number] = rec
-		return rec.Number
+		*into = rec
 	})
 }

@@ -28,7 +28,6 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"github.com/tidwall/gjson"
 
 	"crossdock/domains/fault"
 	"crossdock/domains/trade"
@@ -90,8 +89,9 @@ type operation struct {
 	// tree finds the cells of a row in one walk.
 	tree *branch
 	// slots is how many cells are read by a path.
-	slots       int
-	items, next []string
+	slots int
+	// around finds the rows of a reply, in slot 0, and its next page, in slot 1; nil where the reply is the rows.
+	around *branch
 }
 
 // term is a query's value: a variable by its path, or an expression.
@@ -169,7 +169,7 @@ func compile(o Operation) (*operation, error) {
 		}
 		return env.Program(ast, cel.CostLimit(100_000))
 	}
-	out := &operation{Operation: o, query: map[string]term{}, tree: &branch{}, items: dotted(o.Items), next: dotted(o.Next)}
+	out := &operation{Operation: o, query: map[string]term{}, tree: &branch{}}
 	for k, v := range o.Query {
 		if t := (term{path: dotted(v)}); variable.MatchString(v) && variables()[t.path[0]] != nil {
 			out.query[k] = t
@@ -180,6 +180,15 @@ func compile(o Operation) (*operation, error) {
 			return nil, fmt.Errorf("query %s: %w", k, err)
 		}
 		out.query[k], out.programmed = term{program: p}, true
+	}
+	for slot, path := range []string{o.Items, o.Next} {
+		if path == "" {
+			continue
+		}
+		if out.around == nil {
+			out.around = &branch{}
+		}
+		out.around.grow(dotted(path), slot)
 	}
 	if o.Body != "" {
 		if out.body, err = program(o.Body); err != nil {
@@ -304,7 +313,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	}
 	found.op = op
 	for range maxPages {
-		var list gjson.Result
+		var list value
 		var next string
 		req.Decode = func(res *transport.Response) (err error) {
 			exists = slices.Contains(op.Exists, res.Status)

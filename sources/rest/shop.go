@@ -28,7 +28,7 @@ func Storefront() []string {
 // placedAt, modified, cancelled, shipTo, buyer, buyerName, lines, and the shape "placedLine" (sku, quantity, unit, price). The orders are those
 // of the configured account, unless they have one.
 func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[string, orders.PlacedOrder], error) {
-	return ask(ctx, c, "placed", refs, func(r *row, into map[string]orders.PlacedOrder) string {
+	return byKey(ctx, c, "placed", "ref", refs, func(r *row, into *orders.PlacedOrder) {
 		d := orders.Draft{Account: c.buyer(r), PONumber: r.text("po"), Currency: trade.Currency(r.text("currency")), Channel: orders.Storefront, ChannelSource: c.t.Name(), ChannelRef: r.text("ref")}
 		if to := r.address(c, "shipTo"); to.Line1 != "" {
 			d.ShipTo = &to
@@ -41,8 +41,7 @@ func (c *Client) Placed(ctx context.Context, refs []string) (lookup.Answers[stri
 			}
 			d.Lines = append(d.Lines, line)
 		}
-		into[d.ChannelRef] = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, Buyer: orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}, PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), Cancelled: r.yes("cancelled")}
-		return d.ChannelRef
+		*into = orders.PlacedOrder{Ref: d.ChannelRef, Draft: d, Buyer: orders.Buyer{Ref: r.text("buyer"), Name: r.text("buyerName")}, PlacedAt: r.time("placedAt"), ModifiedAt: r.time("modified"), Cancelled: r.yes("cancelled")}
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/tidwall/gjson"
-
 	"crossdock/domains/fault"
 	"crossdock/sources/transport"
 )
@@ -41,10 +39,11 @@ func (w Webhook) Verify(secret string, h http.Header, body []byte) (delivery, to
 
 // About returns our number of what a delivery is about.
 func (w Webhook) About(body []byte) (string, error) {
-	if !gjson.ValidBytes(body) {
+	delivery, err := parse(body)
+	if err != nil {
 		return "", fault.New(fault.Invalid, "a delivery that is no JSON")
 	}
-	number := said(down(gjson.ParseBytes(body), dotted(w.Number)))
+	number := delivery.find(dotted(w.Number)).text
 	if number == "" {
 		return "", fault.New(fault.Invalid, "a delivery without %s", w.Number)
 	}

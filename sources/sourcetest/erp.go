@@ -75,7 +75,7 @@ func TestERP(t *testing.T, e ERP) {
 	})
 	t.Run("items", func(t *testing.T) {
 		Test(t, Port[trade.SKU, *catalog.Item]{
-			Ask: e.SystemOfRecord.Items, Known: e.Items, Unknown: Numbered[trade.SKU]("O'NOTHING"), KeyOf: func(i *catalog.Item) trade.SKU { return i.SKU }, Many: e.Many, Down: e.Down,
+			Ask: ByKey(e.SystemOfRecord.Items), Known: e.Items, Unknown: Numbered[trade.SKU]("O'NOTHING"), KeyOf: func(i *catalog.Item) trade.SKU { return i.SKU }, Many: e.Many, Down: e.Down,
 		})
 		if len(e.Ruled) > 0 {
 			Test(t, Port[trade.SKU, catalog.Rule]{Ask: e.Rules, Known: e.Ruled, Unknown: Numbered[trade.SKU]("O'NOTHING"), Many: e.Many, Down: e.Down})

@@ -204,7 +204,11 @@ func amount(n json.Number) trade.Decimal {
 }
 
 // Items reads items.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
+	return lookup.Ordered(c.items)(ctx, skus)
+}
+
+func (c *Client) items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 	skus = lookup.Unique(skus)
 	out := lookup.Empty[trade.SKU, *catalog.Item](len(skus))
 	if len(skus) == 0 {

@@ -198,7 +198,11 @@ func (p product) item(h *home, at lookup.Provenance) catalog.Item {
 }
 
 // Items reads products by code.
-func (c *Client) Items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
+func (c *Client) Items(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
+	return lookup.Ordered(c.items)(ctx, skus)
+}
+
+func (c *Client) items(ctx context.Context, skus []trade.SKU) (lookup.Answers[trade.SKU, *catalog.Item], error) {
 	return answer(ctx, c, skus, func(h *home, skus []trade.SKU, out lookup.Answers[trade.SKU, *catalog.Item]) error {
 		at := c.live()
 		list, err := trytonrpc.ByKeys[product](ctx, c.rpc, h.Company, "items", "product.product", "code", skus, productFields(), nil, trytonrpc.InactiveToo())
