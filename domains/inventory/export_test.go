@@ -14,6 +14,12 @@ func (s *Service) Unseen(ctx context.Context) (int, error) {
 	return len(list), err
 }
 
+// Look has what has changed noticed, as whoever reads the table does.
+func (s *Service) Look(ctx context.Context) error {
+	_, err := s.standing.look(ctx)
+	return err
+}
+
 // Shown is what is known, to be compared.
 func (k Known) Shown() map[Key]string {
 	out := map[Key]string{}

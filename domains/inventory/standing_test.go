@@ -58,6 +58,74 @@ func TestANodeThatDoesNotAnswerIsNotOneThatHasNothing(t *testing.T) {
 	both.Wait()
 }
 
+// TestALookIsSharedByThoseWhoMay: whoever began before a look did waits for it. One who did not looks himself, as one does whose look has failed.
+func TestALookIsSharedByThoseWhoMay(t *testing.T) {
+	t.Parallel()
+	pool, ctx := pgtest.Database(t), t.Context()
+	s := inventory.New(pool, &empty{}, []inventory.Node{{ID: "N1"}}, time.Hour, lookup.Ages{})
+	look := func(ctx context.Context) {
+		if err := s.Look(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	var others sync.WaitGroup
+	// held begins a look that waits in the database until others look too, and returns how many statements they all made.
+	held := func(first context.Context, meanwhile func()) int64 {
+		t.Helper()
+		tx, err := pool.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(ctx, `LOCK TABLE stock_changes`); err != nil {
+			t.Fatal(err)
+		}
+		before := pool.Stat().AcquireCount()
+		var it sync.WaitGroup
+		it.Go(func() {
+			if err := s.Look(first); first.Err() == nil && err != nil {
+				t.Error(err)
+			}
+		})
+		for pool.Stat().AcquireCount() == before {
+			time.Sleep(time.Millisecond)
+		}
+		meanwhile()
+		if err := tx.Rollback(ctx); err != nil {
+			t.Fatal(err)
+		}
+		it.Wait()
+		others.Wait()
+		return pool.Stat().AcquireCount() - before
+	}
+	query := lookup.WithSince(ctx, time.Now())
+	if n := held(query, func() {
+		for range 8 {
+			others.Go(func() { look(query) })
+		}
+	}); n != 1 {
+		t.Errorf("%d looks were made for nine queries that began before one of them", n)
+	}
+	before := pool.Stat().AcquireCount()
+	if look(query); pool.Stat().AcquireCount() != before {
+		t.Error("a query that began before a look did not take it")
+	}
+	if look(lookup.AsOfNow(query)); pool.Stat().AcquireCount() != before+1 {
+		t.Error("what must see all that was done took an earlier look")
+	}
+	query = lookup.WithSince(ctx, time.Now())
+	first, leave := context.WithCancel(query)
+	if n := held(first, func() {
+		others.Go(func() { look(query) })
+		leave()
+	}); n > 2 {
+		t.Errorf("%d looks were made for two queries of which one left", n)
+	}
+	before = pool.Stat().AcquireCount()
+	if look(query); pool.Stat().AcquireCount() != before {
+		t.Error("the look of one whose first one failed counts for nobody")
+	}
+}
+
 // TestAFigureIsAdoptedAgainWhenItNoLongerStands: one that the node says again is not written again; what was promised meanwhile is
 // seen, and what another process, or an event, has made of one of the rows has that one written again.
 func TestAFigureIsAdoptedAgainWhenItNoLongerStands(t *testing.T) {

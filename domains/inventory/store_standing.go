@@ -30,6 +30,8 @@ type standing struct {
 	last look
 	// began is when the latest look began that has ended: what was done before then is in memory.
 	began time.Time
+	// under is the latest look that is under way, if one is.
+	under *looking
 	// forgot is when notes were last forgotten.
 	forgot look
 }
@@ -47,6 +49,13 @@ type look struct {
 	seen snapshot
 	// server is when the database's server was started.
 	server time.Time
+}
+
+// looking is a look that is under way.
+type looking struct {
+	began time.Time
+	// done is closed when it has ended.
+	done chan struct{}
 }
 
 // moment is a time by the database's clock, and one by ours that is certainly not before it.
@@ -112,15 +121,28 @@ type change struct {
 	skus []trade.SKU
 }
 
-// look takes notice of what has changed, if nobody has since the moment that the context may be told as of.
+// look takes notice of what has changed, if nobody has since the moment that the context may be told as of, or is about to.
 func (s *standing) look(ctx context.Context) (moment, error) {
-	began := time.Now()
+	since := lookup.Since(ctx)
 	s.mu.Lock()
-	last, noticed := s.last, s.began
-	s.mu.Unlock()
-	if noticed.After(lookup.Since(ctx)) {
+	if u := s.under; u != nil && u.began.After(since) && !s.began.After(since) { // it will tell, if it does not fail
+		s.mu.Unlock()
+		select {
+		case <-u.done:
+		case <-ctx.Done():
+			return moment{}, ctx.Err()
+		}
+		s.mu.Lock()
+	}
+	began, last := time.Now(), s.last
+	if s.began.After(since) {
+		s.mu.Unlock()
 		return moment{last.at(began), began, true}, nil
 	}
+	own := &looking{began, make(chan struct{})}
+	s.under = own
+	s.mu.Unlock()
+	defer close(own.done)
 	if last.ours.IsZero() {
 		last.seen.to = math.MaxUint64 // nothing is in memory that could change
 	}
