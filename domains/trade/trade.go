@@ -46,8 +46,15 @@ func MustDecimal(s string) Decimal { return decimal.MustParse(s) }
 
 // Sum adds decimals. It panics past 19 digits, which no sum of stock or money here reaches.
 func Sum(ds ...Decimal) Decimal {
-	total := decimal.Zero
+	var total Decimal
 	for _, d := range ds {
+		switch (Decimal{}) {
+		case d: // as most of what is taken off is
+			continue
+		case total:
+			total = d
+			continue
+		}
 		var err error
 		if total, err = total.Add(d); err != nil {
 			panic(err)
