@@ -48,6 +48,7 @@ const sourcesScope = "sources"
 func Schema(r *Resolver) graphql.ExecutableSchema {
 	depthFirst := generated.NewExecutableSchema(generated.Config{Resolvers: r})
 	r.known.learn(depthFirst.Schema())
+	r.contexts = newContexts()
 	if r.DepthFirst {
 		return depthFirst
 	}

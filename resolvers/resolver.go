@@ -64,8 +64,9 @@ type Resolver struct {
 	// Done is closed when the server stops: open streams end then.
 	Done <-chan struct{}
 
-	answers buffers
-	known   knowledge
+	answers  buffers
+	known    knowledge
+	contexts contexts
 }
 
 // scope is what one response has loaded.
@@ -91,6 +92,7 @@ type scope struct {
 	plan []planned
 	// selected are the fields of the operation.
 	selected map[string]bool
+	contexts contexts
 
 	mu sync.Mutex
 	// lines are those that were announced last.
@@ -127,8 +129,8 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 		}))
 	}
 	*s = scope{
-		gate: g, selected: selected, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
-		accounts: batch.New(g, lookup.Once(func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
+		gate: g, selected: selected, contexts: r.contexts, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
+		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
 			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
 			for i, a := range out {
 				if a.OK {
@@ -136,7 +138,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				}
 			}
 			return out, err
-		})).Aged(r.Accounts.Ages()),
+		}).Aged(r.Accounts.Ages()),
 		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[[]*accounts.ShipTo], error) {
 			return each(r.Accounts.ShipTos(ctx, who, ids))
 		}),
@@ -144,7 +146,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 			out, err := r.Finance.Positions(ctx, who, ids)
 			return pointers(lookup.InOrder(ids, out), err)
 		}).Aged(r.Finance.Ages()),
-		items: batch.New(g, lookup.Once(func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
+		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
 			out, err := r.Catalog.Items(ctx, skus)
 			for i, item := range out {
 				if item.OK {
@@ -152,7 +154,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				}
 			}
 			return out, err
-		})).Aged(r.Catalog.Ages()),
+		}).Aged(r.Catalog.Ages()),
 		rules: batch.New(g, r.Catalog.Rules).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
 			return r.Pricing.Prices(ctx, who, keys)
@@ -267,7 +269,7 @@ func (s *scope) announce(list ...*orders.Order) {
 		s.availability.Announce(keyed.skus...)
 	}
 	if s.selected["OrderLine.price"] {
-		keyed.prices = keysOf(lines, priceKeys())
+		keyed.prices = keysOf(lines, s.contexts.ofLines())
 		s.prices.Announce(keyed.prices...)
 	}
 	s.mu.Lock()
@@ -306,7 +308,7 @@ func (s *scope) pricesOf(lines []*orders.Line) []pricing.Key {
 	if prices := s.keyed(lines).prices; prices != nil {
 		return prices
 	}
-	return keysOf(lines, priceKeys())
+	return keysOf(lines, s.contexts.ofLines())
 }
 
 // announceItem says that an item is asked for, and fields beneath it those that are selected.
@@ -338,19 +340,6 @@ func announceOf[V, T any](orders *batch.Loader[trade.OrderID, T], lists map[trad
 }
 
 func lotKey(n *inventory.AtNode) inventory.Key { return inventory.Key{Node: n.Node.ID, SKU: n.SKU()} }
-
-// priceKeys returns what makes the keys of lines' prices, for one caller. Lines of one order come one after the other and share
-// their context.
-func priceKeys() func(*orders.Line) pricing.Key {
-	var in pricing.Context
-	var key func(trade.SKU, trade.Quantity) pricing.Key
-	return func(l *orders.Line) pricing.Key {
-		if own := (pricing.Context{Account: l.Account, Currency: l.UnitPrice.Currency}); key == nil || own != in {
-			in, key = own, own.Keys()
-		}
-		return key(l.SKU, l.Quantity)
-	}
-}
 
 // pointers are results with pointers to what was found.
 func pointers[V any](in []lookup.Result[V], err error) ([]lookup.Result[*V], error) {

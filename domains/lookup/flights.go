@@ -86,17 +86,26 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) ([]Result[V], error) 
 	if err := ctx.Err(); err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	up, stop := timeUp(ctx)
-	defer stop()
+	// A tenth of the caller's time is left to answer with what was last known.
+	var up <-chan time.Time
+	if deadline, ok := ctx.Deadline(); ok {
+		t := time.NewTimer(time.Until(deadline) * 9 / 10)
+		defer t.Stop()
+		up = t.C
+	}
 	out := make([]Result[V], len(keys))
 	var last *flight[K, V]
-	landed := false
+	landed, late := false, false
 	for i, t := range f.board(ctx, keys) {
 		if t.flight != last {
 			last = t.flight
-			select {
-			case <-last.done:
-			case <-up.Done():
+			if !late {
+				select {
+				case <-last.done:
+				case <-up:
+					late = true
+				case <-ctx.Done():
+				}
 			}
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -120,15 +129,6 @@ func (f *flight[K, V]) landed() bool {
 	default:
 		return false
 	}
-}
-
-// timeUp ends while the caller has a tenth of its time left, to answer with what was last known.
-func timeUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
 }
 
 // gather is how long keys that nobody waits for are gathered, so that many pages cost one question.

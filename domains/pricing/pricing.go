@@ -43,8 +43,12 @@ func NewKey(account trade.AccountID, sku trade.SKU, q trade.Quantity, date trade
 // Key returns the key of a question in the context.
 func (c Context) Key(sku trade.SKU, q trade.Quantity) Key { return c.Keys()(sku, q) }
 
-// Keys returns a function that makes keys in the context. For many keys it is cheaper than Key.
-func (c Context) Keys() func(trade.SKU, trade.Quantity) Key {
+// Keys makes keys in one context.
+type Keys func(trade.SKU, trade.Quantity) Key
+
+// Keys returns what makes keys in the context. For many keys it is cheaper than Key, and again for whoever keeps it: a
+// context that nobody has a key of is forgotten, and the next one is made anew.
+func (c Context) Keys() Keys {
 	in := unique.Make(c)
 	return func(sku trade.SKU, q trade.Quantity) Key {
 		return Key{in: in, SKU: sku, Unit: q.Unit, Quantity: q.Value.Trim(0).String()}
