@@ -36,7 +36,11 @@ type Options struct {
 }
 
 // Tracing begins traces. Nil begins traces that nobody follows, which have an id all the same.
-type Tracing struct{ provider *sdk.TracerProvider }
+type Tracing struct {
+	provider *sdk.TracerProvider
+	// own begins its traces.
+	own trace.Tracer
+}
 
 // Open returns tracing by the options, nil where they name no endpoint. What the environment says of OTLP beside that (OTEL_EXPORTER_OTLP_HEADERS,
 // OTEL_RESOURCE_ATTRIBUTES and others, opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables) holds.
@@ -56,7 +60,8 @@ func Open(ctx context.Context, o Options, log *slog.Logger) (*Tracing, error) {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces were lost", "error", err) }))
-	return &Tracing{sdk.NewTracerProvider(sdk.WithBatcher(exporter, sdk.WithBatchTimeout(soon)), sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))))}, nil
+	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter, sdk.WithBatchTimeout(soon)), sdk.WithResource(about), sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Sample))))
+	return &Tracing{provider, provider.Tracer(scope)}, nil
 }
 
 // soon is how long what has ended waits to be sent with others: it is in memory until then.
@@ -77,7 +82,7 @@ func (t *Tracing) tracer() trace.Tracer {
 	if t == nil {
 		return noop.NewTracerProvider().Tracer(scope)
 	}
-	return t.provider.Tracer(scope)
+	return t.own
 }
 
 // Serve begins following a request that came at a time, in the trace that its header traceparent names, if it does
