@@ -138,7 +138,7 @@ func (c *Client) Prices(ctx context.Context, keys []pricing.Key) ([]lookup.Resul
 // quote asks for the prices of those keys at these places, which share their context, and puts them there.
 func (c *Client) quote(ctx context.Context, keys []pricing.Key, places []int, into []lookup.Result[*pricing.Price]) {
 	at := c.live(time.Now())
-	rows, err := c.quoted(ctx, lookup.At(keys, places))
+	rows, err := c.quoted(ctx, keys, places)
 	if err != nil {
 		for _, i := range places {
 			into[i].Err = err
@@ -159,22 +159,23 @@ func (c *Client) quote(ctx context.Context, keys []pricing.Key, places []int, in
 	}
 }
 
-// quoted asks for the prices of keys that share their context.
-func (c *Client) quoted(ctx context.Context, keys []pricing.Key) (rows, error) {
-	g := keys[0].Context()
-	skus := make([]trade.SKU, len(keys))
-	for i, k := range keys {
-		skus[i] = k.SKU
+// quoted asks for the prices of those keys at these places.
+func (c *Client) quoted(ctx context.Context, keys []pricing.Key, places []int) (rows, error) {
+	g := keys[places[0]].Context()
+	skus := make([]trade.SKU, len(places))
+	for n, i := range places {
+		skus[n] = keys[i].SKU
 	}
 	quote := map[string]any{"account": string(g.Account), "date": string(g.Date), "branch": g.Branch, "currency": string(g.Currency), "promotion": g.Promotion}
 	if op := c.ops["prices"]; op != nil && op.programmed {
-		lines := make([]any, len(keys))
-		for i, k := range keys {
-			lines[i] = map[string]any{"line": i + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
+		lines := make([]any, len(places))
+		for n, i := range places {
+			k := keys[i]
+			lines[n] = map[string]any{"line": n + 1, "sku": string(k.SKU), "unit": string(k.Unit), "quantity": k.Quantity}
 		}
 		quote["lines"] = lines
 	}
-	found, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(keys))
+	found, _, err := c.call(ctx, "prices", map[string]any{"keys": join(lookup.Unique(skus)), "quote": quote}, len(places))
 	return found, err
 }
 

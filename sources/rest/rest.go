@@ -81,7 +81,7 @@ type Client struct {
 
 type operation struct {
 	Operation
-	query map[string]term
+	query []term
 	body  cel.Program
 	// programmed is true when what is asked is calculated: a program needs every variable that it could name.
 	programmed bool
@@ -94,8 +94,9 @@ type operation struct {
 	around *branch
 }
 
-// term is a query's value: a variable by its path, or an expression.
+// term is a value of the query, by its name there: a variable by its path, or an expression.
 type term struct {
+	name    string
 	path    []string
 	program cel.Program
 }
@@ -169,17 +170,17 @@ func compile(o Operation) (*operation, error) {
 		}
 		return env.Program(ast, cel.CostLimit(100_000))
 	}
-	out := &operation{Operation: o, query: map[string]term{}, tree: &branch{}}
-	for k, v := range o.Query {
-		if t := (term{path: dotted(v)}); variable.MatchString(v) && variables()[t.path[0]] != nil {
-			out.query[k] = t
-			continue
+	out := &operation{Operation: o, tree: &branch{}}
+	for _, k := range slices.Sorted(maps.Keys(o.Query)) {
+		v := o.Query[k]
+		t := term{name: url.QueryEscape(k), path: dotted(v)}
+		if !variable.MatchString(v) || variables()[t.path[0]] == nil {
+			if t.program, err = program(v); err != nil {
+				return nil, fmt.Errorf("query %s: %w", k, err)
+			}
+			out.programmed = true
 		}
-		p, err := program(v)
-		if err != nil {
-			return nil, fmt.Errorf("query %s: %w", k, err)
-		}
-		out.query[k], out.programmed = term{program: p}, true
+		out.query = append(out.query, t)
 	}
 	for slot, path := range []string{o.Items, o.Next} {
 		if path == "" {
@@ -273,7 +274,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 	if op == nil {
 		return found, false, fault.New(fault.Unsupported, "operation %s is not configured", name).From(c.t.Name())
 	}
-	req := transport.Request{Operation: name, Method: op.Method, Query: url.Values{}, Keys: keys, Read: op.Safe}
+	req := transport.Request{Operation: name, Method: op.Method, Keys: keys, Read: op.Safe}
 	req.Change = transport.Nothing
 	if changing(name) {
 		req.Change = transport.Something // though it may be repeated
@@ -286,21 +287,23 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		all = variables()
 		maps.Copy(all, vars)
 	}
-	for k, t := range op.query {
+	for _, t := range op.query {
 		v, err := t.eval(vars, all)
 		if err != nil {
-			return found, false, fault.Wrap(fault.Invalid, err, "query %s of %s", k, name).From(c.t.Name())
-		}
-		if v == nil {
-			continue
+			return found, false, fault.Wrap(fault.Invalid, err, "query %s of %s", t.name, name).From(c.t.Name())
 		}
 		text, ok := v.(string)
-		if !ok {
+		if !ok && v != nil {
 			text = fmt.Sprint(v)
 		}
-		if text != "" {
-			req.Query.Set(k, text)
+		if text == "" {
+			continue
 		}
+		before := "?"
+		if strings.Contains(req.Path, before) {
+			before = "&"
+		}
+		req.Path += before + t.name + "=" + url.QueryEscape(text)
 	}
 	if op.body != nil {
 		v, _, err := op.body.Eval(all)
@@ -332,7 +335,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		if next == "" {
 			return found, exists, nil
 		}
-		req.Path, req.Query = next, nil
+		req.Path = next
 	}
 	return rows{}, exists, fault.New(fault.BadResponse, "%s has more than %d pages", name, maxPages).From(c.t.Name())
 }

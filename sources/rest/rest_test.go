@@ -39,3 +39,25 @@ func TestWhatCannotBeReadIsNotZero(t *testing.T) {
 		}
 	}
 }
+
+// TestAPathMayHaveAQueryOfItsOwn: what is asked is added to it, in order of its names, and whatever is in a key stays in it.
+func TestAPathMayHaveAQueryOfItsOwn(t *testing.T) {
+	t.Parallel()
+	asked := ""
+	product := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.RequestURI()
+		_, _ = io.WriteString(w, `[]`)
+	}))
+	t.Cleanup(product.Close)
+	for path, want := range map[string]string{"/stock": "/stock?at=EAST&skus=A%26B%3F%2CC+D", "/stock?all=1": "/stock?all=1&at=EAST&skus=A%26B%3F%2CC+D"} {
+		c, err := rest.New("wms", product.URL, rest.Config{Operations: map[string]rest.Operation{
+			"stock": {Path: path, Query: map[string]string{"skus": "keys", "at": "nodes", "after": "after"}, Batch: 10, Fields: map[string]string{"node": "site", "sku": "sku", "onHand": "qty"}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Stock(t.Context(), []inventory.Key{{Node: "EAST", SKU: "A&B?"}, {Node: "EAST", SKU: "C D"}}); err != nil || asked != want {
+			t.Errorf("it is asked %s, not %s: %v", asked, want, err)
+		}
+	}
+}
