@@ -30,7 +30,7 @@ type standing struct {
 	last look
 	// began is when the latest look began that has ended: what was done before then is in memory.
 	began time.Time
-	// under is the latest look that is under way, if one is.
+	// under is the latest look that has begun.
 	under *looking
 	// forgot is when notes were last forgotten.
 	forgot look
@@ -51,7 +51,7 @@ type look struct {
 	server time.Time
 }
 
-// looking is a look that is under way.
+// looking is a look that others may wait for.
 type looking struct {
 	began time.Time
 	// done is closed when it has ended.
@@ -125,13 +125,9 @@ type change struct {
 func (s *standing) look(ctx context.Context) (moment, error) {
 	since := lookup.Since(ctx)
 	s.mu.Lock()
-	if u := s.under; u != nil && u.began.After(since) && !s.began.After(since) { // it will tell, if it does not fail
+	if u := s.under; u != nil && u.began.After(since) && !s.began.After(since) {
 		s.mu.Unlock()
-		select {
-		case <-u.done:
-		case <-ctx.Done():
-			return moment{}, ctx.Err()
-		}
+		u.wait(ctx)
 		s.mu.Lock()
 	}
 	began, last := time.Now(), s.last
@@ -172,6 +168,20 @@ func (s *standing) look(ctx context.Context) (moment, error) {
 	}
 	return now.moment, nil
 }
+
+// wait waits until the look has ended, however that is, or is taking so long that one of one's own may be sooner.
+func (l *looking) wait(ctx context.Context) {
+	late := time.NewTimer(lookPatience)
+	defer late.Stop()
+	select {
+	case <-l.done:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+}
+
+// lookPatience is many times what a look takes.
+const lookPatience = 250 * time.Millisecond
 
 // changes are the notes that a snapshot does not see.
 func (s *standing) changes(ctx context.Context, last snapshot) (now look, list []change, err error) {
