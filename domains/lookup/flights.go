@@ -89,7 +89,8 @@ func (f *Flights[K, V]) Ask(ctx context.Context, keys []K) ([]Result[V], error) 
 	// A tenth of the caller's time is left to answer with what was last known.
 	var up <-chan time.Time
 	if deadline, ok := ctx.Deadline(); ok {
-		t := time.NewTimer(time.Until(deadline) * 9 / 10)
+		left := time.Until(deadline)
+		t := time.NewTimer(left - left/10)
 		defer t.Stop()
 		up = t.C
 	}

@@ -232,3 +232,39 @@ func TestAFailureIsEverybodysAndEndsThere(t *testing.T) {
 		}
 	})
 }
+
+// TestATenthOfTheTimeIsLeft: a caller whose time is nearly up gets what has landed by then, of each flight that it waits for, and is told
+// of the rest.
+func TestATenthOfTheTimeIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		takes := map[string]time.Duration{"soon": 2 * time.Second, "later": 5 * time.Second, "late": 20 * time.Second, "latest": 25 * time.Second}
+		f := lookup.Share(func(_ context.Context, keys []string) ([]lookup.Result[string], error) {
+			time.Sleep(takes[keys[0]])
+			out := make([]lookup.Result[string], len(keys))
+			for i, k := range keys {
+				out[i] = lookup.Result[string]{Value: k, OK: true}
+			}
+			return out, nil
+		})
+		var others sync.WaitGroup
+		for k := range takes {
+			others.Go(func() { _, _ = f.Ask(t.Context(), []string{k}) })
+		}
+		synctest.Wait()
+		began := time.Now()
+		ctx, cancel := context.WithDeadline(t.Context(), began.Add(10*time.Second))
+		defer cancel()
+		keys := []string{"soon", "late", "later", "latest", "soon"}
+		got, err := f.Ask(ctx, keys)
+		if took := time.Since(began); err != nil || took != 9*time.Second {
+			t.Errorf("it took %v: %v", took, err)
+		}
+		for i, r := range got {
+			if landed := takes[keys[i]] < 9*time.Second; r.OK != landed || (r.Err == nil) != landed || landed && r.Value != keys[i] {
+				t.Errorf("%s is %+v", keys[i], r)
+			}
+		}
+		others.Wait()
+	})
+}
