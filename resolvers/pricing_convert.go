@@ -33,7 +33,7 @@ func (c contexts) keys(in pricing.Context) pricing.Keys {
 	keys, known := c.kept.Get(in)
 	if !known {
 		keys = in.Keys()
-		c.kept.Add(in, keys)
+		c.kept.Add(keys("", trade.Quantity{}).Context(), keys) // whose texts are its own, not an order's
 	}
 	return keys
 }

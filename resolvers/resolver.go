@@ -130,7 +130,8 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 	}
 	*s = scope{
 		gate: g, selected: selected, contexts: r.contexts, pages: map[pageArgs]*batch.Loader[trade.AccountID, *orders.List]{}, openPages: openPages,
-		accounts: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
+		// Each account once: it is announced again, with what is beneath it.
+		accounts: batch.New(g, lookup.Once(func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[*accounts.Account], error) {
 			out, err := pointers(r.Accounts.Accounts(ctx, who, ids))
 			for i, a := range out {
 				if a.OK {
@@ -138,7 +139,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				}
 			}
 			return out, err
-		}).Aged(r.Accounts.Ages()),
+		})).Aged(r.Accounts.Ages()),
 		shipTos: batch.New(g, func(ctx context.Context, ids []trade.AccountID) ([]lookup.Result[[]*accounts.ShipTo], error) {
 			return each(r.Accounts.ShipTos(ctx, who, ids))
 		}),
@@ -146,7 +147,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 			out, err := r.Finance.Positions(ctx, who, ids)
 			return pointers(lookup.InOrder(ids, out), err)
 		}).Aged(r.Finance.Ages()),
-		items: batch.New(g, func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
+		items: batch.New(g, lookup.Once(func(ctx context.Context, skus []trade.SKU) ([]lookup.Result[*catalog.Item], error) {
 			out, err := r.Catalog.Items(ctx, skus)
 			for i, item := range out {
 				if item.OK {
@@ -154,7 +155,7 @@ func (r *Resolver) newScope(who trade.Viewer, roots int, selected map[string]boo
 				}
 			}
 			return out, err
-		}).Aged(r.Catalog.Ages()),
+		})).Aged(r.Catalog.Ages()),
 		rules: batch.New(g, r.Catalog.Rules).Aged(r.Catalog.Ages()),
 		prices: batch.New(g, func(ctx context.Context, keys []pricing.Key) ([]lookup.Result[*pricing.Price], error) {
 			return r.Pricing.Prices(ctx, who, keys)
