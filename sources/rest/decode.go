@@ -14,8 +14,8 @@ import (
 	"crossdock/domains/trade"
 )
 
-// Field maps are compiled once, into a tree of the names on the way to their fields. A reply is walked once along the
-// tree, and what it holds of each row goes to a slot; nothing else is built. Only a cell with an expression makes a map
+// Field maps are compiled once, into a tree of the names on the way to their fields. A row is walked once along the
+// tree, and what it holds goes to slots; nothing else is built. Only a cell with an expression makes a map
 // of its row.
 
 // cell reads one field of a row: from its slot, or by an expression.
@@ -82,11 +82,16 @@ func (r *row) through(list value, yield func(*row) bool) bool {
 	w := walk{raw: list.text}
 	for _, end := w.open(); w.more(end); {
 		r.blank()
-		if from := w.at; w.raw[from] == '{' {
-			r.op.tree.walk(&w, r.slots)
-			r.record = value{'{', w.raw[from:w.at]}
-		} else if r.record = w.value(); r.record.kind == 'n' {
+		from := w.at
+		if r.record.kind = w.raw[from]; r.record.kind == 'n' {
+			w.skipWord()
 			continue
+		}
+		if r.record.holds() {
+			r.op.tree.walk(&w, r.slots)
+			r.record.text = w.raw[from:w.at]
+		} else {
+			r.record = w.value()
 		}
 		if !yield(r) {
 			return false

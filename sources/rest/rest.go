@@ -170,10 +170,13 @@ func compile(o Operation) (*operation, error) {
 		}
 		return env.Program(ast, cel.CostLimit(100_000))
 	}
+	if strings.Contains(o.Path, "#") {
+		return nil, fmt.Errorf("path %q: what follows # is not sent: write %%23 where it is part of a name", o.Path)
+	}
 	out := &operation{Operation: o, tree: &branch{}}
 	for _, k := range slices.Sorted(maps.Keys(o.Query)) {
 		v := o.Query[k]
-		t := term{name: url.QueryEscape(k), path: dotted(v)}
+		t := term{name: k, path: dotted(v)}
 		if !variable.MatchString(v) || variables()[t.path[0]] == nil {
 			if t.program, err = program(v); err != nil {
 				return nil, fmt.Errorf("query %s: %w", k, err)
@@ -303,7 +306,7 @@ func (c *Client) call(ctx context.Context, name string, vars map[string]any, key
 		if strings.Contains(req.Path, before) {
 			before = "&"
 		}
-		req.Path += before + t.name + "=" + url.QueryEscape(text)
+		req.Path += before + url.QueryEscape(t.name) + "=" + url.QueryEscape(text)
 	}
 	if op.body != nil {
 		v, _, err := op.body.Eval(all)
@@ -354,8 +357,11 @@ func expand(path string, vars map[string]any) (string, error) {
 		if j < 0 {
 			return "", fault.New(fault.Invalid, "the path %q has an open brace", path)
 		}
-		v := at(vars, strings.Split(path[i+1:i+j], "."))
-		path = path[:i] + url.PathEscape(fmt.Sprint(v)) + path[i+j+1:]
+		escape := url.PathEscape
+		if strings.Contains(path[:i], "?") {
+			escape = url.QueryEscape
+		}
+		path = path[:i] + escape(fmt.Sprint(at(vars, strings.Split(path[i+1:i+j], ".")))) + path[i+j+1:]
 	}
 }
 

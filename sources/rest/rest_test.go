@@ -49,7 +49,9 @@ func TestAPathMayHaveAQueryOfItsOwn(t *testing.T) {
 		_, _ = io.WriteString(w, `[]`)
 	}))
 	t.Cleanup(product.Close)
-	for path, want := range map[string]string{"/stock": "/stock?at=EAST&skus=A%26B%3F%2CC+D", "/stock?all=1": "/stock?all=1&at=EAST&skus=A%26B%3F%2CC+D"} {
+	for path, want := range map[string]string{
+		"/stock": "/stock?at=EAST&skus=A%26B%3F%2CC+D", "/stock?all=1": "/stock?all=1&at=EAST&skus=A%26B%3F%2CC+D", "/of/{keys}?of={keys}": "/of/A&B%3F%2CC%20D?of=A%26B%3F%2CC+D&at=EAST&skus=A%26B%3F%2CC+D",
+	} {
 		c, err := rest.New("wms", product.URL, rest.Config{Operations: map[string]rest.Operation{
 			"stock": {Path: path, Query: map[string]string{"skus": "keys", "at": "nodes", "after": "after"}, Batch: 10, Fields: map[string]string{"node": "site", "sku": "sku", "onHand": "qty"}},
 		}})
@@ -59,5 +61,8 @@ func TestAPathMayHaveAQueryOfItsOwn(t *testing.T) {
 		if _, err := c.Stock(t.Context(), []inventory.Key{{Node: "EAST", SKU: "A&B?"}, {Node: "EAST", SKU: "C D"}}); err != nil || asked != want {
 			t.Errorf("it is asked %s, not %s: %v", asked, want, err)
 		}
+	}
+	if _, err := rest.New("wms", product.URL, rest.Config{Operations: map[string]rest.Operation{"stock": {Path: "/stock#1"}}}); err == nil || !strings.Contains(err.Error(), "%23") {
+		t.Errorf("a path whose end is not sent is %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Whether a reply is JSON is what the library says. After that it is walked along what is asked of it, once: nothing else
-// in it is looked at, and nothing is built of it.
+// Whether a reply is JSON is what the library says. After that it is walked along what is asked of it: of the rest only the ends are
+// looked for, and nothing is built of it.
 
 // value is a value of a reply.
 type value struct {
@@ -72,6 +72,9 @@ func (b *branch) to(name string) *branch {
 
 // find is what a path leads to.
 func (v value) find(path []string) value {
+	if len(path) == 0 {
+		return v
+	}
 	var tree branch
 	tree.grow(path, 0)
 	found := []value{{}}
