@@ -19,10 +19,9 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name, about string, k
 	for part := range slices.Chunk(asked, c.batch(name)) {
 		first := from
 		from += len(part)
-		answers := out[first:from]
 		fail := func(err error) {
-			for i := range answers {
-				answers[i] = lookup.Result[V]{Err: err}
+			for n := first; n < from; n++ {
+				out[n] = lookup.Result[V]{Err: err}
 			}
 		}
 		rows, _, err := c.call(ctx, name, map[string]any{"keys": join(part)}, len(part))
@@ -40,16 +39,20 @@ func ask[K ~string, V any](ctx context.Context, c *Client, name, about string, k
 				continue
 			}
 			take(r, &out[n].Value)
-			if out[n].OK = true; c.unreadable(r) != nil {
-				out[n] = lookup.Result[V]{Err: c.unreadable(r)}
+			out[n].OK = true
+			if err := c.unreadable(r); err != nil {
+				out[n] = lookup.Result[V]{Err: err}
 			}
 		}
 	}
 	if len(asked) == len(keys) {
 		return out, ctx.Err()
 	}
-	_, places := lookup.Distinct(keys)
-	return lookup.At(out, places), ctx.Err()
+	all := make([]lookup.Result[V], len(keys))
+	for i, k := range keys {
+		all[i] = out[at[k]]
+	}
+	return all, ctx.Err()
 }
 
 // byKey is ask, answered by key.

@@ -82,18 +82,8 @@ func (r *row) through(list value, yield func(*row) bool) bool {
 	w := walk{raw: list.text}
 	for _, end := w.open(); w.more(end); {
 		r.blank()
-		from := w.at
-		if r.record.kind = w.raw[from]; r.record.kind == 'n' {
-			w.skipWord()
-			continue
-		}
-		if r.record.holds() {
-			r.op.tree.walk(&w, r.slots)
-			r.record.text = w.raw[from:w.at]
-		} else {
-			r.record = w.value()
-		}
-		if !yield(r) {
+		r.record = r.op.tree.value(&w, r.slots)
+		if r.record.kind != 'n' && !yield(r) {
 			return false
 		}
 	}

@@ -105,17 +105,22 @@ func (b *branch) walk(w *walk, slots []value) {
 			w.skip()
 			continue
 		}
-		v, from := value{kind: w.raw[w.at]}, w.at
-		if len(next.below) > 0 && v.holds() {
-			next.walk(w, slots)
-			v.text = w.raw[from:w.at]
-		} else {
-			v = w.value()
-		}
+		v := next.value(w, slots)
 		for _, i := range next.slots {
 			slots[i] = v
 		}
 	}
+}
+
+// value goes beyond a value, and reads what is below into its slots.
+func (b *branch) value(w *walk, slots []value) value {
+	v, from := value{kind: w.raw[w.at]}, w.at
+	if len(b.below) == 0 || !v.holds() {
+		return w.value()
+	}
+	b.walk(w, slots)
+	v.text = w.raw[from:w.at]
+	return v
 }
 
 // walk is the way through JSON that is known to be valid.
@@ -178,7 +183,7 @@ func (w *walk) value() value {
 // skip goes beyond a value.
 func (w *walk) skip() {
 	for depth := 0; ; {
-		switch w.raw[w.at] {
+		switch w.next() {
 		case '"':
 			w.skipText()
 		case '{', '[':
@@ -186,8 +191,6 @@ func (w *walk) skip() {
 			w.at++
 		case '}', ']':
 			depth--
-			w.at++
-		case ' ', '\t', '\r', '\n', ',', ':':
 			w.at++
 		default:
 			w.skipWord()
