@@ -19,6 +19,7 @@ import (
 
 	"crossdock/domains/fault"
 	"crossdock/domains/lookup"
+	"crossdock/domains/pricing"
 	"crossdock/graph/breadth"
 	"crossdock/graph/generated"
 	"crossdock/internal/auth"
@@ -48,7 +49,7 @@ const sourcesScope = "sources"
 func Schema(r *Resolver) graphql.ExecutableSchema {
 	depthFirst := generated.NewExecutableSchema(generated.Config{Resolvers: r})
 	r.known.learn(depthFirst.Schema())
-	r.contexts = newContexts()
+	r.contexts = contexts{recent[pricing.Context, pricing.Keys](keptContexts)}
 	if r.DepthFirst {
 		return depthFirst
 	}

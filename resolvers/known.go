@@ -60,11 +60,16 @@ type knowledge struct {
 
 // learn begins to know operations of a schema.
 func (k *knowledge) learn(s *ast.Schema) {
-	kept, err := lru.New[*ast.OperationDefinition, known](keptDocuments)
+	k.costs, k.kept = cost.Of(s), recent[*ast.OperationDefinition, known](keptDocuments)
+}
+
+// recent keeps the n that were asked for last.
+func recent[K comparable, V any](n int) *lru.Cache[K, V] {
+	kept, err := lru.New[K, V](n)
 	if err != nil {
 		panic(err) // for a size that is not positive
 	}
-	k.costs, k.kept = cost.Of(s), kept
+	return kept
 }
 
 // of is what an operation tells. The document cache gives equal documents one operation.

@@ -20,14 +20,6 @@ type contexts struct {
 // keptContexts are about as many as there are accounts whose pages are looked at within minutes.
 const keptContexts = 4096
 
-func newContexts() contexts {
-	kept, err := lru.New[pricing.Context, pricing.Keys](keptContexts)
-	if err != nil {
-		panic(err) // for a size that is not positive
-	}
-	return contexts{kept}
-}
-
 // keys makes keys in a context.
 func (c contexts) keys(in pricing.Context) pricing.Keys {
 	keys, known := c.kept.Get(in)
