@@ -48,11 +48,7 @@ func MustDecimal(s string) Decimal { return decimal.MustParse(s) }
 func Sum(ds ...Decimal) Decimal {
 	var total Decimal
 	for _, d := range ds {
-		switch (Decimal{}) {
-		case d: // as most of what is taken off is
-			continue
-		case total:
-			total = d
+		if d == (Decimal{}) { // as most of what is taken off is
 			continue
 		}
 		var err error
